@@ -1,0 +1,258 @@
+//! One entry: what is sealed to the auditors, and the leaf, which tells an outsider nothing.
+//!
+//! A leaf is 222 bytes: magic `HML1` ‖ replica (16) ‖ lane (4) ‖ n (8) ‖ the lane's previous leaf hash (32) ‖ hour since
+//! 1970 (8) ‖ policy hash (32) ‖ commitment to the detail (32) ‖ mark (32) ‖ digest (32) ‖ two zero bytes. A read fills
+//! mark and digest with random bytes, so that it looks like a write. Numbers are big-endian.
+
+use super::tree::Hash;
+use crate::guard::action::{Purpose, Relation, Role, Verb};
+use crate::guard::record::{AccountId, OrganisationId, RecordKind};
+use crate::guard::statement::hex;
+use crate::guard::vault::Mark;
+use crate::guard::words::words;
+use crate::platform::random;
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+words! {
+    /// Whether it was done or refused. A refusal is an entry like any other.
+    pub enum Outcome {
+        Done = "done",
+        Refused = "refused",
+    }
+}
+
+/// What happened, before it is given a place in a lane.
+#[derive(Clone)]
+pub struct Entry {
+    pub at: DateTime<Utc>,
+    pub account: AccountId,
+    pub organisation: Option<OrganisationId>,
+    pub role: Role,
+    pub relation: Relation,
+    pub verb: Verb,
+    pub kind: RecordKind,
+    pub purpose: Option<Purpose>,
+    pub outcome: Outcome,
+    /// Every record that was named or returned.
+    pub records: Vec<Uuid>,
+    /// The version that was written, if one was.
+    pub mark: Option<Mark>,
+}
+
+/// An entry as the auditors read it: people stand under pseudonyms.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detail {
+    /// 32 random bytes, hexadecimal: without them nobody can guess the detail from the leaf's commitment.
+    pub salt: String,
+    pub at: DateTime<Utc>,
+    pub person: String,
+    pub organisation: Option<OrganisationId>,
+    pub role: Role,
+    pub relation: Relation,
+    pub verb: Verb,
+    pub kind: RecordKind,
+    pub purpose: Option<Purpose>,
+    pub outcome: Outcome,
+    pub records: Vec<Uuid>,
+    pub version: Option<i64>,
+}
+
+/// The key under which people stand as pseudonyms in the ledger: a secret of the service.
+pub struct Pseudonyms(Zeroizing<[u8; 32]>);
+
+impl Pseudonyms {
+    #[must_use]
+    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// `p-` and 20 hexadecimal digits; the same person is always the same pseudonym.
+    #[must_use]
+    pub fn of(&self, account: AccountId) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.0) else { return "p-none".to_owned() };
+        mac.update(b"himaya ledger pseudonym v1");
+        mac.update(account.0.as_bytes());
+        let tag = mac.finalize().into_bytes();
+        format!("p-{}", hex(tag.get(..10).unwrap_or_default()))
+    }
+}
+
+impl Entry {
+    /// The detail, with a salt of its own.
+    #[must_use]
+    pub fn detail(&self, pseudonyms: &Pseudonyms) -> Detail {
+        Detail {
+            salt: hex(&random::bytes::<32>()),
+            at: self.at,
+            person: pseudonyms.of(self.account),
+            organisation: self.organisation,
+            role: self.role,
+            relation: self.relation,
+            verb: self.verb,
+            kind: self.kind,
+            purpose: self.purpose,
+            outcome: self.outcome,
+            records: self.records.clone(),
+            version: self.mark.map(|mark| mark.version),
+        }
+    }
+}
+
+/// What the leaf says of the detail: nothing without the salt inside it.
+#[must_use]
+pub fn commitment(detail: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(b"himaya ledger detail v1").chain_update(detail).finalize().into()
+}
+
+/// Names one version of one record without naming the record: only who knows the id can recompute it.
+#[must_use]
+pub fn mark_of(record: Uuid, version: i64) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(b"himaya record version v1")
+        .chain_update(record.as_bytes())
+        .chain_update(version.to_be_bytes())
+        .finalize()
+        .into()
+}
+
+/// The place of an entry: which process, which of its lanes, and the dense number within the lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub replica: Uuid,
+    pub lane: i32,
+    pub n: i64,
+}
+
+impl Place {
+    /// What the first entry of a lane names as the one before it.
+    #[must_use]
+    pub fn origin(self) -> Hash {
+        let start = Sha256::new()
+            .chain_update(b"himaya ledger lane v1")
+            .chain_update(self.replica.as_bytes())
+            .chain_update(self.lane.to_be_bytes())
+            .finalize();
+        Hash::from_bytes(start.into())
+    }
+}
+
+/// A leaf, read or about to be written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Leaf {
+    pub place: Place,
+    pub previous: Hash,
+    pub hour: i64,
+    pub policy: [u8; 32],
+    pub commitment: [u8; 32],
+    pub mark: [u8; 32],
+    pub digest: [u8; 32],
+}
+
+const MAGIC: &[u8; 4] = b"HML1";
+/// Bytes in a leaf.
+pub const LEAF_BYTES: usize = 4 + 16 + 4 + 8 + 32 + 8 + 32 * 4 + 2;
+
+impl Leaf {
+    /// The leaf for an entry in this place.
+    #[must_use]
+    pub fn new(place: Place, previous: Hash, hour: i64, policy: [u8; 32], detail: &[u8], mark: Option<Mark>) -> Self {
+        let (mark, digest) = mark.map_or_else(
+            || (random::bytes(), random::bytes()),
+            |mark| (mark_of(mark.record, mark.version), mark.digest),
+        );
+        Self { place, previous, hour, policy, commitment: commitment(detail), mark, digest }
+    }
+
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(LEAF_BYTES);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(self.place.replica.as_bytes());
+        bytes.extend_from_slice(&self.place.lane.to_be_bytes());
+        bytes.extend_from_slice(&self.place.n.to_be_bytes());
+        bytes.extend_from_slice(self.previous.as_bytes());
+        bytes.extend_from_slice(&self.hour.to_be_bytes());
+        for part in [&self.policy, &self.commitment, &self.mark, &self.digest] {
+            bytes.extend_from_slice(part);
+        }
+        bytes.extend_from_slice(&[0, 0]);
+        bytes
+    }
+
+    /// Reads a leaf; `None` unless it is exactly one.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+            let (head, tail) = rest.split_first_chunk::<N>()?;
+            *rest = tail;
+            Some(*head)
+        }
+        let mut rest = bytes;
+        if &take::<4>(&mut rest)? != MAGIC {
+            return None;
+        }
+        let leaf = Self {
+            place: Place {
+                replica: Uuid::from_bytes(take(&mut rest)?),
+                lane: i32::from_be_bytes(take(&mut rest)?),
+                n: i64::from_be_bytes(take(&mut rest)?),
+            },
+            previous: Hash::from_bytes(take(&mut rest)?),
+            hour: i64::from_be_bytes(take(&mut rest)?),
+            policy: take(&mut rest)?,
+            commitment: take(&mut rest)?,
+            mark: take(&mut rest)?,
+            digest: take(&mut rest)?,
+        };
+        (rest == [0, 0]).then_some(leaf)
+    }
+}
+
+/// What a replica signs: the leaf, under a name of its own.
+#[must_use]
+pub fn signed_message(leaf: &[u8]) -> Vec<u8> {
+    [b"himaya ledger leaf v1\0".as_slice(), leaf].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(mark: Option<Mark>) -> Leaf {
+        let place = Place { replica: Uuid::from_u128(1), lane: 2, n: 3 };
+        Leaf::new(place, place.origin(), 4, [5; 32], b"detail", mark)
+    }
+
+    #[test]
+    fn a_leaf_reads_back_and_nothing_else_does() {
+        let bytes = leaf(None).to_bytes();
+        assert_eq!(bytes.len(), LEAF_BYTES);
+        assert!(Leaf::parse(&bytes).is_some_and(|read| read.to_bytes() == bytes));
+        assert!(Leaf::parse(bytes.get(1..).unwrap_or_default()).is_none());
+        assert!(Leaf::parse(&[bytes, vec![0]].concat()).is_none());
+    }
+
+    #[test]
+    fn a_read_looks_like_a_write() {
+        let (one, other) = (leaf(None), leaf(None));
+        assert_ne!(one.mark, other.mark);
+        assert_ne!(one.mark, [0; 32]);
+        let write = leaf(Some(Mark { record: Uuid::from_u128(9), version: 1, digest: [1; 32] }));
+        assert_eq!(write.mark, mark_of(Uuid::from_u128(9), 1));
+        assert_ne!(mark_of(Uuid::from_u128(9), 1), mark_of(Uuid::from_u128(9), 2));
+    }
+
+    #[test]
+    fn a_pseudonym_is_stable_and_needs_the_key() {
+        let (one, other) = (Pseudonyms::new(Zeroizing::new([1; 32])), Pseudonyms::new(Zeroizing::new([2; 32])));
+        let account = AccountId(Uuid::from_u128(7));
+        assert_eq!(one.of(account), one.of(account));
+        assert_ne!(one.of(account), other.of(account));
+    }
+}

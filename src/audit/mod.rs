@@ -1,0 +1,14 @@
+//! The ledger: no plaintext leaves before the entry that says so is durable, and nobody can change or drop an entry
+//! unseen (DESIGN section 5).
+//!
+//! `entry` is what is written, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
+//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s; `verify` checks all of it.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod ledger;
+pub mod note;
+pub mod receipt;
+pub(crate) mod store;
+pub mod tree;
+pub mod unit;

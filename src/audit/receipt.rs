@@ -1,0 +1,32 @@
+//! Proof that an entry is durable: without one the vault opens nothing.
+
+use crate::guard::record::AccountId;
+use uuid::Uuid;
+
+/// Names the person and every record and version that the entry speaks of. Made only after the entry was committed, and
+/// spent by opening.
+#[must_use = "an entry was written so that something may be opened"]
+pub struct Receipt {
+    account: AccountId,
+    records: Vec<(Uuid, i64)>,
+}
+
+impl Receipt {
+    pub(super) fn new(account: AccountId, records: Vec<(Uuid, i64)>) -> Self {
+        Self { account, records }
+    }
+
+    /// Whether the entry speaks of this version of this record.
+    #[must_use]
+    pub fn covers(&self, record: Uuid, version: i64) -> bool {
+        self.records.contains(&(record, version))
+    }
+
+    /// For whom the entry was made.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    pub(crate) fn spend(self) {}
+}

@@ -1,0 +1,162 @@
+//! Who may do what: the closed vocabulary that the policy speaks.
+//!
+//! Everything here is finite, so the whole policy can be enumerated once at start (see [`super::policy`]) and printed
+//! for review in `policies/access-matrix.txt`.
+
+use super::record::RecordKind;
+use super::words::words;
+
+words! {
+    /// What a person does for the organisation; stated by two responsible persons when they admit the member.
+    pub enum Role {
+        HelplineOperator = "helpline_operator",
+        HelplineSupervisor = "helpline_supervisor",
+        DutyOfficer = "duty_officer",
+        SquadOfficer = "squad_officer",
+        SquadSupervisor = "squad_supervisor",
+        ShelterWorker = "shelter_worker",
+        ShelterManager = "shelter_manager",
+        LiaisonOfficer = "liaison_officer",
+        Coordinator = "coordinator",
+        Statistician = "statistician",
+        Auditor = "auditor",
+        Administrator = "administrator",
+        /// Signed in with keys of their own, but not admitted by two responsible persons yet: a role that does nothing.
+        Unadmitted = "unadmitted",
+    }
+}
+
+words! {
+    /// How a person stands to one record. Computed by the gate from the database, never sent by a client.
+    pub enum Relation {
+        OwnDraft = "own_draft",
+        Sender = "sender",
+        Duty = "duty",
+        Assigned = "assigned",
+        Granted = "granted",
+        SupervisorOf = "supervisor_of",
+        CustodianOf = "custodian_of",
+        /// One of the two responsible persons named by the organisation's founding statement.
+        ResponsibleOf = "responsible_of",
+        /// The record is the person's own account or session.
+        Oneself = "oneself",
+        None = "none",
+    }
+}
+
+words! {
+    /// Why somebody reads. Stated with each read of a record, and written to the ledger.
+    pub enum Purpose {
+        Intake = "intake",
+        CaseWork = "case_work",
+        Care = "care",
+        Supervision = "supervision",
+        Emergency = "emergency",
+        Recovery = "recovery",
+        AccessRequest = "access_request",
+        Audit = "audit",
+    }
+}
+
+words! {
+    /// What is done to a record. One word, one meaning, for every kind.
+    pub enum Verb {
+        Create = "create",
+        List = "list",
+        Read = "read",
+        Write = "write",
+        HandOver = "hand_over",
+        Close = "close",
+        Append = "append",
+        Acknowledge = "acknowledge",
+        Return = "return",
+        Accept = "accept",
+        Assign = "assign",
+        Unassign = "unassign",
+        Found = "found",
+        Countersign = "countersign",
+        Propose = "propose",
+        Disable = "disable",
+        Renew = "renew",
+    }
+}
+
+/// One line of the closed list of work: a kind, a verb, the relations in which it can stand and whether it is a read
+/// for which a purpose is stated.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    pub kind: RecordKind,
+    pub verb: Verb,
+    pub relations: &'static [Relation],
+    pub asks_purpose: bool,
+}
+
+const fn work(kind: RecordKind, verb: Verb, relations: &'static [Relation], asks_purpose: bool) -> Work {
+    Work { kind, verb, relations, asks_purpose }
+}
+
+/// All work there is. What is not on this list has no entry in the decision table, and is refused.
+pub const ALL_WORK: &[Work] = {
+    use RecordKind as K;
+    use Relation::{
+        Assigned, CustodianOf, Duty, Granted, None as Stranger, Oneself, OwnDraft, ResponsibleOf, Sender, SupervisorOf,
+    };
+    use Verb as V;
+    const CALL: &[Relation] = &[OwnDraft, SupervisorOf, Stranger];
+    const NOTICE: &[Relation] = &[Duty, Sender, Assigned, SupervisorOf, Stranger];
+    const CASE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Stranger];
+    const STAFF: &[Relation] = &[ResponsibleOf, Oneself, Stranger];
+    const NOBODY: &[Relation] = &[Stranger];
+    &[
+        work(K::Call, V::Create, NOBODY, false),
+        work(K::Call, V::List, NOBODY, true),
+        work(K::Call, V::Read, CALL, true),
+        work(K::Call, V::Write, CALL, false),
+        work(K::Call, V::HandOver, CALL, false),
+        work(K::Call, V::Close, CALL, false),
+        work(K::Slip, V::List, NOBODY, true),
+        work(K::Slip, V::Read, NOTICE, true),
+        work(K::Slip, V::Append, NOTICE, false),
+        work(K::Notice, V::List, NOBODY, true),
+        work(K::Notice, V::Read, NOTICE, true),
+        work(K::Notice, V::Acknowledge, NOTICE, false),
+        work(K::Notice, V::Return, NOTICE, false),
+        work(K::Notice, V::Accept, NOTICE, false),
+        work(K::Intake, V::Renew, NOBODY, false),
+        work(K::Review, V::Renew, NOBODY, false),
+        work(K::Case, V::List, NOBODY, true),
+        work(K::Case, V::Read, CASE, true),
+        work(K::Case, V::Write, CASE, false),
+        work(K::Case, V::Assign, CASE, false),
+        work(K::Case, V::Unassign, CASE, false),
+        work(K::Person, V::Create, CASE, false),
+        work(K::Identity, V::Read, CASE, true),
+        work(K::Identity, V::Write, CASE, false),
+        work(K::ContactAndSafety, V::Read, CASE, true),
+        work(K::ContactAndSafety, V::Write, CASE, false),
+        work(K::Narrative, V::Read, CASE, true),
+        work(K::Narrative, V::Write, CASE, false),
+        work(K::Care, V::Read, CASE, true),
+        work(K::Care, V::Write, CASE, false),
+        work(K::Legal, V::Read, CASE, true),
+        work(K::Legal, V::Write, CASE, false),
+        work(K::Investigation, V::Read, CASE, true),
+        work(K::Investigation, V::Write, CASE, false),
+        work(K::CaseNote, V::List, CASE, true),
+        work(K::CaseNote, V::Append, CASE, false),
+        work(K::Organisation, V::Create, NOBODY, false),
+        work(K::Organisation, V::List, NOBODY, false),
+        work(K::Organisation, V::Found, STAFF, false),
+        work(K::Organisation, V::Countersign, STAFF, false),
+        work(K::Account, V::Create, NOBODY, false),
+        work(K::Account, V::List, STAFF, false),
+        work(K::Account, V::Disable, STAFF, false),
+        work(K::Membership, V::List, STAFF, false),
+        work(K::Membership, V::Propose, STAFF, false),
+        work(K::Membership, V::Countersign, STAFF, false),
+        work(K::Session, V::List, STAFF, false),
+        work(K::Session, V::Close, STAFF, false),
+        work(K::Ledger, V::List, NOBODY, true),
+        work(K::Ledger, V::Renew, NOBODY, false),
+    ]
+};

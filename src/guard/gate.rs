@@ -1,0 +1,296 @@
+//! The gate: everybody who wants to do something to a record comes through here, and gets an [`Authorized`] or nothing.
+//!
+//! The gate finds out how the person stands to the record, asks the policy, and writes the refusal. It comes before
+//! everything that looks at the record: preconditions, validation against it, its state, an idempotent replay. A refused
+//! record and a missing one take the same way and give the same answer.
+
+use super::action::{Purpose, Relation, Verb};
+use super::policy::{Decision, DecisionTable};
+use super::record::{CaseId, RecordKind};
+use super::session::Who;
+use super::store;
+use crate::audit::entry::{Entry, Outcome};
+use crate::audit::ledger::Ledger;
+use crate::platform::clock::Clock;
+use crate::platform::problem::Problem;
+use sqlx::{PgConnection, PgPool};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A verb as a type, so that a permission to read is another type than one to write.
+pub trait Does {
+    const VERB: Verb;
+}
+
+/// A family of kinds as a type.
+pub trait About {
+    /// Whether a permission about this family may name this kind.
+    fn admits(kind: RecordKind) -> bool;
+}
+
+/// Verbs as types.
+pub mod verbs {
+    use super::{Does, Verb};
+    macro_rules! verbs {
+        ($($name:ident)+) => {$(
+            #[doc = concat!("The verb `", stringify!($name), "`.")]
+            pub struct $name;
+            impl Does for $name { const VERB: Verb = Verb::$name; }
+        )+};
+    }
+    verbs! {
+        Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
+        Disable Renew
+    }
+}
+
+/// Kinds as types; the six sections are one family, told apart by the kind within.
+pub mod kinds {
+    use super::{About, RecordKind};
+    macro_rules! kinds {
+        ($($name:ident => $($kind:ident)|+,)+) => {$(
+            #[doc = concat!("Records of the family `", stringify!($name), "`.")]
+            pub struct $name;
+            impl About for $name {
+                fn admits(kind: RecordKind) -> bool { matches!(kind, $(RecordKind::$kind)|+) }
+            }
+        )+};
+    }
+    kinds! {
+        Call => Call,
+        Slip => Slip,
+        Notice => Notice,
+        Case => Case,
+        Person => Person,
+        Section => Identity | ContactAndSafety | Narrative | Care | Legal | Investigation,
+        CaseNote => CaseNote,
+        SharedKey => Intake | Review | Ledger,
+        Organisation => Organisation,
+        Account => Account,
+        Membership => Membership,
+        Session => Session,
+        LedgerEntry => Ledger,
+    }
+}
+
+/// What somebody wants to do something to.
+#[derive(Clone, Copy)]
+pub enum Target {
+    /// Work that names no record yet: creating, listing.
+    Kind(RecordKind),
+    /// A call, notice, or the slip of one.
+    Record(RecordKind, Uuid),
+    /// A case, or something on it: a section, a note, a person.
+    OnCase(RecordKind, CaseId, Uuid),
+    /// Something of an organisation: its founding, its members.
+    OfOrganisation(RecordKind, Uuid, Uuid),
+    /// The person's own account or session.
+    Own(RecordKind, Uuid),
+}
+
+impl Target {
+    const fn kind(self) -> RecordKind {
+        match self {
+            Self::Kind(kind)
+            | Self::Record(kind, _)
+            | Self::OnCase(kind, ..)
+            | Self::OfOrganisation(kind, ..)
+            | Self::Own(kind, _) => kind,
+        }
+    }
+
+    const fn named(self) -> Option<Uuid> {
+        match self {
+            Self::Kind(_) => None,
+            Self::Record(_, id) | Self::OnCase(_, _, id) | Self::OfOrganisation(_, _, id) | Self::Own(_, id) => Some(id),
+        }
+    }
+
+    const fn case(self) -> Option<CaseId> {
+        match self {
+            Self::OnCase(_, case, _) => Some(case),
+            _ => None,
+        }
+    }
+}
+
+/// Leave to do one thing to one record, for one person and purpose. Only the gate makes one; it is used once.
+#[must_use = "the gate let somebody through for a reason"]
+pub struct Authorized<V, K> {
+    who: Arc<Who>,
+    kind: RecordKind,
+    record: Option<Uuid>,
+    case: Option<CaseId>,
+    relation: Relation,
+    purpose: Option<Purpose>,
+    leave: PhantomData<fn() -> (V, K)>,
+}
+
+impl<V: Does, K: About> Authorized<V, K> {
+    #[must_use]
+    pub fn who(&self) -> &Arc<Who> {
+        &self.who
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> RecordKind {
+        self.kind
+    }
+
+    /// The record that was named; for creating and listing there is none.
+    #[must_use]
+    pub fn record(&self) -> Option<Uuid> {
+        self.record
+    }
+
+    #[must_use]
+    pub fn case(&self) -> Option<CaseId> {
+        self.case
+    }
+
+    #[must_use]
+    pub fn relation(&self) -> Relation {
+        self.relation
+    }
+
+    /// The entry that says that it was done.
+    #[must_use]
+    pub fn entry(&self, clock: &Clock, records: Vec<Uuid>) -> Entry {
+        Entry {
+            at: clock.now(),
+            account: self.who.account,
+            organisation: Some(self.who.organisation),
+            role: self.who.role(),
+            relation: self.relation,
+            verb: V::VERB,
+            kind: self.kind,
+            purpose: self.purpose,
+            outcome: Outcome::Done,
+            records,
+            mark: None,
+        }
+    }
+}
+
+/// Decides with the policy's table, from relations found in the database under the person's own session.
+pub struct Gate {
+    policy: Arc<DecisionTable>,
+    ledger: Arc<Ledger>,
+    pool: PgPool,
+    clock: Clock,
+}
+
+impl Gate {
+    #[must_use]
+    pub fn new(policy: Arc<DecisionTable>, ledger: Arc<Ledger>, pool: PgPool, clock: Clock) -> Self {
+        Self { policy, ledger, pool, clock }
+    }
+
+    /// Lets the person through or writes the refusal.
+    ///
+    /// # Errors
+    /// 404 for a named record, whatever the reason; 403 for a kind of work that the role never does and that names no
+    /// record; 503 when the refusal could not be recorded.
+    pub async fn authorize<V: Does, K: About>(
+        &self,
+        who: &Arc<Who>,
+        target: Target,
+        purpose: Option<Purpose>,
+    ) -> Result<Authorized<V, K>, Problem> {
+        let kind = target.kind();
+        let role = who.role();
+        let relations = self.relations(who, target).await?;
+        let allowed = relations.iter().copied().find(|relation| {
+            K::admits(kind) && self.policy.decide(role, *relation, kind, V::VERB, purpose) == Decision::Allow
+        });
+        if let Some(relation) = allowed {
+            return Ok(Authorized {
+                who: Arc::clone(who),
+                kind,
+                record: target.named(),
+                case: target.case(),
+                relation,
+                purpose,
+                leave: PhantomData,
+            });
+        }
+        let refusal = Entry {
+            at: self.clock.now(),
+            account: who.account,
+            organisation: Some(who.organisation),
+            role,
+            relation: relations.first().copied().unwrap_or(Relation::None),
+            verb: V::VERB,
+            kind,
+            purpose,
+            outcome: Outcome::Refused,
+            records: target.named().into_iter().collect(),
+            mark: None,
+        };
+        self.ledger.enter(refusal).await.map_err(ledger_problem)?;
+        if target.named().is_some() {
+            return Err(Problem::absent());
+        }
+        if purpose.is_none() && self.asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {
+            return Err(Problem::field("Purpose", "state why you read: send a Purpose header"));
+        }
+        Err(Problem::not_your_work())
+    }
+
+    fn asks_purpose(&self, kind: RecordKind, verb: Verb) -> bool {
+        super::action::ALL_WORK.iter().any(|work| work.kind == kind && work.verb == verb && work.asks_purpose)
+    }
+
+    async fn relations(&self, who: &Who, target: Target) -> Result<Vec<Relation>, Problem> {
+        let found = match target {
+            Target::Kind(_) => vec![],
+            Target::Own(_, id) => {
+                let own = id == who.account.0 || id == who.session.0;
+                own.then_some(Relation::Oneself).into_iter().collect()
+            }
+            Target::Record(..) | Target::OnCase(..) | Target::OfOrganisation(..) => {
+                let mut transaction = self.pool.begin().await?;
+                store::enter(&mut transaction, &who.lookup).await?;
+                let found = relations_in(&mut transaction, who, target).await?;
+                transaction.rollback().await?;
+                found
+            }
+        };
+        // Everybody stands to everything at least as a stranger; the same one look-up is made for a missing record.
+        Ok(if found.is_empty() { vec![Relation::None] } else { found })
+    }
+}
+
+async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) -> Result<Vec<Relation>, sqlx::Error> {
+    match target {
+        Target::Record(RecordKind::Call, id) => store::relations_to_call(connection, who.account, id).await,
+        Target::Record(_, id) => store::relations_to_notice(connection, who.account, id).await,
+        Target::OnCase(_, case, _) => store::relations_to_case(connection, who.account, case.0).await,
+        Target::OfOrganisation(_, organisation, _) => {
+            let member = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
+            let founder = organisation == who.organisation.0
+                && store::is_founder(connection, who.account, who.organisation).await?;
+            Ok((member || founder).then_some(Relation::ResponsibleOf).into_iter().collect())
+        }
+        Target::Kind(_) | Target::Own(..) => Ok(vec![]),
+    }
+}
+
+/// What a reader is told when the ledger did not take the entry.
+#[must_use]
+pub fn ledger_problem(error: Arc<crate::audit::ledger::LedgerError>) -> Problem {
+    use crate::audit::ledger::LedgerError;
+    match Arc::try_unwrap(error) {
+        Ok(error) => error.into(),
+        // A batch's error is shared by all who waited for it.
+        Err(shared) => match &*shared {
+            LedgerError::NoAuditor => LedgerError::NoAuditor.into(),
+            LedgerError::Seal => LedgerError::Seal.into(),
+            LedgerError::Full => LedgerError::Full.into(),
+            LedgerError::Store(_) => {
+                Problem::away("database_away", "The ledger's database does not answer, so nothing is shown or stored.")
+            }
+        },
+    }
+}

@@ -1,0 +1,108 @@
+//! Reading: a look fetches what row-level security shows to the person, holds no transaction while it waits, and ends in
+//! a receipt.
+
+use super::gate::{About, Authorized, Does, ledger_problem};
+use super::record::AccountId;
+use super::store;
+use super::trust::Trust;
+use super::vault::{self, Sealed, VaultError};
+use crate::audit::entry::Entry;
+use crate::audit::ledger::Ledger;
+use crate::audit::receipt::Receipt;
+use crate::platform::clock::Clock;
+use crate::platform::problem::Problem;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What a look and a unit of work need of the service.
+#[derive(Clone)]
+pub struct Places {
+    pub main: PgPool,
+    pub erasure: PgPool,
+    pub ledger: Arc<Ledger>,
+    pub trust: Arc<Trust>,
+    pub clock: Clock,
+}
+
+/// A person's read of something that the gate let them read. SQL of a capability takes the look, and no id.
+pub struct Look<V, K> {
+    authorized: Authorized<V, K>,
+    transaction: Transaction<'static, Postgres>,
+    places: Places,
+}
+
+impl<V: Does, K: About> Look<V, K> {
+    /// Begins to look, under the person's own session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin(places: &Places, authorized: Authorized<V, K>) -> Result<Self, Problem> {
+        let mut transaction = places.main.begin().await?;
+        store::enter(&mut transaction, &authorized.who().lookup).await?;
+        Ok(Self { authorized, transaction, places: places.clone() })
+    }
+
+    #[must_use]
+    pub fn authorized(&self) -> &Authorized<V, K> {
+        &self.authorized
+    }
+
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.authorized.who().account
+    }
+
+    /// The record that this look is about; listing names none.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.authorized.record().unwrap_or_default()
+    }
+
+    /// For the capability's own SQL.
+    pub(crate) fn sql(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.places.trust
+    }
+
+    pub(crate) fn with_trust(&mut self) -> (&mut PgConnection, &Trust) {
+        (&mut self.transaction, &self.places.trust)
+    }
+
+    /// Fetches sealed records, unopened; those that the person cannot unwrap are not there.
+    ///
+    /// # Errors
+    /// [`VaultError`] when one of them is not as it was written.
+    pub async fn fetch<T>(&mut self, records: &[Uuid]) -> Result<Vec<Sealed<T>>, VaultError> {
+        let account = self.account();
+        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, account, records).await
+    }
+
+    /// Ends the look: gives the connection back, then waits until the entry is durable. `named` are the records that the
+    /// answer tells of, `versions` those that will be opened.
+    ///
+    /// # Errors
+    /// When the entry is not durable: then nothing may be shown.
+    pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
+        self.transaction.rollback().await?;
+        let entry: Entry = self.authorized.entry(&self.places.clock, named);
+        self.places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)
+    }
+
+    /// Ends a look that found nothing after all: recorded like a refusal, and answered like one.
+    pub async fn conclude_absent(self) -> Problem {
+        let record = self.authorized.record().into_iter().collect();
+        let mut entry = self.authorized.entry(&self.places.clock, record);
+        entry.outcome = crate::audit::entry::Outcome::Refused;
+        if let Err(error) = self.transaction.rollback().await {
+            return error.into();
+        }
+        match self.places.ledger.enter(entry).await {
+            Ok(()) => Problem::absent(),
+            Err(error) => ledger_problem(error),
+        }
+    }
+}

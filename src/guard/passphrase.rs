@@ -1,0 +1,211 @@
+//! The passphrase that unlocks a person's keys: generated diceware, stretched by Argon2id in a bounded pool.
+//!
+//! There is no stored hash to compare with: the right passphrase is the one under which the keys open. The server's
+//! pepper goes in as Argon2's secret, so a stolen database alone cannot even be guessed against.
+
+use super::bytes::{self, ContentKey, Context};
+use super::keys::{PersonKeys, derive};
+use super::record::AccountId;
+use crate::platform::random;
+use argon2::{Algorithm, Argon2, Params, Version};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+/// Words in a generated passphrase: 7 × log2(7776) = 90 bits.
+pub const WORDS: usize = 7;
+/// Argon2id as OWASP's and RFC 9106's second choice would have it: 64 MiB, three passes, one lane.
+pub const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+
+/// Argon2id's cost, stored with each slot so that it can be raised later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    pub memory_kib: u32,
+    pub passes: u32,
+    pub lanes: u32,
+}
+
+/// What a person types to sign in. Never logged, stored or shown again.
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// Takes what was typed; extra spaces and capitals do not matter, since the words are all lower case.
+    #[must_use]
+    pub fn typed(text: &str) -> Self {
+        let mut clean = Zeroizing::new(String::with_capacity(text.len()));
+        for (i, word) in text.split_whitespace().enumerate() {
+            if i > 0 {
+                clean.push(' ');
+            }
+            clean.push_str(&word.to_lowercase());
+        }
+        Self(clean)
+    }
+
+    /// Seven words of the EFF's large list (J. Bonneau, 2016), drawn evenly.
+    #[must_use]
+    pub fn generate() -> Self {
+        let list = diceware_wordlists::EFF_LONG_WORDLIST;
+        let mut text = Zeroizing::new(String::with_capacity(WORDS * 10));
+        for i in 0..WORDS {
+            if i > 0 {
+                text.push(' ');
+            }
+            text.push_str(draw(&list));
+        }
+        Self(text)
+    }
+
+    /// To be shown once, to the person it was made for.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One element, evenly: draws above the last whole multiple of the length are thrown away.
+fn draw<'a>(list: &[&'a str]) -> &'a str {
+    let count = u16::try_from(list.len()).unwrap_or(u16::MAX).max(1);
+    let limit = u16::MAX - u16::MAX % count;
+    loop {
+        let number = u16::from_be_bytes(random::bytes());
+        if number < limit
+            && let Some(word) = list.get(usize::from(number % count))
+        {
+            return word;
+        }
+    }
+}
+
+/// A passphrase slot as stored: salt, cost and the sealed keys.
+pub struct Slot {
+    pub salt: [u8; 16],
+    pub cost: Cost,
+    pub sealed: Vec<u8>,
+}
+
+/// Why the keys did not open.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UnlockError {
+    #[error("these words do not open these keys")]
+    WrongWords,
+    #[error("too many people are signing in at once; try again in a few seconds")]
+    Busy,
+    #[error("the stretching of a passphrase failed")]
+    Fault,
+}
+
+/// The bounded pool for Argon2id: each run takes 64 MiB, so few run at once, few wait, and the rest are told to come
+/// back.
+pub struct Stretcher {
+    pepper: Zeroizing<[u8; 32]>,
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Stretcher {
+    /// `at_once` runs of 64 MiB at a time, and eight times as many in the queue.
+    #[must_use]
+    pub fn new(pepper: Zeroizing<[u8; 32]>, at_once: usize) -> Self {
+        Self {
+            pepper,
+            running: Arc::new(Semaphore::new(at_once.max(1))),
+            waiting: Arc::new(Semaphore::new(at_once.max(1) * 8)),
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    async fn stretch(&self, words: &Passphrase, salt: [u8; 16], cost: Cost) -> Result<ContentKey, UnlockError> {
+        let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| UnlockError::Busy)?;
+        let turn = tokio::time::timeout(self.patience, Arc::clone(&self.running).acquire_owned())
+            .await
+            .map_err(|_| UnlockError::Busy)?
+            .map_err(|_| UnlockError::Fault)?;
+        let (words, pepper) = (words.0.clone(), self.pepper.clone());
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| UnlockError::Fault)?;
+            let argon2 = Argon2::new_with_secret(&*pepper, Algorithm::Argon2id, Version::V0x13, params)
+                .map_err(|_| UnlockError::Fault)?;
+            let mut stretched = Zeroizing::new([0_u8; 32]);
+            argon2
+                .hash_password_into(words.as_bytes(), &salt, &mut *stretched)
+                .map_err(|_| UnlockError::Fault)?;
+            Ok(ContentKey::from_bytes(*derive(&*stretched, &[], "himaya passphrase slot v1")))
+        })
+        .await
+        .map_err(|_| UnlockError::Fault)?
+    }
+
+    /// Seals a person's keys under new words.
+    ///
+    /// # Errors
+    /// [`UnlockError::Busy`] when the pool is full.
+    pub async fn lock(&self, words: &Passphrase, account: AccountId, keys: &PersonKeys) -> Result<Slot, UnlockError> {
+        let salt = random::bytes();
+        let key = self.stretch(words, salt, COST).await?;
+        let sealed = bytes::seal(&key, 1, &slot_context(account), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
+        Ok(Slot { salt, cost: COST, sealed })
+    }
+
+    /// Opens the keys, or says that these are the wrong words. Without a slot (no such account) it works just as long.
+    ///
+    /// # Errors
+    /// [`UnlockError::WrongWords`], or [`UnlockError::Busy`] when the pool is full.
+    pub async fn unlock(
+        &self,
+        words: &Passphrase,
+        account: AccountId,
+        slot: Option<&Slot>,
+    ) -> Result<PersonKeys, UnlockError> {
+        let (salt, cost) = slot.map_or((*b"no such account.", COST), |slot| (slot.salt, slot.cost));
+        let key = self.stretch(words, salt, cost).await?;
+        let slot = slot.ok_or(UnlockError::WrongWords)?;
+        let secret =
+            bytes::open(&key, 1, &slot_context(account), &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
+        PersonKeys::from_secret(&secret).map_err(|_| UnlockError::Fault)
+    }
+}
+
+fn slot_context(account: AccountId) -> Context {
+    Context::new("credential_slots", account.0.into_bytes(), "passphrase", 1, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_is_seven_words_of_the_list() {
+        let words = Passphrase::generate();
+        assert_eq!(words.reveal().split(' ').count(), WORDS);
+        assert_ne!(words.reveal(), Passphrase::generate().reveal());
+    }
+
+    #[tokio::test]
+    async fn the_right_words_open_and_others_do_not() {
+        let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
+        let (account, words, keys) = (AccountId::random(), Passphrase::generate(), PersonKeys::generate());
+        let slot = stretcher.lock(&words, account, &keys).await.ok().filter(|slot| slot.cost == COST);
+        let typed = Passphrase::typed(&format!("  {} ", words.reveal().to_uppercase()));
+        let opened = stretcher.unlock(&typed, account, slot.as_ref()).await;
+        assert!(opened.is_ok_and(|opened| opened.to_secret() == keys.to_secret()));
+        let wrong = stretcher.unlock(&Passphrase::generate(), account, slot.as_ref()).await;
+        assert_eq!(wrong.err(), Some(UnlockError::WrongWords));
+        let other_account = stretcher.unlock(&words, AccountId::random(), slot.as_ref()).await;
+        assert_eq!(other_account.err(), Some(UnlockError::WrongWords));
+        let pepper_lost = Stretcher::new(Zeroizing::new([8; 32]), 1).unlock(&words, account, slot.as_ref()).await;
+        assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords));
+    }
+
+    #[tokio::test]
+    async fn a_full_pool_says_so_instead_of_queueing_for_ever() {
+        let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
+        let all = Arc::clone(&stretcher.waiting).acquire_many_owned(8).await;
+        let refused = stretcher.unlock(&Passphrase::typed("a b"), AccountId::random(), None).await;
+        assert_eq!(refused.err(), Some(UnlockError::Busy));
+        drop(all);
+    }
+}

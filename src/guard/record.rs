@@ -1,0 +1,91 @@
+//! What is protected: one record is the unit of authorisation, of encryption and of audit.
+
+use super::words::words;
+use uuid::Uuid;
+
+words! {
+    /// The kinds of record. The six sections of a case are kinds of their own: different people see them, so they are
+    /// different records with different keys, not masked fields of one.
+    pub enum RecordKind {
+        Call = "call",
+        /// What the sender of a notice keeps: its number, state and return code, and no content.
+        Slip = "slip",
+        Notice = "notice",
+        /// The short-lived key to which notices are sealed.
+        Intake = "intake",
+        /// The monthly key of an organisation's supervisors.
+        Review = "review",
+        Case = "case",
+        /// A victim, presumed victim, witness or family member on a case.
+        Person = "person",
+        Identity = "identity",
+        ContactAndSafety = "contact_and_safety",
+        Narrative = "narrative",
+        Care = "care",
+        Legal = "legal",
+        Investigation = "investigation",
+        CaseNote = "case_note",
+        Organisation = "organisation",
+        Account = "account",
+        Membership = "membership",
+        Session = "session",
+        Ledger = "ledger",
+    }
+}
+
+/// Declares a typed id: two kinds of record cannot be mixed up by swapping two arguments.
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident,)+) => {$(
+        $(#[$meta])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+            utoipa::ToSchema, sqlx::Type,
+        )]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new random id (version 4: it tells nothing of when the record came to be).
+            #[must_use]
+            pub fn random() -> Self {
+                Self(crate::platform::random::uuid())
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A call to the helpline, draft or closed.
+    CallId,
+    /// A notice to the squad; the sender's slip carries the same id.
+    NoticeId,
+    /// Something the sender added to a notice after handing it over.
+    AddendumId,
+    CaseId,
+    /// A person on a case: never the id of a colleague.
+    SubjectId,
+    SectionId,
+    CaseNoteId,
+    /// A signed permission to read a case.
+    GrantId,
+    OrganisationId,
+    /// A member of staff: whoever signs in.
+    AccountId,
+    SessionId,
+    /// One epoch of a key that an organisation holds together: INTAKE, REVIEW or LEDGER.
+    SharedKeyId,
+    MembershipId,
+}

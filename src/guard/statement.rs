@@ -1,0 +1,284 @@
+//! What people sign: foundings, memberships, shared keys, grants and case heads, as C2SP signed notes.
+//!
+//! The signed bytes are the stored bytes: a first line that names the statement, then one line of JSON. Nothing is
+//! encoded again to check a signature, so there is no second encoding to disagree with the first.
+
+use super::action::{Relation, Role};
+use super::keys::{KemPublic, PersonKeys, PublicKeys};
+use super::record::{AccountId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
+use super::words::words;
+use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
+use chrono::{DateTime, Utc};
+use ed25519_dalek::VerifyingKey;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+words! {
+    /// The kinds of participant (plan, section 3b), with the auditor and the technical administrator beside them.
+    pub enum OrganisationKind {
+        Squad = "squad",
+        Helpline = "helpline",
+        Accommodation = "accommodation",
+        Assistance = "assistance",
+        GuardingPolice = "guarding_police",
+        ExecutiveBody = "executive_body",
+        InternationalPartner = "international_partner",
+        Coordinator = "coordinator_office",
+        Auditor = "auditor_office",
+        Administrator = "technical_administrator",
+    }
+}
+
+impl OrganisationKind {
+    /// The roles that an organisation of this kind has. Its responsible persons can admit to no other, so a helpline
+    /// cannot make itself a duty officer.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Squad => &[Role::DutyOfficer, Role::SquadOfficer, Role::SquadSupervisor],
+            Self::Helpline => &[Role::HelplineOperator, Role::HelplineSupervisor],
+            Self::Accommodation => &[Role::ShelterWorker, Role::ShelterManager],
+            Self::Assistance | Self::GuardingPolice | Self::ExecutiveBody | Self::InternationalPartner => {
+                &[Role::LiaisonOfficer]
+            }
+            Self::Coordinator => &[Role::Coordinator, Role::Statistician],
+            Self::Auditor => &[Role::Auditor],
+            Self::Administrator => &[Role::Administrator],
+        }
+    }
+}
+
+words! {
+    /// What a key that an organisation holds together is for.
+    pub enum SharedPurpose {
+        Intake = "intake",
+        Review = "review",
+        Ledger = "ledger",
+        Custody = "custody",
+    }
+}
+
+/// A statement's words and the line that names its kind.
+pub trait Statement: Serialize + DeserializeOwned {
+    /// First line of the signed text.
+    const HEADLINE: &'static str;
+}
+
+macro_rules! statements {
+    ($($name:ident => $headline:literal,)+) => {$(
+        impl Statement for $name { const HEADLINE: &'static str = $headline; }
+    )+};
+}
+statements! {
+    FoundingStatement => "himaya/founding/v1",
+    MembershipStatement => "himaya/membership/v1",
+    SharedKeyStatement => "himaya/shared-key/v1",
+    GrantStatement => "himaya/grant/v1",
+    CaseHead => "himaya/case-head/v1",
+}
+
+/// A public key pair as it stands in a statement (hexadecimal).
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
+pub struct StatedKeys {
+    pub kem: String,
+    pub sign: String,
+}
+
+impl From<PublicKeys> for StatedKeys {
+    fn from(keys: PublicKeys) -> Self {
+        Self { kem: hex(&keys.kem.0), sign: hex(keys.sign.as_bytes()) }
+    }
+}
+
+impl StatedKeys {
+    /// # Errors
+    /// [`StatementError::Malformed`] if either is no key.
+    pub fn keys(&self) -> Result<PublicKeys, StatementError> {
+        let sign = VerifyingKey::from_bytes(&unhex(&self.sign)?).map_err(|_| StatementError::Malformed)?;
+        Ok(PublicKeys { kem: KemPublic(unhex(&self.kem)?), sign })
+    }
+}
+
+/// One of those who found an organisation.
+#[derive(Serialize, Deserialize)]
+pub struct FoundingMember {
+    pub account: AccountId,
+    pub handle: String,
+    pub role: Role,
+    pub responsible: bool,
+    pub custodian: bool,
+    pub keys: StatedKeys,
+}
+
+/// An organisation begins: its two responsible persons, its custodians and its CUSTODY key. Signed by both responsible
+/// persons; its fingerprint is pinned in the configuration of every replica.
+#[derive(Serialize, Deserialize)]
+pub struct FoundingStatement {
+    pub organisation: OrganisationId,
+    pub kind: OrganisationKind,
+    pub name: String,
+    pub custody_key: SharedKeyId,
+    pub custody_public: String,
+    pub members: Vec<FoundingMember>,
+    pub made_at: DateTime<Utc>,
+}
+
+/// A person is admitted with a role; signed by both responsible persons of the organisation.
+#[derive(Serialize, Deserialize)]
+pub struct MembershipStatement {
+    pub membership: MembershipId,
+    pub organisation: OrganisationId,
+    pub account: AccountId,
+    pub role: Role,
+    pub keys: StatedKeys,
+    pub made_at: DateTime<Utc>,
+}
+
+/// A key held together for a time; signed by the member who made it.
+#[derive(Serialize, Deserialize)]
+pub struct SharedKeyStatement {
+    pub key: SharedKeyId,
+    pub organisation: OrganisationId,
+    pub purpose: SharedPurpose,
+    pub public: String,
+    pub opens_at: DateTime<Utc>,
+    pub closes_at: DateTime<Utc>,
+}
+
+/// A person is given access to a case; signed by the person who gave it.
+#[derive(Serialize, Deserialize)]
+pub struct GrantStatement {
+    pub grant: GrantId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub relation: Relation,
+    pub reason: String,
+    pub at: DateTime<Utc>,
+}
+
+/// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.
+#[derive(Serialize, Deserialize)]
+pub struct CaseHead {
+    pub case: CaseId,
+    pub number: i64,
+    pub epoch: i32,
+    /// How many notes the officers have written on the case.
+    pub notes: i64,
+    pub sealed: Vec<HeadLine>,
+}
+
+/// One sealed record of a case: id, version and SHA-256 of its bytes.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+pub struct HeadLine {
+    pub record: Uuid,
+    pub version: i64,
+    pub digest: String,
+}
+
+/// Why a statement is not believed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StatementError {
+    #[error("the statement has the wrong shape")]
+    Malformed,
+    #[error("a signature on the statement is missing or wrong")]
+    NotSigned,
+    #[error("this person has signed it already")]
+    SignedAlready,
+}
+
+/// The name under which an account signs.
+fn key_name(account: AccountId) -> Result<KeyName, StatementError> {
+    KeyName::new(format!("himaya/{account}")).map_err(|_| StatementError::Malformed)
+}
+
+/// Writes and signs a statement.
+///
+/// # Errors
+/// [`StatementError::Malformed`] if it cannot be written as a note.
+pub fn sign<S: Statement>(statement: &S, account: AccountId, keys: &PersonKeys) -> Result<String, StatementError> {
+    let body = serde_json::to_string(statement).map_err(|_| StatementError::Malformed)?;
+    let signer = NoteSigner::new(key_name(account)?, keys.signing_key());
+    note::sign(&format!("{}\n{body}\n", S::HEADLINE), &[&signer]).map_err(|_| StatementError::Malformed)
+}
+
+/// Adds a second person's signature.
+///
+/// # Errors
+/// [`StatementError::SignedAlready`] if it is the same person's.
+pub fn countersign(signed: &str, account: AccountId, keys: &PersonKeys) -> Result<String, StatementError> {
+    let signer = NoteSigner::new(key_name(account)?, keys.signing_key());
+    note::add_signature(signed, &signer).map_err(|_| StatementError::SignedAlready)
+}
+
+/// Reads a statement whose signatures are not checked yet: only to find out whose they should be.
+///
+/// # Errors
+/// [`StatementError::Malformed`] for anything that is not such a statement.
+pub fn unverified<S: Statement>(signed: &str) -> Result<S, StatementError> {
+    parse(note::unverified_text(signed).map_err(|_| StatementError::Malformed)?)
+}
+
+/// Reads a statement signed by every one of `signers`.
+///
+/// # Errors
+/// [`StatementError::NotSigned`] if one of them has not signed it, or a signature is wrong.
+pub fn verified<S: Statement>(signed: &str, signers: &[(AccountId, VerifyingKey)]) -> Result<S, StatementError> {
+    let mut verifiers = Vec::with_capacity(signers.len());
+    for (account, key) in signers {
+        verifiers.push(NoteVerifier::new(key_name(*account)?, key));
+    }
+    let opened = note::open(signed, &verifiers).map_err(|_| StatementError::NotSigned)?;
+    for (account, _) in signers {
+        if !opened.signed_by().contains(&key_name(*account)?) {
+            return Err(StatementError::NotSigned);
+        }
+    }
+    parse(opened.text())
+}
+
+fn parse<S: Statement>(text: &str) -> Result<S, StatementError> {
+    let body = text
+        .strip_prefix(S::HEADLINE)
+        .and_then(|rest| rest.strip_prefix('\n'))
+        .and_then(|rest| rest.strip_suffix('\n'))
+        .ok_or(StatementError::Malformed)?;
+    serde_json::from_str(body).map_err(|_| StatementError::Malformed)
+}
+
+/// What is pinned and read out loud: SHA-256 of a statement's text, without its signatures.
+///
+/// # Errors
+/// [`StatementError::Malformed`] if it is no note.
+pub fn fingerprint(signed: &str) -> Result<[u8; 32], StatementError> {
+    let text = note::unverified_text(signed).map_err(|_| StatementError::Malformed)?;
+    Ok(Sha256::digest(text.as_bytes()).into())
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads 32 bytes of hexadecimal.
+///
+/// # Errors
+/// [`StatementError::Malformed`] for anything else.
+pub fn unhex(text: &str) -> Result<[u8; 32], StatementError> {
+    let mut bytes = [0_u8; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(StatementError::Malformed);
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| StatementError::Malformed)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| StatementError::Malformed)?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,350 @@
+//! Whose key is it? Nobody seals to a key without a statement that says so.
+//!
+//! The chain: a fingerprint pinned in the configuration → the founding statement of an organisation, signed by its two
+//! responsible persons → the statement by which those two admitted a member → the member's keys and role. Everything is
+//! read from the database and nothing in it is believed: a swapped key or a ghost officer has no valid chain.
+
+use super::action::{Role, Verb};
+use super::keys::{KemPublic, PublicKeys};
+use super::policy::DecisionTable;
+use super::record::{AccountId, OrganisationId, RecordKind, SharedKeyId};
+use super::statement::{
+    self, FoundingStatement, MembershipStatement, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError,
+};
+use super::store;
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The least number of custodians (DESIGN section 4: two of three to seven open CUSTODY).
+pub const CUSTODIANS: usize = 3;
+
+/// A member whose chain was checked to the pin.
+pub struct Member {
+    pub account: AccountId,
+    pub organisation: OrganisationId,
+    pub organisation_kind: OrganisationKind,
+    pub role: Role,
+    pub keys: PublicKeys,
+    pub responsible: bool,
+    pub custodian: bool,
+}
+
+/// A founded organisation whose statement is pinned.
+pub struct Founding {
+    pub organisation: OrganisationId,
+    pub kind: OrganisationKind,
+    custody: Recipient,
+    members: HashMap<AccountId, Arc<Member>>,
+}
+
+impl Founding {
+    /// The organisation's CUSTODY key: opened by two of its custodians, never in daily use.
+    #[must_use]
+    pub fn custody(&self) -> Recipient {
+        self.custody
+    }
+
+    fn responsible(&self) -> Vec<(AccountId, ed25519_dalek::VerifyingKey)> {
+        self.members.values().filter(|m| m.responsible).map(|m| (m.account, m.keys.sign)).collect()
+    }
+
+    /// The custodians, in a fixed order.
+    #[must_use]
+    pub fn custodians(&self) -> Vec<Arc<Member>> {
+        let mut all: Vec<_> = self.members.values().filter(|m| m.custodian).map(Arc::clone).collect();
+        all.sort_by_key(|m| m.account);
+        all
+    }
+}
+
+/// To whom something is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecipientId {
+    Account(AccountId),
+    SharedKey(SharedKeyId),
+}
+
+/// A public key with a proven owner. Only this module makes one, so nothing can be sealed to a bare key.
+#[derive(Clone, Copy)]
+pub struct Recipient {
+    id: RecipientId,
+    kem: KemPublic,
+}
+
+impl Recipient {
+    #[must_use]
+    pub fn id(&self) -> RecipientId {
+        self.id
+    }
+
+    pub(crate) fn kem(&self) -> KemPublic {
+        self.kem
+    }
+}
+
+impl Member {
+    /// This member as a recipient.
+    #[must_use]
+    pub fn recipient(&self) -> Recipient {
+        Recipient { id: RecipientId::Account(self.account), kem: self.keys.kem }
+    }
+}
+
+/// A shared key in force.
+pub struct SharedKey {
+    pub id: SharedKeyId,
+    pub organisation: OrganisationId,
+    pub opens_at: DateTime<Utc>,
+    pub closes_at: DateTime<Utc>,
+    pub recipient: Recipient,
+}
+
+/// Why nobody is trusted here.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    #[error("no statement admits this person")]
+    NotAMember,
+    #[error("the organisation is still forming")]
+    Forming,
+    #[error("there is no such key in force")]
+    NoKey,
+    #[error("a statement is not believed: {0}")]
+    Statement(#[from] StatementError),
+    #[error("the statements could not be read")]
+    Store(#[from] sqlx::Error),
+}
+
+/// Checks chains, and remembers which notes it has checked. What it remembers is a function of the notes' own bytes and
+/// of the pins, so a change in the database is a different note and is checked anew.
+pub struct Trust {
+    pins_file: PathBuf,
+    policy: Arc<DecisionTable>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    pins: HashSet<[u8; 32]>,
+    foundings: HashMap<[u8; 32], Arc<Founding>>,
+    members: HashMap<[u8; 32], Arc<Member>>,
+}
+
+impl Trust {
+    /// `pins_file` holds one fingerprint (64 hexadecimal digits) a line; `#` begins a comment.
+    #[must_use]
+    pub fn new(pins_file: PathBuf, policy: Arc<DecisionTable>) -> Self {
+        Self { pins_file, policy, seen: Mutex::default() }
+    }
+
+    fn pinned(&self, fingerprint: &[u8; 32]) -> bool {
+        let known = |seen: &Seen| seen.pins.contains(fingerprint);
+        if known(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return true;
+        }
+        // An organisation is founded a few times a year: only an unknown fingerprint makes the file be read again.
+        let Ok(file) = std::fs::read_to_string(&self.pins_file) else { return false };
+        let pins = file
+            .lines()
+            .filter_map(|line| line.split('#').next())
+            .filter_map(|line| statement::unhex(line.split_whitespace().next().unwrap_or_default()).ok())
+            .collect();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.pins = pins;
+        known(&seen)
+    }
+
+    fn founding_of_note(&self, note: &str) -> Result<Arc<Founding>, TrustError> {
+        let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
+        if let Some(found) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).foundings.get(&digest) {
+            return Ok(Arc::clone(found));
+        }
+        if !self.pinned(&statement::fingerprint(note)?) {
+            return Err(TrustError::Forming);
+        }
+        let founding = Arc::new(check_founding(note)?);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.foundings.insert(digest, Arc::clone(&founding));
+        Ok(founding)
+    }
+
+    /// The founded organisation.
+    ///
+    /// # Errors
+    /// [`TrustError::Forming`] until two responsible persons have signed and the fingerprint is pinned.
+    pub async fn founding(
+        &self,
+        connection: &mut PgConnection,
+        organisation: OrganisationId,
+    ) -> Result<Arc<Founding>, TrustError> {
+        let note = store::founding_note(connection, organisation).await?.ok_or(TrustError::Forming)?;
+        let founding = self.founding_of_note(&note)?;
+        if founding.organisation == organisation { Ok(founding) } else { Err(TrustError::Forming) }
+    }
+
+    /// The member that a person is now. The statements come from [`store::statements_of`] or the session's own query.
+    ///
+    /// # Errors
+    /// [`TrustError::NotAMember`] without a complete chain.
+    pub fn member_of_notes(
+        &self,
+        account: AccountId,
+        founding: Option<&str>,
+        membership: Option<&str>,
+    ) -> Result<Arc<Member>, TrustError> {
+        let founding = self.founding_of_note(founding.ok_or(TrustError::Forming)?)?;
+        let Some(note) = membership else {
+            return founding.members.get(&account).map(Arc::clone).ok_or(TrustError::NotAMember);
+        };
+        let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
+        let remembered = self.seen.lock().unwrap_or_else(PoisonError::into_inner).members.get(&digest).map(Arc::clone);
+        let member = if let Some(member) = remembered {
+            member
+        } else {
+            let member = Arc::new(check_membership(note, &founding)?);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.members.insert(digest, Arc::clone(&member));
+            member
+        };
+        let same = member.account == account && member.organisation == founding.organisation;
+        if same { Ok(member) } else { Err(TrustError::NotAMember) }
+    }
+
+    /// A member in force, to seal to.
+    ///
+    /// # Errors
+    /// [`TrustError::NotAMember`] for a ghost, somebody disabled, or somebody whose membership has ended.
+    pub async fn member(&self, connection: &mut PgConnection, account: AccountId) -> Result<Arc<Member>, TrustError> {
+        let notes = store::statements_of(connection, account).await?.ok_or(TrustError::NotAMember)?;
+        if notes.disabled {
+            return Err(TrustError::NotAMember);
+        }
+        self.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref())
+    }
+
+    /// Somebody who signed something, now or in the past: also those who have left since.
+    ///
+    /// # Errors
+    /// [`TrustError::NotAMember`] for somebody who was never admitted.
+    pub async fn signer(&self, connection: &mut PgConnection, account: AccountId) -> Result<Arc<Member>, TrustError> {
+        let notes = store::statements_ever_of(connection, account).await?.ok_or(TrustError::NotAMember)?;
+        self.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref())
+    }
+
+    /// The newest key of this purpose that is in force, made by a member of the organisation whose role renews it.
+    ///
+    /// # Errors
+    /// [`TrustError::NoKey`] when there is none, or its statement is not believed.
+    pub async fn shared_key(
+        &self,
+        connection: &mut PgConnection,
+        organisation: OrganisationId,
+        purpose: SharedPurpose,
+        now: DateTime<Utc>,
+    ) -> Result<SharedKey, TrustError> {
+        let kind = match purpose {
+            SharedPurpose::Intake => RecordKind::Intake,
+            SharedPurpose::Review => RecordKind::Review,
+            SharedPurpose::Ledger => RecordKind::Ledger,
+            SharedPurpose::Custody => return Err(TrustError::NoKey),
+        };
+        for row in store::shared_keys_in_force(connection, organisation, purpose.as_str(), now).await? {
+            // A row that is not believed is passed over: planting one must not stop calls from being handed over.
+            let Ok(claimed) = statement::unverified::<SharedKeyStatement>(&row.note) else { continue };
+            let Ok(maker) = self.signer(connection, AccountId(row.maker)).await else { continue };
+            let signed = statement::verified::<SharedKeyStatement>(&row.note, &[(maker.account, maker.keys.sign)]);
+            let believed = signed.is_ok()
+                && maker.organisation == organisation
+                && self.policy.ever_does(maker.role, kind, Verb::Renew)
+                && claimed.organisation == organisation
+                && claimed.purpose == purpose
+                && claimed.key.0 == row.id
+                && claimed.opens_at <= now
+                && claimed.closes_at > now;
+            if believed {
+                let kem = KemPublic(statement::unhex(&claimed.public)?);
+                return Ok(SharedKey {
+                    id: claimed.key,
+                    organisation,
+                    opens_at: claimed.opens_at,
+                    closes_at: claimed.closes_at,
+                    recipient: Recipient { id: RecipientId::SharedKey(claimed.key), kem },
+                });
+            }
+        }
+        Err(TrustError::NoKey)
+    }
+}
+
+/// The keys that a proposal names, before anybody has signed: only for making the statement itself.
+#[must_use]
+pub(crate) fn recipient_in_proposal(account: AccountId, kem: KemPublic) -> Recipient {
+    Recipient { id: RecipientId::Account(account), kem }
+}
+
+/// A shared key as recipient in the very transaction that makes it.
+#[must_use]
+pub(crate) fn recipient_being_made(key: SharedKeyId, kem: KemPublic) -> Recipient {
+    Recipient { id: RecipientId::SharedKey(key), kem }
+}
+
+/// Reads a founding statement and checks both signatures and its shape.
+///
+/// # Errors
+/// [`StatementError`] unless exactly two responsible persons signed, at least three custodians are named, and every role
+/// is one of the kind's.
+pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
+    let claimed: FoundingStatement = statement::unverified(note)?;
+    let mut signers = Vec::new();
+    let mut members = HashMap::new();
+    for stated in &claimed.members {
+        let keys = stated.keys.keys()?;
+        if stated.responsible {
+            signers.push((stated.account, keys.sign));
+        }
+        let member = Member {
+            account: stated.account,
+            organisation: claimed.organisation,
+            organisation_kind: claimed.kind,
+            role: stated.role,
+            keys,
+            responsible: stated.responsible,
+            custodian: stated.custodian,
+        };
+        if !claimed.kind.roles().contains(&stated.role) || members.insert(stated.account, Arc::new(member)).is_some() {
+            return Err(StatementError::Malformed);
+        }
+    }
+    let custodians = claimed.members.iter().filter(|m| m.custodian).count();
+    if signers.len() != 2 || custodians < CUSTODIANS {
+        return Err(StatementError::Malformed);
+    }
+    let statement: FoundingStatement = statement::verified(note, &signers)?;
+    let custody = KemPublic(statement::unhex(&statement.custody_public)?);
+    Ok(Founding {
+        organisation: statement.organisation,
+        kind: statement.kind,
+        custody: Recipient { id: RecipientId::SharedKey(statement.custody_key), kem: custody },
+        members,
+    })
+}
+
+fn check_membership(note: &str, founding: &Founding) -> Result<Member, TrustError> {
+    let statement: MembershipStatement = statement::verified(note, &founding.responsible())?;
+    let founder = founding.members.get(&statement.account);
+    if statement.organisation != founding.organisation || !founding.kind.roles().contains(&statement.role) {
+        return Err(TrustError::NotAMember);
+    }
+    Ok(Member {
+        account: statement.account,
+        organisation: statement.organisation,
+        organisation_kind: founding.kind,
+        role: statement.role,
+        keys: statement.keys.keys()?,
+        responsible: founder.is_some_and(|m| m.responsible),
+        custodian: founder.is_some_and(|m| m.custodian),
+    })
+}

@@ -1,0 +1,373 @@
+//! Where sealed bytes become readable, and the only place: with the reader's own keys, against a receipt that their
+//! entry in the ledger is durable.
+
+use super::bytes::{self, Context};
+use super::keys::{self, KemPrivate, KeyError, PersonKeys, RecordKey, WrapContext};
+use super::record::{AccountId, CaseId, GrantId, RecordKind};
+use super::store::{self, SealedRow, SealedWrite, WrapWrite};
+use super::trust::{Recipient, RecipientId, Trust, TrustError};
+use crate::audit::receipt::Receipt;
+use chrono::{DateTime, Utc};
+use ed25519_dalek::Signature;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::{PgConnection, PgPool};
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// A record as it lies in the database. It has no reader but [`open`].
+pub struct Sealed<T> {
+    row: SealedRow,
+    erasure: RecordKey,
+    author_key: ed25519_dalek::VerifyingKey,
+    content: PhantomData<fn() -> T>,
+}
+
+/// An opened record on its way to the person who asked. Neither `Clone`, `Debug` nor `Serialize`: it is disclosed once,
+/// by name.
+pub struct Opened<T> {
+    content: T,
+    version: i64,
+}
+
+impl<T> Opened<T> {
+    /// Hands the content to the answer for the person who asked.
+    #[must_use]
+    pub fn disclose(self) -> T {
+        self.content
+    }
+
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// Why a record does not open. From outside all of these are one fault, logged here by name.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("the receipt does not name this record, version and person")]
+    NoReceipt,
+    #[error("no key was wrapped to this person")]
+    NoKey,
+    #[error("the key of this record has been erased")]
+    Erased,
+    #[error("the bytes are not this record's")]
+    Tampered,
+    #[error("the content does not have the expected shape")]
+    Shape,
+    #[error("a key does not work: {0}")]
+    Key(#[from] KeyError),
+    #[error("an author is not believed: {0}")]
+    Trust(#[from] TrustError),
+    #[error("the database does not answer")]
+    Store(#[from] sqlx::Error),
+}
+
+impl<T> Sealed<T> {
+    #[must_use]
+    pub fn record(&self) -> Uuid {
+        self.row.record_id
+    }
+
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.row.version
+    }
+
+    #[must_use]
+    pub fn epoch(&self) -> i32 {
+        self.row.epoch
+    }
+
+    #[must_use]
+    pub fn key_id(&self) -> Uuid {
+        self.row.key_id
+    }
+
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        bytes::digest(&self.row.blob)
+    }
+}
+
+/// Fetches sealed records that this person can unwrap. Opens nothing.
+///
+/// # Errors
+/// [`VaultError::Erased`] when an erasure key is gone, [`VaultError::Trust`] when an author is not believed.
+pub async fn fetch<T>(
+    connection: &mut PgConnection,
+    erasure: &PgPool,
+    trust: &Trust,
+    account: AccountId,
+    records: &[Uuid],
+) -> Result<Vec<Sealed<T>>, VaultError> {
+    let rows = store::sealed(connection, account, records).await?;
+    let mut wanted: Vec<Uuid> = rows.iter().map(|row| row.key_id).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let erasure_keys = erasure_keys(erasure, &wanted).await?;
+    let mut authors = HashMap::new();
+    let mut sealed = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let std::collections::hash_map::Entry::Vacant(author) = authors.entry(row.author) {
+            author.insert(trust.signer(connection, AccountId(row.author)).await?.keys.sign);
+        }
+        let author_key = *authors.get(&row.author).ok_or(VaultError::Tampered)?;
+        let key = erasure_keys.get(&row.key_id).ok_or(VaultError::Erased)?;
+        let erasure = RecordKey::from_bytes(key.clone());
+        sealed.push(Sealed { row, erasure, author_key, content: PhantomData });
+    }
+    Ok(sealed)
+}
+
+async fn erasure_keys(pool: &PgPool, wanted: &[Uuid]) -> Result<HashMap<Uuid, Zeroizing<[u8; 32]>>, VaultError> {
+    let rows = store::erasure_keys(pool, wanted).await?;
+    rows.into_iter()
+        .map(|(id, key)| {
+            let key = Zeroizing::new(key);
+            let key: [u8; 32] = key.as_slice().try_into().map_err(|_| VaultError::Tampered)?;
+            Ok((id, Zeroizing::new(key)))
+        })
+        .collect()
+}
+
+/// Opens what the receipt names, and spends the receipt.
+///
+/// # Errors
+/// [`VaultError`] by what is wrong; a single record that is wrong lets none of them out.
+pub fn open<T: DeserializeOwned>(
+    receipt: Receipt,
+    keys: &PersonKeys,
+    sealed: Vec<Sealed<T>>,
+) -> Result<Vec<Opened<T>>, VaultError> {
+    let mut opened = Vec::with_capacity(sealed.len());
+    for record in sealed {
+        if !receipt.covers(record.row.record_id, record.row.version) {
+            return Err(VaultError::NoReceipt);
+        }
+        let plain = decrypt(keys, &record)?;
+        let content = serde_json::from_slice(&plain).map_err(|_| VaultError::Shape)?;
+        opened.push(Opened { content, version: record.row.version });
+    }
+    receipt.spend();
+    Ok(opened)
+}
+
+/// A record re-sealed by the service on the way from one key to another. It is never turned into content.
+pub(crate) fn decrypt<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let key = record_key(keys, sealed)?;
+    let (row, context) = (&sealed.row, context_of(&sealed.row)?);
+    let signature = Signature::from_slice(&row.signature).map_err(|_| VaultError::Tampered)?;
+    let signed = signed_message(&context, &bytes::digest(&row.blob));
+    sealed.author_key.verify_strict(&signed, &signature).map_err(|_| VaultError::Tampered)?;
+    let epoch = u32::try_from(row.epoch).map_err(|_| VaultError::Tampered)?;
+    bytes::open(&key.content_key(&sealed.erasure), epoch, &context, &row.blob).map_err(|_| VaultError::Tampered)
+}
+
+/// The record's own key, unwrapped with the person's: directly, or through a shared key that is wrapped to them.
+pub(crate) fn record_key<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<RecordKey, VaultError> {
+    let row = &sealed.row;
+    let epoch = u32::try_from(row.epoch).map_err(|_| VaultError::Tampered)?;
+    let context = key_context(row.case_id.map(CaseId), row.key_id, epoch, row.grant_id.map(GrantId));
+    let secret = match (&row.shared_key, &row.shared_wrap) {
+        (Some(id), Some(wrap)) => {
+            let shared = shared_private(keys, *id, wrap)?;
+            keys::unwrap_key(&row.wrap, &shared, &context)?
+        }
+        _ => keys::unwrap_key(&row.wrap, keys.kem(), &context)?,
+    };
+    Ok(RecordKey::from_bytes(secret))
+}
+
+/// The private half of a shared key, from its wrap to this person.
+pub(crate) fn shared_private(keys: &PersonKeys, id: Uuid, wrap: &[u8]) -> Result<KemPrivate, KeyError> {
+    keys::unwrap_key(wrap, keys.kem(), &shared_context(id)).map(KemPrivate::from_bytes)
+}
+
+/// The context under which a shared private key is wrapped to a member.
+#[must_use]
+pub(crate) fn shared_context(id: Uuid) -> WrapContext {
+    WrapContext { purpose: "shared key", case: None, key_id: id, epoch: 1, grant: None }
+}
+
+fn key_context(case: Option<CaseId>, key_id: Uuid, epoch: u32, grant: Option<GrantId>) -> WrapContext {
+    WrapContext { purpose: "record key", case, key_id, epoch, grant }
+}
+
+fn context_of(row: &SealedRow) -> Result<Context, VaultError> {
+    context(row.record_id, &row.kind, row.epoch, row.version)
+}
+
+fn context(record: Uuid, kind: &str, epoch: i32, version: i64) -> Result<Context, VaultError> {
+    let epoch = u32::try_from(epoch).map_err(|_| VaultError::Tampered)?;
+    let version = u64::try_from(version).map_err(|_| VaultError::Tampered)?;
+    Ok(Context::new("sealed", record.into_bytes(), kind, epoch, version))
+}
+
+fn signed_message(context: &Context, digest: &[u8; 32]) -> Vec<u8> {
+    let mut message = b"himaya sealed record v1\0".to_vec();
+    message.extend_from_slice(context.as_bytes());
+    message.extend_from_slice(digest);
+    message
+}
+
+/// One record to be sealed: its identity, and the key that it is sealed under.
+pub struct Placement {
+    pub record: Uuid,
+    pub kind: RecordKind,
+    pub case: Option<CaseId>,
+    pub key_id: Uuid,
+    pub epoch: i32,
+    pub version: i64,
+}
+
+/// What the ledger says of one sealed version: enough to find that it was changed or put back, and no more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub record: Uuid,
+    pub version: i64,
+    pub digest: [u8; 32],
+}
+
+/// A key to seal under, with its erasure key.
+pub struct SealingKey {
+    pub id: Uuid,
+    record: RecordKey,
+    erasure: RecordKey,
+}
+
+impl SealingKey {
+    /// The key under which an existing record is sealed.
+    ///
+    /// # Errors
+    /// [`VaultError::NoKey`] or the like if this person cannot unwrap it.
+    pub fn of<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<Self, VaultError> {
+        let erasure = RecordKey::from_bytes(Zeroizing::new(*sealed.erasure.as_bytes()));
+        Ok(Self { id: sealed.row.key_id, record: record_key(keys, sealed)?, erasure })
+    }
+
+    /// The same erasure key with a fresh record key: what a new epoch is made of.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        let erasure = RecordKey::from_bytes(Zeroizing::new(*self.erasure.as_bytes()));
+        Self { id: self.id, record: RecordKey::generate(), erasure }
+    }
+
+    /// The wrap of this key to one recipient.
+    ///
+    /// # Errors
+    /// [`VaultError::Key`] if the recipient's key is none.
+    pub fn wrap_to(
+        &self,
+        recipient: &Recipient,
+        case: Option<CaseId>,
+        epoch: i32,
+        grant: Option<GrantId>,
+    ) -> Result<WrapWrite, VaultError> {
+        let number = u32::try_from(epoch).map_err(|_| VaultError::Tampered)?;
+        let wrap = keys::wrap(self.record.as_bytes(), recipient, &key_context(case, self.id, number, grant))?;
+        let (account, shared_key) = match recipient.id() {
+            RecipientId::Account(id) => (Some(id.0), None),
+            RecipientId::SharedKey(id) => (None, Some(id.0)),
+        };
+        Ok(WrapWrite {
+            key_id: self.id,
+            epoch,
+            account,
+            shared_key,
+            grant_id: grant.map(|id| id.0),
+            wrap,
+            active_from: None,
+            active_until: None,
+        })
+    }
+}
+
+/// Makes keys to seal under; their erasure keys are durable when this returns, before anything uses them.
+///
+/// # Errors
+/// When the erasure store does not answer.
+pub async fn new_keys(erasure: &PgPool, ids: &[Uuid]) -> Result<Vec<SealingKey>, VaultError> {
+    let made: Vec<SealingKey> = ids
+        .iter()
+        .map(|id| SealingKey { id: *id, record: RecordKey::generate(), erasure: RecordKey::generate() })
+        .collect();
+    let secrets: Vec<Vec<u8>> = made.iter().map(|key| key.erasure.as_bytes().to_vec()).collect();
+    store::insert_erasure_keys(erasure, ids, &secrets).await?;
+    Ok(made)
+}
+
+/// Seals and stores one version of a record, and returns its mark for the ledger. A first version is inserted, a later
+/// one replaces exactly the version before it.
+///
+/// # Errors
+/// [`VaultError::Tampered`] if the version before is not there, and as the database refuses.
+pub async fn put<T: Serialize>(
+    connection: &mut PgConnection,
+    author: AccountId,
+    keys: &PersonKeys,
+    place: &Placement,
+    key: &SealingKey,
+    content: &T,
+) -> Result<Mark, VaultError> {
+    let plain = Zeroizing::new(serde_json::to_vec(content).map_err(|_| VaultError::Shape)?);
+    put_bytes(connection, author, keys, place, key, &plain).await
+}
+
+/// [`put`] for content that stays bytes: what is re-sealed without being read.
+pub(crate) async fn put_bytes(
+    connection: &mut PgConnection,
+    author: AccountId,
+    keys: &PersonKeys,
+    place: &Placement,
+    key: &SealingKey,
+    plain: &[u8],
+) -> Result<Mark, VaultError> {
+    let context = context(place.record, place.kind.as_str(), place.epoch, place.version)?;
+    let epoch = u32::try_from(place.epoch).map_err(|_| VaultError::Tampered)?;
+    let blob = bytes::seal(&key.record.content_key(&key.erasure), epoch, &context, plain)
+        .map_err(|_| VaultError::Shape)?;
+    let digest = bytes::digest(&blob);
+    let signature = keys.sign(&signed_message(&context, &digest)).to_bytes();
+    let row = SealedWrite {
+        record_id: place.record,
+        kind: place.kind.as_str(),
+        case_id: place.case.map(|id| id.0),
+        key_id: place.key_id,
+        epoch: place.epoch,
+        version: place.version,
+        blob: &blob,
+        author: author.0,
+        signature: &signature,
+    };
+    if place.version == 1 {
+        store::insert_sealed(connection, &row).await?;
+    } else if !store::replace_sealed(connection, &row).await? {
+        return Err(VaultError::Tampered);
+    }
+    Ok(Mark { record: place.record, version: place.version, digest })
+}
+
+/// Times during which a wrap counts; see the draft's life in [`crate::calls`].
+pub(crate) fn active(mut wrap: WrapWrite, from: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> WrapWrite {
+    (wrap.active_from, wrap.active_until) = (from, until);
+    wrap
+}
+
+impl From<VaultError> for crate::platform::problem::Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Store(inner) => inner.into(),
+            VaultError::NoKey | VaultError::Erased => Self::absent(),
+            VaultError::NoReceipt => Self::fault("a receipt does not cover what is opened"),
+            VaultError::Tampered => Self::fault("a sealed record is not as it was written"),
+            VaultError::Shape => Self::fault("content has the wrong shape"),
+            VaultError::Key(_) => Self::fault("a key does not open its wrap"),
+            VaultError::Trust(_) => Self::fault("an author is not believed"),
+        }
+    }
+}
+

@@ -1,0 +1,9 @@
+//! Himaya: case management for the protection of victims of human trafficking.
+//!
+//! Need to know is held at four walls, each tested alone: the policy (`guard::policy`), the keys (`guard::vault`), the
+//! database's row-level security (`migrations/`) and the ledger (`audit`). `ARCHITECTURE.md` walks one request through
+//! the files.
+
+pub mod audit;
+pub mod guard;
+pub mod platform;

@@ -1,0 +1,91 @@
+//! The service, put together once at start and shared by every request.
+
+use crate::audit::entry::Pseudonyms;
+use crate::audit::ledger::{Ledger, LedgerParts};
+use crate::guard::gate::Gate;
+use crate::guard::look::Places;
+use crate::guard::passphrase::Stretcher;
+use crate::guard::policy::{DecisionTable, PolicyError};
+use crate::guard::token::Tokens;
+use crate::guard::trust::Trust;
+use crate::platform::clock::Clock;
+use crate::platform::config::{Config, ConfigError, Secrets};
+use crate::platform::db::{self, Databases};
+use ed25519_dalek::SigningKey;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A handle on the service; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the service is made of.
+pub struct Parts {
+    pub places: Places,
+    pub gate: Gate,
+    pub policy: Arc<DecisionTable>,
+    pub tokens: Tokens,
+    pub stretcher: Stretcher,
+    pub databases: Databases,
+    pub checkpoint_key: SigningKey,
+    pub config: Config,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("the policy is refused: {0}")]
+    Policy(#[from] PolicyError),
+    #[error("a database does not answer: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl App {
+    /// Reads secrets and policy, connects, and starts the ledger of this process.
+    ///
+    /// # Errors
+    /// [`StartError`]; a service that is not whole does not start.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let secrets = Secrets::read(&config.secrets)?;
+        let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
+        let databases = db::connect(&config.database).await?;
+        let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy)));
+        let ledger = Ledger::start(LedgerParts {
+            signing: secrets.ledger.clone(),
+            pseudonyms: Pseudonyms::new(secrets.pseudonyms),
+            policy: policy.hash(),
+            clock: clock.clone(),
+            trust: Arc::clone(&trust),
+            pool: databases.app.clone(),
+        });
+        let places = Places {
+            main: databases.app.clone(),
+            erasure: databases.erasure.clone(),
+            ledger: Arc::clone(&ledger),
+            trust,
+            clock: clock.clone(),
+        };
+        let gate = Gate::new(Arc::clone(&policy), ledger, databases.app.clone(), clock);
+        let stretcher = Stretcher::new(secrets.pepper, config.sign_ins_at_once);
+        Ok(Self(Arc::new(Parts {
+            places,
+            gate,
+            policy,
+            tokens: Tokens::new(&secrets.token),
+            stretcher,
+            databases,
+            checkpoint_key: secrets.ledger,
+            config,
+        })))
+    }
+}

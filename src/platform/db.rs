@@ -1,0 +1,74 @@
+//! Connections: one pool for each database role, so that no role can do another's work.
+
+use super::config::DatabaseConfig;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+/// The pools of one process.
+#[derive(Clone)]
+pub struct Databases {
+    /// Serves requests.
+    pub app: PgPool,
+    /// Signs people in.
+    pub door: PgPool,
+    /// Numbers ledger entries.
+    pub sequencer: PgPool,
+    /// Reads the ledger.
+    pub auditor: PgPool,
+    /// The second, small database.
+    pub erasure: PgPool,
+}
+
+fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?
+        // Statements carry no content, but a slow one is not worth a log line with its text.
+        .log_statements(tracing::log::LevelFilter::Off)
+        .application_name("himaya");
+    Ok(PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options))
+}
+
+/// Opens the pools and sees that each role can log in.
+///
+/// # Errors
+/// When an address is malformed or a database does not answer.
+pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> {
+    let databases = Databases {
+        app: pool(&config.app, config.connections)?,
+        door: pool(&config.door, 4)?,
+        sequencer: pool(&config.sequencer, 2)?,
+        auditor: pool(&config.auditor, 4)?,
+        erasure: pool(&config.erasure, config.connections)?,
+    };
+    for pool in [&databases.app, &databases.door, &databases.sequencer, &databases.auditor, &databases.erasure] {
+        pool.acquire().await?;
+    }
+    Ok(databases)
+}
+
+/// Brings both databases to this version's schema, as the migrator.
+///
+/// # Errors
+/// When a migration fails; it is then rolled back.
+pub async fn migrate(main: &str, erasure: &str) -> Result<(), MigrateError> {
+    let mut connection = PgConnection::connect(main).await?;
+    sqlx::migrate!("migrations/main").run(&mut connection).await?;
+    connection.close().await?;
+    let mut connection = PgConnection::connect(erasure).await?;
+    sqlx::migrate!("migrations/erasure").run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Why the schema was not brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error("the database does not answer: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("{0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}

@@ -1,0 +1,10 @@
+//! What the capabilities stand on: configuration, databases, HTTP, the clock, randomness.
+
+pub mod app;
+pub mod clock;
+pub mod cluster;
+pub mod config;
+pub mod db;
+pub mod http;
+pub mod problem;
+pub mod random;
