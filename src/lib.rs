@@ -5,5 +5,11 @@
 //! the files.
 
 pub mod audit;
+pub mod calls;
+pub mod cases;
+pub mod demo;
 pub mod guard;
+pub mod notices;
 pub mod platform;
+pub mod setup;
+pub mod staff;

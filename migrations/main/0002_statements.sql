@@ -73,7 +73,8 @@ ALTER TABLE foundings FORCE ROW LEVEL SECURITY;
 CREATE POLICY foundings_read ON foundings FOR SELECT TO himaya_app USING (true);
 CREATE POLICY foundings_write ON foundings FOR INSERT TO himaya_app WITH CHECK (organisation_id = public.my_organisation());
 CREATE POLICY foundings_sign ON foundings FOR UPDATE TO himaya_app
-    USING (organisation_id = public.my_organisation() AND NOT complete);
+    USING (organisation_id = public.my_organisation() AND NOT complete)
+    WITH CHECK (organisation_id = public.my_organisation());
 ALTER TABLE memberships ENABLE ROW LEVEL SECURITY;
 ALTER TABLE memberships FORCE ROW LEVEL SECURITY;
 CREATE POLICY memberships_read ON memberships FOR SELECT TO himaya_app USING (true);

@@ -21,7 +21,7 @@ CREATE TABLE ledger_pending (
     replica    uuid NOT NULL,
     lane       integer NOT NULL,
     n          bigint NOT NULL,
-    entered_at timestamptz NOT NULL DEFAULT now(), -- how long the sequencer keeps entries waiting
+    entered_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- how long the sequencer keeps entries waiting
     PRIMARY KEY (replica, lane, n)
 );
 
@@ -54,7 +54,8 @@ GRANT SELECT ON ledger_entries, ledger_tree, ledger_checkpoints TO himaya_sequen
 GRANT INSERT ON ledger_tree, ledger_checkpoints TO himaya_sequencer;
 GRANT SELECT, DELETE ON ledger_pending TO himaya_sequencer;
 GRANT SELECT, INSERT, UPDATE ON ledger_lanes TO himaya_sequencer;
-GRANT SELECT ON ledger_detail_keys, ledger_entries, ledger_tree, ledger_checkpoints, sealed, case_heads TO himaya_auditor;
+GRANT SELECT ON ledger_detail_keys, ledger_entries, ledger_tree, ledger_checkpoints, ledger_pending, sealed, case_heads
+    TO himaya_auditor;
 
 ALTER TABLE ledger_detail_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_detail_keys FORCE ROW LEVEL SECURITY;

@@ -46,11 +46,7 @@ impl Checkpoint {
         if origin.is_empty() || origin.contains(|c: char| c < ' ') {
             return Err(CheckpointError::InvalidOrigin);
         }
-        Ok(Self {
-            origin,
-            size: head.size,
-            root: head.root,
-        })
+        Ok(Self { origin, size: head.size, root: head.root })
     }
 
     /// The unique identifier of the log. A reader must compare it with the log it
@@ -75,10 +71,7 @@ impl Checkpoint {
     /// Size and root together, as the proofs take them.
     #[must_use]
     pub const fn head(&self) -> TreeHead {
-        TreeHead {
-            size: self.size,
-            root: self.root,
-        }
+        TreeHead { size: self.size, root: self.root }
     }
 
     /// The note text: three lines, each ended by a newline, no extension lines.
@@ -96,26 +89,18 @@ impl Checkpoint {
     /// checkpoint has one spelling only: a size with a sign or a leading zero, or
     /// base64 that is not canonical, is refused.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let body = text
-            .strip_suffix('\n')
-            .ok_or(CheckpointError::InvalidLines)?;
+        let body = text.strip_suffix('\n').ok_or(CheckpointError::InvalidLines)?;
         // Not `lines()`, which would take a carriage return for part of the ending.
         let mut lines = body.split('\n');
-        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
-        else {
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointError::InvalidLines);
         };
         if body.split('\n').any(str::is_empty) {
             return Err(CheckpointError::InvalidLines);
         }
         // `parse` alone would take "+1" and "01".
-        let plain =
-            size.bytes().all(|b| b.is_ascii_digit()) && (size == "0" || !size.starts_with('0'));
-        let size = size
-            .parse()
-            .ok()
-            .filter(|_| plain)
-            .ok_or(CheckpointError::InvalidSize)?;
+        let plain = size.bytes().all(|b| b.is_ascii_digit()) && (size == "0" || !size.starts_with('0'));
+        let size = size.parse().ok().filter(|_| plain).ok_or(CheckpointError::InvalidSize)?;
         let root = root.parse().map_err(|_| CheckpointError::InvalidRoot)?;
         Self::new(origin, TreeHead { size, root })
     }
@@ -143,10 +128,7 @@ mod tests {
         let checkpoint = Checkpoint::parse(note::unverified_text(&note).unwrap()).unwrap();
         assert_eq!(checkpoint.origin(), "example.com/behind-the-sofa");
         assert_eq!(checkpoint.size(), 20_852_163);
-        assert_eq!(
-            checkpoint.root().to_string(),
-            "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
-        );
+        assert_eq!(checkpoint.root().to_string(), "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=");
         assert_eq!(checkpoint.to_text(), SPEC);
     }
 
@@ -172,20 +154,7 @@ mod tests {
         assert_eq!(Checkpoint::parse("\n"), Err(InvalidLines));
         assert_eq!(refused("sofa", "so\tfa"), InvalidOrigin);
         assert_eq!(refused("sofa\n", "sofa\r\n"), InvalidOrigin);
-        for size in [
-            "+1",
-            "-1",
-            "01",
-            "00",
-            "0x1",
-            "1 ",
-            " 1",
-            "1.0",
-            "1_0",
-            "1\r",
-            "٣",
-            "18446744073709551616",
-        ] {
+        for size in ["+1", "-1", "01", "00", "0x1", "1 ", " 1", "1.0", "1_0", "1\r", "٣", "18446744073709551616"] {
             assert_eq!(refused("20852163", size), InvalidSize, "{size:?}");
         }
         for size in ["0", "1", "10", "18446744073709551615"] {

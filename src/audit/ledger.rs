@@ -123,7 +123,9 @@ impl Ledger {
             trust: parts.trust,
             pool: parts.pool,
             detail_key: Mutex::new(None),
-            lanes: std::array::from_fn(|number| Mutex::new(fresh_lane(replica, i32::try_from(number).unwrap_or(i32::MAX)))),
+            lanes: std::array::from_fn(|number| {
+                Mutex::new(fresh_lane(replica, i32::try_from(number).unwrap_or(i32::MAX)))
+            }),
             turn: AtomicUsize::new(0),
             next_lane: AtomicI32::new(first),
             reads,
@@ -182,6 +184,8 @@ impl Ledger {
         entries: &[Entry],
     ) -> Result<(), LedgerError> {
         let key = self.detail_key(entries).await?;
+        // From here on the lane's counters run ahead of what is stored; only a commit makes them true.
+        hold.lane.uncertain = true;
         let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
             let place = Place { replica: self.replica, lane: hold.lane.number, n: hold.lane.next };
@@ -194,7 +198,6 @@ impl Ledger {
             hold.lane.next += 1;
             rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed });
         }
-        hold.lane.uncertain = true;
         store::insert(connection, &rows).await?;
         Ok(())
     }
@@ -234,7 +237,8 @@ impl Ledger {
         let mut connection = self.pool.acquire().await?;
         let kind = OrganisationKind::Auditor;
         for office in crate::guard::store::organisations_of_kind(&mut connection, kind.as_str()).await? {
-            let founded = self.trust.founding(&mut connection, office).await.is_ok_and(|founding| founding.kind == kind);
+            let founded =
+                self.trust.founding(&mut connection, office).await.is_ok_and(|founding| founding.kind == kind);
             if !founded {
                 continue;
             }
@@ -251,14 +255,17 @@ impl Ledger {
 const fn is_founding(kind: RecordKind) -> bool {
     matches!(
         kind,
-        RecordKind::Organisation | RecordKind::Account | RecordKind::Membership | RecordKind::Session | RecordKind::Ledger
+        RecordKind::Organisation
+            | RecordKind::Account
+            | RecordKind::Membership
+            | RecordKind::Session
+            | RecordKind::Ledger
     )
 }
 
 fn fresh_lane(replica: Uuid, number: i32) -> Lane {
     Lane { number, next: 0, previous: Place { replica, lane: number, n: 0 }.origin(), uncertain: false }
 }
-
 
 /// A lane held by one transaction.
 pub(super) struct LaneHold<'a> {

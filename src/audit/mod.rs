@@ -6,9 +6,12 @@
 
 pub mod checkpoint;
 pub mod entry;
+pub mod http;
 pub mod ledger;
 pub mod note;
 pub mod receipt;
+pub mod sequencer;
 pub(crate) mod store;
 pub mod tree;
 pub mod unit;
+pub mod verify;

@@ -100,11 +100,7 @@ impl KeyName {
     /// [`NoteError::InvalidKeyName`] when the promise of the type does not hold.
     pub fn new(name: impl Into<String>) -> Result<Self, NoteError> {
         let name = name.into();
-        if is_key_name(&name) {
-            Ok(Self(name))
-        } else {
-            Err(NoteError::InvalidKeyName)
-        }
+        if is_key_name(&name) { Ok(Self(name)) } else { Err(NoteError::InvalidKeyName) }
     }
 
     /// The name as text.
@@ -150,11 +146,7 @@ impl NoteVerifier {
     #[must_use]
     pub fn new(name: KeyName, key: &VerifyingKey) -> Self {
         let key_id = key_id(&name, key);
-        Self {
-            name,
-            key_id,
-            key: *key,
-        }
+        Self { name, key_id, key: *key }
     }
 
     /// The name the key signs under.
@@ -193,13 +185,7 @@ impl fmt::Display for NoteVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut typed = vec![TYPE_ED25519];
         typed.extend_from_slice(self.key.as_bytes());
-        write!(
-            f,
-            "{}+{:08x}+{}",
-            self.name,
-            self.key_id,
-            STANDARD.encode(typed)
-        )
+        write!(f, "{}+{:08x}+{}", self.name, self.key_id, STANDARD.encode(typed))
     }
 }
 
@@ -219,9 +205,7 @@ impl FromStr for NoteVerifier {
             return Err(NoteError::VerifierKeyShape);
         }
         let id = u32::from_str_radix(id, 16).map_err(|_| NoteError::VerifierKeyShape)?;
-        let typed = STANDARD
-            .decode(typed)
-            .map_err(|_| NoteError::VerifierKeyShape)?;
+        let typed = STANDARD.decode(typed).map_err(|_| NoteError::VerifierKeyShape)?;
         let (&kind, key) = typed.split_first().ok_or(NoteError::VerifierKeyShape)?;
         if kind != TYPE_ED25519 {
             return Err(NoteError::VerifierKeyType);
@@ -262,10 +246,7 @@ impl NoteSigner {
     /// Names a private key.
     #[must_use]
     pub fn new(name: KeyName, key: &SigningKey) -> Self {
-        Self {
-            public: NoteVerifier::new(name, &key.verifying_key()),
-            key: key.clone(),
-        }
+        Self { public: NoteVerifier::new(name, &key.verifying_key()), key: key.clone() }
     }
 
     /// The public half: what others need to verify this signer's notes.
@@ -278,11 +259,7 @@ impl NoteSigner {
     fn line(&self, text: &str) -> String {
         let mut bytes = self.public.key_id.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!(
-            "{LINE_PREFIX}{} {}\n",
-            self.public.name,
-            STANDARD.encode(bytes)
-        )
+        format!("{LINE_PREFIX}{} {}\n", self.public.name, STANDARD.encode(bytes))
     }
 }
 
@@ -400,10 +377,7 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
     if signed_by.is_empty() {
         return Err(NoteError::NoKnownSignature);
     }
-    Ok(VerifiedNote {
-        text: text.to_owned(),
-        signed_by,
-    })
+    Ok(VerifiedNote { text: text.to_owned(), signed_by })
 }
 
 /// The text of a note, final newline included, with **no** signature verified: for
@@ -445,14 +419,10 @@ fn split(note: &str) -> Result<(&str, Vec<SignatureLine<'_>>), NoteError> {
     check_size(note)?;
     check_characters(note)?;
     // The *last* empty line separates; the text keeps the newline before it.
-    let (text, block) = note
-        .rfind("\n\n")
-        .and_then(|at| note.split_at_checked(at + 1))
-        .ok_or(NoteError::MissingSignatures)?;
-    let block = block
-        .strip_prefix('\n')
-        .and_then(|block| block.strip_suffix('\n'))
-        .ok_or(NoteError::MissingSignatures)?;
+    let (text, block) =
+        note.rfind("\n\n").and_then(|at| note.split_at_checked(at + 1)).ok_or(NoteError::MissingSignatures)?;
+    let block =
+        block.strip_prefix('\n').and_then(|block| block.strip_suffix('\n')).ok_or(NoteError::MissingSignatures)?;
     // Counted before anything is decoded. Not `lines()`, which forgives too much.
     if block.split('\n').count() > MAX_SIGNATURES {
         return Err(NoteError::TooManySignatures);
@@ -495,10 +465,7 @@ mod tests {
         — quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
 
     fn signer(name: &str, seed: u8) -> NoteSigner {
-        NoteSigner::new(
-            KeyName::new(name).unwrap(),
-            &SigningKey::from_bytes(&[seed; 32]),
-        )
+        NoteSigner::new(KeyName::new(name).unwrap(), &SigningKey::from_bytes(&[seed; 32]))
     }
 
     fn names(note: &VerifiedNote) -> Vec<&str> {
@@ -526,15 +493,10 @@ mod tests {
     /// Ed25519 is deterministic, so the whole note is known.
     #[test]
     fn signs_as_the_go_implementation_does() {
-        let seed = STANDARD
-            .decode("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")
-            .unwrap();
+        let seed = STANDARD.decode("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz").unwrap();
         let key = SigningKey::try_from(&seed[1..]).unwrap();
         let peter = NoteSigner::new(KeyName::new("PeterNeumann").unwrap(), &key);
-        assert_eq!(
-            peter.verifier().to_string(),
-            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-        );
+        assert_eq!(peter.verifier().to_string(), "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
         let text = "If you think cryptography is the answer to your problem,\n\
             then you don't know what your problem is.\n";
         let note = sign(text, &[&peter]).unwrap();
@@ -548,15 +510,7 @@ mod tests {
 
     #[test]
     fn key_names_are_checked() {
-        for bad in [
-            "",
-            "a b",
-            "a+b",
-            "a\u{a0}b",
-            "a\u{2003}b",
-            "a\nb",
-            "a\u{1}b",
-        ] {
+        for bad in ["", "a b", "a+b", "a\u{a0}b", "a\u{2003}b", "a\nb", "a\u{1}b"] {
             assert_eq!(KeyName::new(bad), Err(NoteError::InvalidKeyName), "{bad:?}");
         }
         assert_eq!(KeyName::new("é.example/x").unwrap().as_str(), "é.example/x");
@@ -730,10 +684,7 @@ mod tests {
         }
         // Non-canonical base64: the unused bits of the last symbol are not zero.
         let spelled = STANDARD.encode([0; 5]).replace("A=", "B=");
-        assert_eq!(
-            garbled(&format!("— a {spelled}\n")),
-            NoteError::GarbledSignature(2)
-        );
+        assert_eq!(garbled(&format!("— a {spelled}\n")), NoteError::GarbledSignature(2));
         assert_eq!(garbled("\r\n"), NoteError::ControlCharacter);
         assert_eq!(garbled(line.trim_end()), NoteError::MissingNewline);
         assert_eq!(garbled("\n"), NoteError::MissingSignatures);
@@ -741,14 +692,8 @@ mod tests {
         assert_eq!(refused("x\n"), NoteError::MissingSignatures);
         assert_eq!(refused("x\n\n"), NoteError::MissingSignatures);
         assert_eq!(refused("x\n\n\n"), NoteError::MissingSignatures);
-        assert_eq!(
-            refused(&note.replace("\n\n", "\n")),
-            NoteError::MissingSignatures
-        );
-        assert_eq!(
-            refused(&note.replace('x', "\t")),
-            NoteError::ControlCharacter
-        );
+        assert_eq!(refused(&note.replace("\n\n", "\n")), NoteError::MissingSignatures);
+        assert_eq!(refused(&note.replace('x', "\t")), NoteError::ControlCharacter);
         assert_eq!(sign("x\t\n", &[&a]), Err(NoteError::ControlCharacter));
         assert_eq!(sign("x", &[&a]), Err(NoteError::MissingNewline));
         assert_eq!(sign("", &[&a]), Err(NoteError::MissingNewline));
@@ -776,10 +721,7 @@ mod tests {
         assert_eq!(add_signature(&full, refs[1]), Err(NoteError::TooLarge));
         let over = format!("x{full}");
         assert_eq!(open(&over, &trusted), Err(NoteError::TooLarge));
-        assert_eq!(
-            sign(&format!("x{text}"), &refs[..1]),
-            Err(NoteError::TooLarge)
-        );
+        assert_eq!(sign(&format!("x{text}"), &refs[..1]), Err(NoteError::TooLarge));
     }
 
     /// Compiles only while `NoteSigner` implements neither trait: with either, the

@@ -22,6 +22,13 @@ impl Receipt {
         self.records.contains(&(record, version))
     }
 
+    /// Takes some of what the entry speaks of into a receipt of its own, for content of another shape.
+    pub fn take(&mut self, versions: &[(Uuid, i64)]) -> Self {
+        let (taken, kept) = std::mem::take(&mut self.records).into_iter().partition(|named| versions.contains(named));
+        self.records = kept;
+        Self { account: self.account, records: taken }
+    }
+
     /// For whom the entry was made.
     #[must_use]
     pub fn account(&self) -> AccountId {

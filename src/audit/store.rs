@@ -1,7 +1,8 @@
 //! All SQL of the ledger.
 
 use super::entry::Place;
-use chrono::{DateTime, Utc};
+use super::tree::Hash;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -88,52 +89,110 @@ pub struct Pending {
     pub lane: i32,
     pub n: i64,
     pub leaf: Option<Vec<u8>>,
+    pub signature: Option<Vec<u8>>,
     pub last_n: Option<i64>,
     pub last_hash: Option<Vec<u8>>,
 }
 
-/// The next entries to be sequenced, lane by lane in order.
+/// The next entries to be sequenced, lane by lane in order, without those of refused lanes: entries that cannot go on
+/// must not fill the batch of those that can.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn pending(connection: &mut PgConnection, most: i64) -> Result<Vec<Pending>, sqlx::Error> {
+pub async fn pending(
+    connection: &mut PgConnection,
+    most: i64,
+    refused: &[(Uuid, i32)],
+) -> Result<Vec<Pending>, sqlx::Error> {
+    let (replicas, lanes): (Vec<Uuid>, Vec<i32>) = refused.iter().copied().unzip();
     sqlx::query_as!(
         Pending,
-        r#"SELECT p.replica, p.lane, p.n, e.leaf AS "leaf?", l.n AS "last_n?", l.leaf_hash AS "last_hash?"
-           FROM ledger_pending p
+        r#"SELECT p.replica, p.lane, p.n, e.leaf AS "leaf?", e.signature AS "signature?",
+                  l.n AS "last_n?", l.leaf_hash AS "last_hash?"
+           FROM (SELECT q.replica, q.lane, q.n FROM ledger_pending q
+                 WHERE NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::int[]) AS refused (replica, lane)
+                                   WHERE refused.replica = q.replica AND refused.lane = q.lane)
+                 ORDER BY q.replica, q.lane, q.n LIMIT $1) p
            LEFT JOIN ledger_entries e ON e.replica = p.replica AND e.lane = p.lane AND e.n = p.n
            LEFT JOIN ledger_lanes l ON l.replica = p.replica AND l.lane = p.lane
-           ORDER BY p.replica, p.lane, p.n LIMIT $1"#,
-        most
+           ORDER BY p.replica, p.lane, p.n"#,
+        most,
+        &replicas,
+        &lanes
     )
     .fetch_all(connection)
     .await
 }
 
-/// Gives an entry its place in the tree.
+/// For how long the oldest entry has waited for its place in the tree; `None` when none waits. By the database's own
+/// clock, which also said when the entry came. The app's role cannot ask this, the sequencer's can.
 ///
 /// # Errors
-/// When the database does not answer or the place is taken.
-pub async fn sequence(
-    connection: &mut PgConnection,
-    position: i64,
-    place: Place,
-    leaf_hash: &[u8],
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "WITH out AS (DELETE FROM ledger_pending WHERE replica = $2 AND lane = $3 AND n = $4),
-              lane AS (INSERT INTO ledger_lanes (replica, lane, n, leaf_hash) VALUES ($2, $3, $4, $5)
-                       ON CONFLICT (replica, lane) DO UPDATE SET n = $4, leaf_hash = $5)
-         INSERT INTO ledger_tree (position, replica, lane, n, leaf_hash) VALUES ($1, $2, $3, $4, $5)",
-        position,
-        place.replica,
-        place.lane,
-        place.n,
-        leaf_hash
+/// When the database does not answer.
+pub async fn oldest_pending(pool: &PgPool) -> Result<Option<TimeDelta>, sqlx::Error> {
+    let age = sqlx::query_scalar!(
+        "SELECT (extract(epoch FROM clock_timestamp() - min(entered_at)) * 1000000)::bigint FROM ledger_pending"
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(age.map(TimeDelta::microseconds))
+}
+
+/// An entry with the place in the tree that it is to have.
+#[derive(Clone, Copy)]
+pub struct Sequenced {
+    pub position: i64,
+    pub place: Place,
+    pub leaf_hash: Hash,
+}
+
+/// Gives entries their places in the tree, takes them out of the queue, and notes the last one of each lane.
+///
+/// # Errors
+/// When the database does not answer, a place is taken, or an entry is no longer in the queue.
+pub async fn sequence(connection: &mut PgConnection, entries: &[Sequenced]) -> Result<(), sqlx::Error> {
+    let (mut positions, mut replicas, mut lanes) = (vec![], vec![], vec![]);
+    let (mut numbers, mut hashes) = (vec![], vec![]);
+    for entry in entries {
+        positions.push(entry.position);
+        replicas.push(entry.place.replica);
+        lanes.push(entry.place.lane);
+        numbers.push(entry.place.n);
+        hashes.push(entry.leaf_hash.as_bytes().to_vec());
+    }
+    let taken = sqlx::query!(
+        "WITH placed AS (
+             INSERT INTO ledger_tree (position, replica, lane, n, leaf_hash)
+             SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::int[], $4::bigint[], $5::bytea[])),
+         lanes AS (
+             INSERT INTO ledger_lanes (replica, lane, n, leaf_hash)
+             SELECT DISTINCT ON (replica, lane) replica, lane, n, leaf_hash
+             FROM unnest($2::uuid[], $3::int[], $4::bigint[], $5::bytea[]) AS entry (replica, lane, n, leaf_hash)
+             ORDER BY replica, lane, n DESC
+             ON CONFLICT (replica, lane) DO UPDATE SET n = excluded.n, leaf_hash = excluded.leaf_hash)
+         DELETE FROM ledger_pending p
+         USING unnest($2::uuid[], $3::int[], $4::bigint[]) AS entry (replica, lane, n)
+         WHERE p.replica = entry.replica AND p.lane = entry.lane AND p.n = entry.n",
+        &positions,
+        &replicas,
+        &lanes,
+        &numbers,
+        &hashes
     )
     .execute(connection)
-    .await?;
-    Ok(())
+    .await?
+    .rows_affected();
+    if usize::try_from(taken) == Ok(entries.len()) { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
+}
+
+/// How many leaves the tree has by its highest position.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn tree_size(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT coalesce(max(position) + 1, 0) AS "size!" FROM ledger_tree"#)
+        .fetch_one(connection)
+        .await
 }
 
 /// A stored checkpoint.
@@ -172,78 +231,6 @@ pub async fn insert_checkpoint(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// One leaf in the tree's order, with the entry it stands for.
-pub struct TreeRow {
-    pub position: i64,
-    pub replica: Uuid,
-    pub lane: i32,
-    pub n: i64,
-    pub leaf_hash: Vec<u8>,
-    pub leaf: Option<Vec<u8>>,
-    pub signature: Option<Vec<u8>>,
-}
-
-/// A run of leaves for the verifier.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn leaves(pool: &PgPool, from: i64, most: i64) -> Result<Vec<TreeRow>, sqlx::Error> {
-    sqlx::query_as!(
-        TreeRow,
-        r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?"
-           FROM ledger_tree t
-           LEFT JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
-           WHERE t.position >= $1 ORDER BY t.position LIMIT $2"#,
-        from,
-        most
-    )
-    .fetch_all(pool)
-    .await
-}
-
-/// How many entries are stored, and how many of them stand in the tree.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn counts(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM ledger_entries) AS "entries!", (SELECT count(*) FROM ledger_tree) AS "leaves!""#
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok((row.entries, row.leaves))
-}
-
-/// Every stored checkpoint's note, oldest first.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn checkpoints(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT note FROM ledger_checkpoints ORDER BY size").fetch_all(pool).await
-}
-
-/// What is stored of one sealed record, for the verifier: never a key.
-pub struct StoredRecord {
-    pub record_id: Uuid,
-    pub version: i64,
-    pub blob: Vec<u8>,
-}
-
-/// A run of sealed records.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn records(pool: &PgPool, after: Uuid, most: i64) -> Result<Vec<StoredRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        StoredRecord,
-        "SELECT record_id, version, blob FROM sealed WHERE record_id > $1 ORDER BY record_id LIMIT $2",
-        after,
-        most
-    )
-    .fetch_all(pool)
-    .await
 }
 
 /// An entry as an auditor's page needs it.

@@ -110,37 +110,21 @@ impl FromStr for Hash {
     /// Parses canonical, padded base64.
     fn from_str(s: &str) -> Result<Self, TreeError> {
         let bytes = STANDARD.decode(s).map_err(|_| TreeError::InvalidHash)?;
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| TreeError::InvalidHash)
+        bytes.try_into().map(Self).map_err(|_| TreeError::InvalidHash)
     }
 }
 
 /// The hash of a leaf, `SHA-256(0x00 ‖ data)` (RFC 6962 section 2.1).
 #[must_use]
 pub fn leaf_hash(data: &[u8]) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0x00])
-            .chain_update(data)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update([0x00]).chain_update(data).finalize().into())
 }
 
 /// The hash of an inner node, `SHA-256(0x01 ‖ left ‖ right)` (RFC 6962 section
 /// 2.1). The prefix keeps a leaf from passing for a node.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash(
-        Sha256::new()
-            .chain_update([0x01])
-            .chain_update(left.0)
-            .chain_update(right.0)
-            .finalize()
-            .into(),
-    )
+    Hash(Sha256::new().chain_update([0x01]).chain_update(left.0).chain_update(right.0).finalize().into())
 }
 
 /// The root of the tree without leaves, `SHA-256("")` (RFC 6962 section 2.1).
@@ -194,11 +178,7 @@ impl Frontier {
     pub fn from_hashes(size: u64, hashes: Vec<Hash>) -> Result<Self, TreeError> {
         let expected = size.count_ones() as usize;
         if hashes.len() != expected {
-            return Err(TreeError::FrontierLength {
-                size,
-                expected,
-                given: hashes.len(),
-            });
+            return Err(TreeError::FrontierLength { size, expected, given: hashes.len() });
         }
         Ok(Self { size, edge: hashes })
     }
@@ -244,21 +224,13 @@ impl Frontier {
     /// The root over all leaves so far; [`empty_root`] when there are none.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.edge
-            .iter()
-            .rev()
-            .copied()
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(empty_root)
+        self.edge.iter().rev().copied().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(empty_root)
     }
 
     /// Size and root together.
     #[must_use]
     pub fn head(&self) -> TreeHead {
-        TreeHead {
-            size: self.size,
-            root: self.root(),
-        }
+        TreeHead { size: self.size, root: self.root() }
     }
 
     /// The right edge, largest subtree first: what a table has to keep, with the
@@ -287,19 +259,10 @@ pub fn inclusion_proof(leaf_hashes: &[Hash], index: u64) -> Result<Vec<Hash>, Tr
 /// # Errors
 /// [`TreeError::IndexOutOfRange`], [`TreeError::ProofLength`] or
 /// [`TreeError::RootMismatch`]: in each case nothing is proved.
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    head: &TreeHead,
-    proof: &[Hash],
-) -> Result<(), TreeError> {
+pub fn verify_inclusion(leaf: &Hash, index: u64, head: &TreeHead, proof: &[Hash]) -> Result<(), TreeError> {
     let steps = inclusion_steps(index, head.size)?;
     check_length(steps.len(), proof.len())?;
-    let root = steps
-        .iter()
-        .rev()
-        .zip(proof)
-        .fold(*leaf, |below, (side, sibling)| side.join(&below, sibling));
+    let root = steps.iter().rev().zip(proof).fold(*leaf, |below, (side, sibling)| side.join(&below, sibling));
     check_root(root == head.root)
 }
 
@@ -443,19 +406,11 @@ fn consistency_steps(old: u64, new: u64) -> Result<(Vec<Side>, bool), TreeError>
 }
 
 fn check_length(expected: usize, given: usize) -> Result<(), TreeError> {
-    if given == expected {
-        Ok(())
-    } else {
-        Err(TreeError::ProofLength { expected, given })
-    }
+    if given == expected { Ok(()) } else { Err(TreeError::ProofLength { expected, given }) }
 }
 
 fn check_root(matches: bool) -> Result<(), TreeError> {
-    if matches {
-        Ok(())
-    } else {
-        Err(TreeError::RootMismatch)
-    }
+    if matches { Ok(()) } else { Err(TreeError::RootMismatch) }
 }
 
 #[cfg(test)]
@@ -490,10 +445,7 @@ mod tests {
     ];
 
     fn head(leaves: &[Hash]) -> TreeHead {
-        TreeHead {
-            size: leaves.len() as u64,
-            root: tree_root(leaves),
-        }
+        TreeHead { size: leaves.len() as u64, root: tree_root(leaves) }
     }
 
     /// `n` distinct leaves, and the same tree made by ct-merkle.
@@ -574,13 +526,7 @@ mod tests {
         for changed in damaged(whole.hashes()) {
             assert!(Frontier::resume(whole.head(), changed).is_err());
         }
-        let length = |size, given| {
-            Err(TreeError::FrontierLength {
-                size,
-                expected: 3,
-                given,
-            })
-        };
+        let length = |size, given| Err(TreeError::FrontierLength { size, expected: 3, given });
         assert_eq!(Frontier::from_hashes(7, leaves[..2].to_vec()), length(7, 2));
         assert_eq!(Frontier::from_hashes(7, leaves[..4].to_vec()), length(7, 4));
         let mut full = Frontier::from_hashes(u64::MAX, leaves[..64].to_vec()).unwrap();
@@ -612,22 +558,13 @@ mod tests {
         let outside = TreeError::IndexOutOfRange { index: 5, size: 5 };
         assert_eq!(inclusion_proof(&leaves, 5), Err(outside));
         let proof = inclusion_proof(&leaves, 4).unwrap();
-        assert_eq!(
-            verify_inclusion(&leaves[4], 5, &head(&leaves), &proof),
-            Err(outside)
-        );
+        assert_eq!(verify_inclusion(&leaves[4], 5, &head(&leaves), &proof), Err(outside));
         let shrunk = TreeError::Shrunk { old: 6, new: 5 };
         assert_eq!(consistency_proof(&leaves, 6), Err(shrunk));
-        let old = TreeHead {
-            size: 6,
-            ..head(&leaves)
-        };
+        let old = TreeHead { size: 6, ..head(&leaves) };
         assert_eq!(verify_consistency(&old, &head(&leaves), &[]), Err(shrunk));
         // The largest sizes neither overflow nor loop.
-        let huge = TreeHead {
-            size: u64::MAX,
-            ..old
-        };
+        let huge = TreeHead { size: u64::MAX, ..old };
         let needed = |expected| Err(TreeError::ProofLength { expected, given: 0 });
         assert_eq!(verify_inclusion(&leaves[0], 0, &huge, &[]), needed(64));
         assert_eq!(verify_consistency(&old, &huge, &[]), needed(64));
@@ -657,14 +594,8 @@ mod tests {
                     assert!(verify_inclusion(leaf, other, &head, &proof).is_err());
                 }
                 assert!(verify_inclusion(&empty_root(), i, &head, &proof).is_err());
-                let other_root = TreeHead {
-                    root: *leaf,
-                    ..head
-                };
-                assert_eq!(
-                    verify_inclusion(leaf, i, &other_root, &proof).is_ok(),
-                    n == 1
-                );
+                let other_root = TreeHead { root: *leaf, ..head };
+                assert_eq!(verify_inclusion(leaf, i, &other_root, &proof).is_ok(), n == 1);
             }
         }
     }

@@ -137,12 +137,7 @@ impl Context {
 ///
 /// # Errors
 /// [`SealError::TooLong`] from 4 GiB of plaintext on, [`SealError::Randomness`] without a salt.
-pub fn seal(
-    key: &ContentKey,
-    epoch: u32,
-    context: &Context,
-    plaintext: &[u8],
-) -> Result<Vec<u8>, SealError> {
+pub fn seal(key: &ContentKey, epoch: u32, context: &Context, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
     let mut salt = [0; SALT];
     getrandom::fill(&mut salt).map_err(|_| SealError::Randomness)?;
     seal_with_salt(key, epoch, context, &salt, plaintext)
@@ -170,24 +165,14 @@ fn seal_with_salt(
 /// # Errors
 /// [`OpenError::Version`], [`OpenError::Suite`] and [`OpenError::Epoch`] if the header names
 /// another; every other failure is [`OpenError::NotThisRecord`].
-pub fn open(
-    key: &ContentKey,
-    epoch: u32,
-    context: &Context,
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let (header, message) = sealed
-        .split_first_chunk::<HEADER>()
-        .ok_or(OpenError::NotThisRecord)?;
+pub fn open(key: &ContentKey, epoch: u32, context: &Context, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let (header, message) = sealed.split_first_chunk::<HEADER>().ok_or(OpenError::NotThisRecord)?;
     let [format, suite, found @ ..] = *header;
     let found = u32::from_be_bytes(found);
     match (format, suite) {
         (FORMAT, SUITE) if found == epoch => {}
         (FORMAT, SUITE) => {
-            return Err(OpenError::Epoch {
-                found,
-                expected: epoch,
-            });
+            return Err(OpenError::Epoch { found, expected: epoch });
         }
         (FORMAT, _) => return Err(OpenError::Suite(suite)),
         _ => return Err(OpenError::Version(format)),
@@ -223,8 +208,7 @@ fn pad(plaintext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 /// Undoes [`pad`]; `None` for anything it cannot have made, so that a plaintext has one form.
 fn unpad(padded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (len, rest) = padded.split_first_chunk::<LENGTH>()?;
-    let (plaintext, zeros) =
-        rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
+    let (plaintext, zeros) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
     let sound = padded_len(plaintext.len()) == Some(padded.len()) && zeros.iter().all(|b| *b == 0);
     sound.then(|| Zeroizing::new(plaintext.to_vec()))
 }
@@ -247,8 +231,7 @@ pub(crate) fn seal_chunks(
     let last = chunks.remainder();
     out.reserve_exact(plaintext.len().saturating_add(TAG * (chunks.len() + 1)));
     for (number, chunk) in (0..).zip(chunks.chain([last])) {
-        keys.seal_chunk(number, chunk, &mut out)
-            .ok_or(SealError::Cipher)?;
+        keys.seal_chunk(number, chunk, &mut out).ok_or(SealError::Cipher)?;
     }
     Ok(out)
 }
@@ -257,11 +240,7 @@ pub(crate) fn seal_chunks(
 ///
 /// # Errors
 /// [`OpenError::NotThisRecord`], whatever the reason.
-pub(crate) fn open_chunks(
-    key: &ContentKey,
-    context: &[u8],
-    message: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub(crate) fn open_chunks(key: &ContentKey, context: &[u8], message: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let open = || {
         let (salt, rest) = message.split_first_chunk::<SALT>()?;
         let (commitment, body) = rest.split_first_chunk::<COMMITMENT>()?;
@@ -294,12 +273,10 @@ impl MessageKeys {
         // The hkdf crate refuses a PRK shorter than the hash, the specification wants one of 32
         // bytes. HMAC itself fills a short key with zeros (RFC 2104), so these PRKs are equal.
         let mut prk = Zeroizing::new([0; 64]);
-        prk.first_chunk_mut::<KEY>()?
-            .copy_from_slice(key.as_bytes());
+        prk.first_chunk_mut::<KEY>()?.copy_from_slice(key.as_bytes());
         let mut derived = Zeroizing::new([0; KEY + NONCE + COMMITMENT]);
         let hkdf = Hkdf::<Sha512>::from_prk(&prk[..]).ok()?;
-        hkdf.expand_multi_info(&[INFO, salt, context], &mut derived[..])
-            .ok()?;
+        hkdf.expand_multi_info(&[INFO, salt, context], &mut derived[..]).ok()?;
         let (key, rest) = derived.split_first_chunk::<KEY>()?;
         let (base_nonce, commitment) = rest.split_first_chunk::<NONCE>()?;
         Some(Self {
@@ -339,9 +316,7 @@ impl MessageKeys {
         let (nonce, start) = (self.nonce(number)?.into(), out.len());
         out.resize(start.checked_add(body.len())?, 0);
         let buffer = InOutBuf::new(body, out.get_mut(start..)?).ok()?;
-        let opened = self
-            .cipher
-            .decrypt_inout_detached(&nonce, b"", buffer, tag.into());
+        let opened = self.cipher.decrypt_inout_detached(&nonce, b"", buffer, tag.into());
         opened.ok()
     }
 }
@@ -357,17 +332,13 @@ mod tests {
 
     fn hex(v: &Value) -> Vec<u8> {
         let digits = v.as_str().unwrap().as_bytes().chunks(2);
-        digits
-            .map(|d| u8::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap())
-            .collect()
+        digits.map(|d| u8::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap()).collect()
     }
     fn hex_n<const N: usize>(v: &Value) -> [u8; N] {
         hex(v).try_into().unwrap()
     }
     fn pattern(len: u64) -> Vec<u8> {
-        (0..len)
-            .map(|i| u8::try_from((7 * i + 13) % 251).unwrap())
-            .collect()
+        (0..len).map(|i| u8::try_from((7 * i + 13) % 251).unwrap()).collect()
     }
     fn key(byte: u8) -> ContentKey {
         ContentKey::from_bytes([byte; KEY])
@@ -421,10 +392,7 @@ mod tests {
         let opened = |epoch, blob: &[u8]| open(&key(1), epoch, &place(), blob).unwrap_err();
         assert_eq!(opened(3, &with(&blob, 0, 2)), OpenError::Version(2));
         assert_eq!(opened(3, &with(&blob, 1, 2)), OpenError::Suite(2));
-        let epoch = OpenError::Epoch {
-            found: 3,
-            expected: 4,
-        };
+        let epoch = OpenError::Epoch { found: 3, expected: 4 };
         assert_eq!(opened(4, &blob), epoch);
         // The header rewritten to what the caller expects: the commitment knows better.
         assert_eq!(opened(4, &with(&blob, 5, 4)), GONE);
@@ -441,17 +409,9 @@ mod tests {
         let (start, chunks) = message.split_at(SALT + COMMITMENT);
         let (one, rest) = chunks.split_at(CHUNK + TAG);
         let (two, last) = rest.split_at(CHUNK + TAG);
-        let opened =
-            |parts: &[&[u8]]| open_chunks(&key(1), b"", &[start, &parts.concat()].concat());
+        let opened = |parts: &[&[u8]]| open_chunks(&key(1), b"", &[start, &parts.concat()].concat());
         assert!(opened(&[one, two, last]).is_ok());
-        for cut in [
-            &[][..],
-            &[one],
-            &[one, two],
-            &[one, last],
-            &[two, one, last],
-            &[last],
-        ] {
+        for cut in [&[][..], &[one], &[one, two], &[one, last], &[two, one, last], &[last]] {
             assert_eq!(opened(cut), Err(GONE));
         }
         let keys = MessageKeys::derive(&key(1), &[2; SALT], b"").unwrap();
@@ -460,9 +420,7 @@ mod tests {
 
     #[test]
     fn another_place_does_not_open() {
-        let of = |table, row, section, epoch, version| {
-            Context::new(table, [row; 16], section, epoch, version)
-        };
+        let of = |table, row, section, epoch, version| Context::new(table, [row; 16], section, epoch, version);
         // The row is sixteen times "a": without lengths the first three would be one place.
         let places = [
             of("aa", b'a', "", 1, 1),
@@ -487,16 +445,7 @@ mod tests {
         let longer = [&good[..], &[0; 768]].concat();
         let (dirty, end) = (with(&good, 7, 1), with(&good, 255, 1));
         let (length, huge) = (with(&good, 2, 1), with(&good, 0, 255));
-        for bad in [
-            &dirty,
-            &end,
-            &length,
-            &huge,
-            &longer,
-            &good[..255],
-            &[0; 3],
-            &[],
-        ] {
+        for bad in [&dirty, &end, &length, &huge, &longer, &good[..255], &[0; 3], &[]] {
             assert!(unpad(bad).is_none());
         }
     }

@@ -103,7 +103,9 @@ impl Target {
     const fn named(self) -> Option<Uuid> {
         match self {
             Self::Kind(_) => None,
-            Self::Record(_, id) | Self::OnCase(_, _, id) | Self::OfOrganisation(_, _, id) | Self::Own(_, id) => Some(id),
+            Self::Record(_, id) | Self::OnCase(_, _, id) | Self::OfOrganisation(_, _, id) | Self::Own(_, id) => {
+                Some(id)
+            }
         }
     }
 

@@ -216,14 +216,9 @@ impl WrapContext {
 pub fn wrap(secret: &[u8], recipient: &Recipient, context: &WrapContext) -> Result<Vec<u8>, KeyError> {
     let public = recipient.kem();
     let key = <Kem as hpke::Kem>::PublicKey::from_bytes(&public.0).map_err(|_| KeyError::Malformed)?;
-    let (encapsulated, ciphertext) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, Kem>(
-        &OpModeS::Base,
-        &key,
-        &context.info(&public),
-        secret,
-        &[],
-    )
-    .map_err(|_| KeyError::Malformed)?;
+    let (encapsulated, ciphertext) =
+        hpke::single_shot_seal::<AesGcm256, HkdfSha256, Kem>(&OpModeS::Base, &key, &context.info(&public), secret, &[])
+            .map_err(|_| KeyError::Malformed)?;
     let mut wrap = encapsulated.to_bytes().to_vec();
     wrap.extend_from_slice(&ciphertext);
     Ok(wrap)
@@ -236,8 +231,7 @@ pub fn wrap(secret: &[u8], recipient: &Recipient, context: &WrapContext) -> Resu
 pub fn unwrap(wrap: &[u8], private: &KemPrivate, context: &WrapContext) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let (encapsulated, ciphertext) = wrap.split_at_checked(ENCAPSULATED).ok_or(KeyError::Malformed)?;
     let key = <Kem as hpke::Kem>::PrivateKey::from_bytes(private.as_bytes()).map_err(|_| KeyError::Malformed)?;
-    let encapsulated =
-        <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| KeyError::Malformed)?;
+    let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| KeyError::Malformed)?;
     let info = context.info(&private.public()?);
     hpke::single_shot_open::<AesGcm256, HkdfSha256, Kem>(&OpModeR::Base, &key, &encapsulated, &info, ciphertext, &[])
         .map(Zeroizing::new)

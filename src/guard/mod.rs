@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod bytes;
+pub mod columns;
 pub mod gate;
 pub mod keys;
 pub mod look;
@@ -16,6 +17,8 @@ pub mod record;
 pub mod session;
 pub mod statement;
 pub(crate) mod store;
+#[cfg(feature = "test-support")]
+pub mod theft;
 pub mod token;
 pub mod trust;
 pub mod vault;

@@ -18,6 +18,10 @@ pub const WORDS: usize = 7;
 /// Argon2id as OWASP's and RFC 9106's second choice would have it: 64 MiB, three passes, one lane.
 pub const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
+/// How many may wait for each run under way. Waiting costs no memory; at a third of a second a run the last of them
+/// waits some eight seconds.
+const QUEUE: usize = 24;
+
 /// Argon2id's cost, stored with each slot so that it can be raised later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
@@ -106,13 +110,13 @@ pub struct Stretcher {
 }
 
 impl Stretcher {
-    /// `at_once` runs of 64 MiB at a time, and eight times as many in the queue.
+    /// `at_once` runs of 64 MiB at a time, and a bounded queue behind them.
     #[must_use]
     pub fn new(pepper: Zeroizing<[u8; 32]>, at_once: usize) -> Self {
         Self {
             pepper,
             running: Arc::new(Semaphore::new(at_once.max(1))),
-            waiting: Arc::new(Semaphore::new(at_once.max(1) * 8)),
+            waiting: Arc::new(Semaphore::new(at_once.max(1) * QUEUE)),
             patience: Duration::from_secs(10),
         }
     }
@@ -126,13 +130,12 @@ impl Stretcher {
         let (words, pepper) = (words.0.clone(), self.pepper.clone());
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| UnlockError::Fault)?;
+            let params =
+                Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(|_| UnlockError::Fault)?;
             let argon2 = Argon2::new_with_secret(&*pepper, Algorithm::Argon2id, Version::V0x13, params)
                 .map_err(|_| UnlockError::Fault)?;
             let mut stretched = Zeroizing::new([0_u8; 32]);
-            argon2
-                .hash_password_into(words.as_bytes(), &salt, &mut *stretched)
-                .map_err(|_| UnlockError::Fault)?;
+            argon2.hash_password_into(words.as_bytes(), &salt, &mut *stretched).map_err(|_| UnlockError::Fault)?;
             Ok(ContentKey::from_bytes(*derive(&*stretched, &[], "himaya passphrase slot v1")))
         })
         .await
@@ -146,7 +149,8 @@ impl Stretcher {
     pub async fn lock(&self, words: &Passphrase, account: AccountId, keys: &PersonKeys) -> Result<Slot, UnlockError> {
         let salt = random::bytes();
         let key = self.stretch(words, salt, COST).await?;
-        let sealed = bytes::seal(&key, 1, &slot_context(account), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
+        let sealed =
+            bytes::seal(&key, 1, &slot_context(account), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
         Ok(Slot { salt, cost: COST, sealed })
     }
 
@@ -163,8 +167,7 @@ impl Stretcher {
         let (salt, cost) = slot.map_or((*b"no such account.", COST), |slot| (slot.salt, slot.cost));
         let key = self.stretch(words, salt, cost).await?;
         let slot = slot.ok_or(UnlockError::WrongWords)?;
-        let secret =
-            bytes::open(&key, 1, &slot_context(account), &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
+        let secret = bytes::open(&key, 1, &slot_context(account), &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
         PersonKeys::from_secret(&secret).map_err(|_| UnlockError::Fault)
     }
 }
@@ -203,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_pool_says_so_instead_of_queueing_for_ever() {
         let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
-        let all = Arc::clone(&stretcher.waiting).acquire_many_owned(8).await;
+        let all = Arc::clone(&stretcher.waiting).acquire_many_owned(24).await;
         let refused = stretcher.unlock(&Passphrase::typed("a b"), AccountId::random(), None).await;
         assert_eq!(refused.err(), Some(UnlockError::Busy));
         drop(all);

@@ -16,9 +16,7 @@ use uuid::Uuid;
 /// When the database does not answer.
 pub async fn enter(connection: &mut PgConnection, lookup: &Lookup) -> Result<(), sqlx::Error> {
     let lookup = lookup.hex();
-    sqlx::query_scalar!("SELECT set_config('himaya.lookup', $1, true)", lookup.as_str())
-        .fetch_one(connection)
-        .await?;
+    sqlx::query_scalar!("SELECT set_config('himaya.lookup', $1, true)", lookup.as_str()).fetch_one(connection).await?;
     Ok(())
 }
 
@@ -163,9 +161,10 @@ pub async fn organisations_of_kind(
     connection: &mut PgConnection,
     kind: &str,
 ) -> Result<Vec<OrganisationId>, sqlx::Error> {
-    let ids = sqlx::query_scalar!("SELECT id FROM organisations WHERE kind = $1 ORDER BY created_at, id LIMIT 100", kind)
-        .fetch_all(connection)
-        .await?;
+    let ids =
+        sqlx::query_scalar!("SELECT id FROM organisations WHERE kind = $1 ORDER BY created_at, id LIMIT 100", kind)
+            .fetch_all(connection)
+            .await?;
     Ok(ids.into_iter().map(OrganisationId).collect())
 }
 
@@ -451,12 +450,9 @@ pub async fn insert_wraps(connection: &mut PgConnection, wraps: &[WrapWrite]) ->
 /// When the database does not answer or refuses.
 pub async fn delete_sealed(connection: &mut PgConnection, record: Uuid, key: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query!("DELETE FROM sealed WHERE record_id = $1", record).execute(&mut *connection).await?;
-    sqlx::query!(
-        "DELETE FROM wraps WHERE key_id = $1 AND NOT EXISTS (SELECT FROM sealed WHERE key_id = $1)",
-        key
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("DELETE FROM wraps WHERE key_id = $1 AND NOT EXISTS (SELECT FROM sealed WHERE key_id = $1)", key)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -465,9 +461,7 @@ pub async fn delete_sealed(connection: &mut PgConnection, record: Uuid, key: Uui
 /// # Errors
 /// When the database does not answer or refuses.
 pub async fn delete_wraps_to_shared(connection: &mut PgConnection, key: Uuid, shared: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM wraps WHERE key_id = $1 AND recipient_key = $2", key, shared)
-        .execute(connection)
-        .await?;
+    sqlx::query!("DELETE FROM wraps WHERE key_id = $1 AND recipient_key = $2", key, shared).execute(connection).await?;
     Ok(())
 }
 
@@ -600,6 +594,44 @@ pub async fn delete_erasure_key(pool: &PgPool, key: Uuid) -> Result<(), sqlx::Er
         key
     )
     .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Holds everybody else who names the same thing until the transaction ends.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn serialise(connection: &mut PgConnection, thing: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))", thing)
+        .fetch_one(connection)
+        .await?;
+    Ok(())
+}
+
+/// The INTAKE epochs that a record key is wrapped to.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn intake_recipients(connection: &mut PgConnection, key: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT DISTINCT w.recipient_key AS "key!" FROM wraps w JOIN shared_keys k ON k.id = w.recipient_key
+           WHERE w.key_id = $1 AND k.purpose = 'intake'"#,
+        key
+    );
+    found.fetch_all(connection).await
+}
+
+/// Removes the wraps of a key to CUSTODY keys, so that new ones can take their place.
+///
+/// # Errors
+/// When the database does not answer or refuses.
+pub async fn delete_custody_wraps(connection: &mut PgConnection, key: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "DELETE FROM wraps w USING shared_keys k WHERE k.id = w.recipient_key AND k.purpose = 'custody' AND w.key_id = $1",
+        key
+    )
+    .execute(connection)
     .await?;
     Ok(())
 }

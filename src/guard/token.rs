@@ -84,7 +84,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     },
     verifier_factory: |algorithm, key| {
         only_eddsa(*algorithm)?;
-        let public: [u8; 32] = key.try_get_as_bytes()?.try_into().map_err(|_| Error::from(ErrorKind::InvalidKeyFormat))?;
+        let public: [u8; 32] =
+            key.try_get_as_bytes()?.try_into().map_err(|_| Error::from(ErrorKind::InvalidKeyFormat))?;
         let key = VerifyingKey::from_bytes(&public).map_err(|_| Error::from(ErrorKind::InvalidKeyFormat))?;
         Ok(Box::new(Verifies(key)))
     },

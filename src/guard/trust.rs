@@ -332,7 +332,11 @@ pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
     })
 }
 
-fn check_membership(note: &str, founding: &Founding) -> Result<Member, TrustError> {
+/// Reads a membership statement and checks that both responsible persons of this founding signed it.
+///
+/// # Errors
+/// [`TrustError`] unless both signed, and the role is one of the organisation's kind.
+pub fn check_membership(note: &str, founding: &Founding) -> Result<Member, TrustError> {
     let statement: MembershipStatement = statement::verified(note, &founding.responsible())?;
     let founder = founding.members.get(&statement.account);
     if statement.organisation != founding.organisation || !founding.kind.roles().contains(&statement.role) {

@@ -328,8 +328,8 @@ pub(crate) async fn put_bytes(
 ) -> Result<Mark, VaultError> {
     let context = context(place.record, place.kind.as_str(), place.epoch, place.version)?;
     let epoch = u32::try_from(place.epoch).map_err(|_| VaultError::Tampered)?;
-    let blob = bytes::seal(&key.record.content_key(&key.erasure), epoch, &context, plain)
-        .map_err(|_| VaultError::Shape)?;
+    let blob =
+        bytes::seal(&key.record.content_key(&key.erasure), epoch, &context, plain).map_err(|_| VaultError::Shape)?;
     let digest = bytes::digest(&blob);
     let signature = keys.sign(&signed_message(&context, &digest)).to_bytes();
     let row = SealedWrite {
@@ -370,4 +370,3 @@ impl From<VaultError> for crate::platform::problem::Problem {
         }
     }
 }
-

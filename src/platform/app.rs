@@ -66,7 +66,7 @@ impl App {
             policy: policy.hash(),
             clock: clock.clone(),
             trust: Arc::clone(&trust),
-            pool: databases.app.clone(),
+            pool: databases.ledger.clone(),
         });
         let places = Places {
             main: databases.app.clone(),

@@ -59,10 +59,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            durability: Durability::Durable,
-            max_connections: 100,
-        }
+        Self { durability: Durability::Durable, max_connections: 100 }
     }
 }
 

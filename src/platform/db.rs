@@ -11,6 +11,9 @@ use std::time::Duration;
 pub struct Databases {
     /// Serves requests.
     pub app: PgPool,
+    /// Writes the entries of reads, as the app: a pool of its own, so that entries never wait behind the requests that
+    /// wait for them.
+    pub ledger: PgPool,
     /// Signs people in.
     pub door: PgPool,
     /// Numbers ledger entries.
@@ -26,10 +29,7 @@ fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
         // Statements carry no content, but a slow one is not worth a log line with its text.
         .log_statements(tracing::log::LevelFilter::Off)
         .application_name("himaya");
-    Ok(PgPoolOptions::new()
-        .max_connections(most)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_lazy_with(options))
+    Ok(PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
 }
 
 /// Opens the pools and sees that each role can log in.
@@ -39,6 +39,7 @@ fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
 pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> {
     let databases = Databases {
         app: pool(&config.app, config.connections)?,
+        ledger: pool(&config.app, 3)?,
         door: pool(&config.door, 4)?,
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
@@ -71,4 +72,13 @@ pub enum MigrateError {
     Database(#[from] sqlx::Error),
     #[error("{0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+impl Databases {
+    /// Closes every pool.
+    pub async fn close(&self) {
+        for pool in [&self.app, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure] {
+            pool.close().await;
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! What every handler takes in and gives out: who asks, a checked body, the headers that make repeating safe.
 
+use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does};
 use crate::guard::session::{self, EnterError, Who};
 use crate::guard::{statement::hex, store};
-use crate::audit::unit::Unit;
 use crate::platform::app::App;
 use crate::platform::problem::{FieldProblem, Problem};
 use axum::Json;
@@ -128,13 +128,21 @@ impl<T: DeserializeOwned + Send> FromRequest<App> for Body<T> {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
         let raw = Bytes::from_request(request, app).await.map_err(|_| {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is larger than 256 KiB. Nothing was stored.")
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The body is larger than 256 KiB. Nothing was stored.",
+            )
         })?;
-        let value = if json { parse(&raw) } else { Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            "Send the body as application/json. Nothing was stored.",
-        )) };
+        let value = if json {
+            parse(&raw)
+        } else {
+            Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "Send the body as application/json. Nothing was stored.",
+            ))
+        };
         Ok(Self { value, raw })
     }
 }
@@ -247,8 +255,7 @@ impl IdempotencyKey {
         })?;
         let secret = who.keys.derive("himaya idempotency v1");
         let tag = |parts: [&[u8]; 2]| -> Result<Vec<u8>, Problem> {
-            let mut mac =
-                Hmac::<Sha256>::new_from_slice(&*secret).map_err(|_| Problem::fault("a hash has no key"))?;
+            let mut mac = Hmac::<Sha256>::new_from_slice(&*secret).map_err(|_| Problem::fault("a hash has no key"))?;
             for part in parts {
                 mac.update(&(part.len() as u64).to_be_bytes());
                 mac.update(part);
@@ -285,16 +292,9 @@ impl Once {
     pub async fn remember<V: Does, K: About>(&self, unit: &mut Unit<V, K>, answer: &Answer) -> Result<(), Problem> {
         let (account, now) = (unit.account(), unit.now());
         let status = i16::try_from(answer.status.as_u16()).unwrap_or(200);
-        let first = store::remember_answer(
-            unit.sql(),
-            account,
-            &self.key_hash,
-            &self.body_hash,
-            status,
-            &answer.body,
-            now,
-        )
-        .await?;
+        let first =
+            store::remember_answer(unit.sql(), account, &self.key_hash, &self.body_hash, status, &answer.body, now)
+                .await?;
         if first {
             return Ok(());
         }

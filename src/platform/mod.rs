@@ -8,3 +8,5 @@ pub mod db;
 pub mod http;
 pub mod problem;
 pub mod random;
+pub mod router;
+pub mod serve;

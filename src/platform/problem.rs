@@ -69,7 +69,8 @@ impl Problem {
     /// A field that breaks a rule.
     #[must_use]
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field is not right. Nothing was stored.");
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field is not right. Nothing was stored.");
         problem.errors.push(FieldProblem { field: field.into(), message: message.into() });
         problem
     }
@@ -160,18 +161,25 @@ impl From<sqlx::Error> for Problem {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Protocol(_) => {
                 tracing::warn!("the database does not answer");
-                away("The database does not answer. Nothing was stored; what you typed is still with you. Send it again.")
+                away(
+                    "The database does not answer. Nothing was stored; what you typed is still with you. Send it again.",
+                )
             }
             sqlx::Error::Database(inner) => {
                 let code = inner.code().unwrap_or_default().into_owned();
                 // 57P0x: shutting down; 53xxx: out of resources; 40xxx: serialisation, deadlock.
-                if code.starts_with("57P") || code.starts_with("53") || code.starts_with("40") || code.starts_with("08") {
+                if code.starts_with("57P") || code.starts_with("53") || code.starts_with("40") || code.starts_with("08")
+                {
                     tracing::warn!(code, "the database cannot serve now");
                     return away("The database cannot serve now. Nothing was stored. Send it again.");
                 }
                 // The message may quote a row, so only the code and the constraint's name are logged.
                 tracing::error!(code, constraint = inner.constraint(), table = inner.table(), "the database refused");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", "Something is wrong on our side. Nothing was stored.")
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "fault",
+                    "Something is wrong on our side. Nothing was stored.",
+                )
             }
             _ => Self::fault("a query does not fit the database"),
         }

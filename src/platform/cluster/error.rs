@@ -50,9 +50,7 @@ pub enum ClusterError {
         why: String,
     },
     /// PostgreSQL refuses to run as root, and there is nobody to run it as.
-    #[error(
-        "PostgreSQL does not run as root: add a user `postgres`, or run this as an ordinary user"
-    )]
+    #[error("PostgreSQL does not run as root: add a user `postgres`, or run this as an ordinary user")]
     NoServerUser,
     /// The cluster is there and the password that opens it is not.
     #[error(
@@ -73,15 +71,8 @@ pub enum ClusterError {
     Random(getrandom::Error),
 }
 
-pub(super) fn io<'a>(
-    step: &'static str,
-    path: &'a Path,
-) -> impl Fn(io::Error) -> ClusterError + 'a {
-    move |source| ClusterError::Io {
-        step,
-        path: path.to_owned(),
-        source,
-    }
+pub(super) fn io<'a>(step: &'static str, path: &'a Path) -> impl Fn(io::Error) -> ClusterError + 'a {
+    move |source| ClusterError::Io { step, path: path.to_owned(), source }
 }
 
 pub(super) fn output(command: &mut Command, step: &'static str) -> Result<Output, ClusterError> {
@@ -90,11 +81,7 @@ pub(super) fn output(command: &mut Command, step: &'static str) -> Result<Output
     done.map_err(io(step, Path::new(command.get_program())))
 }
 
-pub(super) fn run(
-    command: &mut Command,
-    step: &'static str,
-    log: Option<&Path>,
-) -> Result<(), ClusterError> {
+pub(super) fn run(command: &mut Command, step: &'static str, log: Option<&Path>) -> Result<(), ClusterError> {
     let done = output(command, step)?;
     if done.status.success() {
         return Ok(());
@@ -103,18 +90,10 @@ pub(super) fn run(
     if let Some(log) = log.and_then(|path| fs::read(path).ok()) {
         let _ = write!(said, "\n{}", String::from_utf8_lossy(&log));
     }
-    Err(ClusterError::Command {
-        step,
-        status: done.status,
-        said: last_lines(&said),
-    })
+    Err(ClusterError::Command { step, status: done.status, said: last_lines(&said) })
 }
 
 fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
     lines[lines.len().saturating_sub(6)..].join(" | ")
 }

@@ -83,9 +83,7 @@ pub(super) fn make_dir(path: &Path, user: Option<&ServerUser>) -> Result<(), Clu
 }
 
 pub(super) fn give(path: &Path, user: Option<&ServerUser>) -> Result<(), ClusterError> {
-    user.map_or(Ok(()), |user| {
-        chown(path, Some(user.uid), Some(user.gid)).map_err(io("giving to the server", path))
-    })
+    user.map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)).map_err(io("giving to the server", path)))
 }
 
 pub(super) fn major_of(folder: &Path) -> Option<u32> {
@@ -106,13 +104,10 @@ pub(super) fn lock(path: &Path) -> Result<File, ClusterError> {
 pub(super) fn password(path: &Path, known: Option<&Path>) -> Result<String, ClusterError> {
     match fs::read_to_string(path) {
         Ok(password) if !password.trim().is_empty() => Ok(password.trim().to_owned()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io("reading the password", path)(error))
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("reading the password", path)(error)),
+        _ if known.is_some() => {
+            Err(ClusterError::PasswordLost { path: path.to_owned(), data: known.unwrap_or(path).join("data") })
         }
-        _ if known.is_some() => Err(ClusterError::PasswordLost {
-            path: path.to_owned(),
-            data: known.unwrap_or(path).join("data"),
-        }),
         _ => {
             let password = random_hex()?;
             let _ = fs::remove_file(path);
@@ -125,8 +120,7 @@ pub(super) fn password(path: &Path, known: Option<&Path>) -> Result<String, Clus
 pub(super) fn write_secret(path: &Path, secret: &str) -> Result<(), ClusterError> {
     let mut options = OpenOptions::new();
     let file = options.create_new(true).write(true).mode(0o600).open(path);
-    file.and_then(|mut file| writeln!(file, "{secret}"))
-        .map_err(io("writing the password", path))
+    file.and_then(|mut file| writeln!(file, "{secret}")).map_err(io("writing the password", path))
 }
 
 /// 128 random bits in letters that need no quoting anywhere.

@@ -8,10 +8,7 @@ struct Home(PathBuf);
 
 impl Home {
     fn new() -> Self {
-        Self(PathBuf::from(format!(
-            "/tmp/himaya-home-{}",
-            random_hex().unwrap()
-        )))
+        Self(PathBuf::from(format!("/tmp/himaya-home-{}", random_hex().unwrap())))
     }
 }
 
@@ -26,25 +23,13 @@ impl Drop for Home {
     }
 }
 
-const QUICK: Options = Options {
-    durability: Durability::Throwaway,
-    max_connections: 10,
-};
+const QUICK: Options = Options { durability: Durability::Throwaway, max_connections: 10 };
 
 fn psql(url: &str, sql: &str) -> Option<String> {
     let path = env::var_os("PATH")?;
-    let psql = env::split_paths(&path)
-        .map(|dir| dir.join("psql"))
-        .find(|p| p.is_file())?;
-    let out = Command::new(psql)
-        .args([url, "-XAtc", sql])
-        .output()
-        .unwrap();
-    assert!(
-        out.status.success(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    let psql = env::split_paths(&path).map(|dir| dir.join("psql")).find(|p| p.is_file())?;
+    let out = Command::new(psql).args([url, "-XAtc", sql]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     Some(String::from_utf8(out.stdout).unwrap().trim().to_owned())
 }
 
@@ -74,21 +59,12 @@ fn a_cluster_starts_answers_is_reused_and_stops() {
         let url = cluster.url("a b", "x/?#&%:@", "postgres");
         assert_eq!(psql(&url, "select current_user").unwrap(), "a b");
         let show = |name| psql(&url, &format!("show {name}")).unwrap();
-        let shown = [
-            "fsync",
-            "max_connections",
-            "listen_addresses",
-            "server_encoding",
-        ]
-        .map(show);
+        let shown = ["fsync", "max_connections", "listen_addresses", "server_encoding"].map(show);
         assert_eq!(shown, ["off", "10", "", "UTF8"]);
     }
 
     let again = Cluster::start_with(&home.0, QUICK).unwrap();
-    assert_eq!(
-        (again.superuser_url(), again.created()),
-        (cluster.superuser_url(), false)
-    );
+    assert_eq!((again.superuser_url(), again.created()), (cluster.superuser_url(), false));
     drop(again);
     demanded(&cluster);
 
@@ -128,10 +104,7 @@ fn a_durable_cluster_is_found_again_after_it_was_dropped() {
 
     fs::remove_file(home.join("superuser.password")).unwrap();
     let refused = Cluster::start(&home).unwrap_err();
-    assert!(
-        matches!(refused, ClusterError::PasswordLost { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, ClusterError::PasswordLost { .. }), "{refused}");
 }
 
 #[test]
@@ -152,15 +125,7 @@ fn a_home_that_the_server_cannot_use_is_left_to_its_owner() {
 #[test]
 fn a_failed_start_says_what_the_server_said() {
     let home = Home::new();
-    let options = Options {
-        max_connections: 0,
-        ..QUICK
-    };
-    let said = Cluster::start_with(&home.0, options)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        said.starts_with("pg_ctl start failed") && said.contains("max_connections"),
-        "{said}"
-    );
+    let options = Options { max_connections: 0, ..QUICK };
+    let said = Cluster::start_with(&home.0, options).unwrap_err().to_string();
+    assert!(said.starts_with("pg_ctl start failed") && said.contains("max_connections"), "{said}");
 }

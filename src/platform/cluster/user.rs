@@ -17,19 +17,13 @@ pub(super) struct ServerUser {
 impl ServerUser {
     /// `postgres`, else `nobody`: initdb wants a user that has an entry.
     pub(super) fn lookup() -> Result<Self, ClusterError> {
-        candidates()?
-            .into_iter()
-            .next()
-            .ok_or(ClusterError::NoServerUser)
+        candidates()?.into_iter().next().ok_or(ClusterError::NoServerUser)
     }
 
     /// The owner of a file, for a cluster that is already there.
     pub(super) fn owner_of(path: &Path) -> Result<Self, ClusterError> {
         let meta = fs::symlink_metadata(path).map_err(io("asking who owns a file", path))?;
-        Ok(Self {
-            uid: meta.uid(),
-            gid: meta.gid(),
-        })
+        Ok(Self { uid: meta.uid(), gid: meta.gid() })
     }
 
     /// Whether this is a user that [`ServerUser::lookup`] could have answered.
@@ -64,10 +58,7 @@ fn candidates() -> Result<Vec<ServerUser>, ClusterError> {
     let path = Path::new("/etc/passwd");
     let passwd = fs::read_to_string(path).map_err(io("reading the users", path))?;
     let find = |name| passwd.lines().find_map(|line| entry(line, name));
-    Ok(["postgres", "nobody"]
-        .into_iter()
-        .filter_map(find)
-        .collect())
+    Ok(["postgres", "nobody"].into_iter().filter_map(find).collect())
 }
 
 fn entry(line: &str, name: &str) -> Option<ServerUser> {

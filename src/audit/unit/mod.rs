@@ -3,6 +3,9 @@
 //! A unit runs to its end once begun: the router runs each request in a task of its own, so a client that goes away
 //! cancels nothing (sqlx 0.9.0 gives a connection back inside an open transaction when a `BEGIN` is cancelled).
 
+mod sealing;
+mod trusting;
+
 use super::entry::Entry;
 use crate::guard::gate::{About, Authorized, Does};
 use crate::guard::look::Places;
@@ -10,10 +13,9 @@ use crate::guard::record::AccountId;
 use crate::guard::session::Who;
 use crate::guard::store;
 use crate::guard::trust::Trust;
-use crate::guard::vault::{self, Mark, Placement, Sealed, SealingKey, VaultError};
+use crate::guard::vault::Mark;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use sqlx::{PgConnection, Postgres, Transaction};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -85,67 +87,10 @@ impl<V: Does, K: About> Unit<V, K> {
         self.touched.push(record);
     }
 
-    /// Fetches sealed records, unopened, to seal them again.
-    ///
-    /// # Errors
-    /// [`VaultError`] when one of them is not as it was written.
-    pub async fn fetch<T>(&mut self, records: &[Uuid]) -> Result<Vec<Sealed<T>>, VaultError> {
-        let account = self.account();
-        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, account, records).await
-    }
-
-    /// Makes keys to seal under; their erasure keys are durable before anything uses them.
-    ///
-    /// # Errors
-    /// When the erasure store does not answer.
-    pub async fn new_keys(&self, ids: &[Uuid]) -> Result<Vec<SealingKey>, VaultError> {
-        vault::new_keys(&self.places.erasure, ids).await
-    }
-
-    /// [`Self::new_keys`] for one.
-    ///
-    /// # Errors
-    /// When the erasure store does not answer.
-    pub async fn new_key(&self, id: Uuid) -> Result<SealingKey, VaultError> {
-        self.new_keys(&[id]).await?.pop().ok_or(VaultError::NoKey)
-    }
-
-    /// Seals and stores one version of a record; the ledger will say so.
-    ///
-    /// # Errors
-    /// [`VaultError`] as the database refuses.
-    pub async fn put<T: Serialize>(
-        &mut self,
-        place: &Placement,
-        key: &SealingKey,
-        content: &T,
-    ) -> Result<Mark, VaultError> {
-        let who = self.who();
-        let mark = vault::put(&mut self.transaction, who.account, &who.keys, place, key, content).await?;
-        self.marks.push(mark);
-        Ok(mark)
-    }
-
-    /// Seals a record again under another key without turning it into content.
-    ///
-    /// # Errors
-    /// [`VaultError`] when it does not open, or as the database refuses.
-    pub async fn put_again<T>(
-        &mut self,
-        place: &Placement,
-        key: &SealingKey,
-        sealed: &Sealed<T>,
-    ) -> Result<Mark, VaultError> {
-        let who = self.who();
-        let plain = vault::decrypt(&who.keys, sealed)?;
-        let mark = vault::put_bytes(&mut self.transaction, who.account, &who.keys, place, key, &plain).await?;
-        self.marks.push(mark);
-        Ok(mark)
-    }
-
-    /// Erases a record's erasure key once this unit is committed: not before, since a unit may still fail.
-    pub fn erase_after_commit(&mut self, key: Uuid) {
-        self.erase.push(key);
+    /// Whether there is nothing to commit yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.marks.is_empty() && self.touched.is_empty()
     }
 
     /// Writes the entries and commits. When this returns, both are durable.
@@ -174,11 +119,8 @@ impl<V: Does, K: About> Unit<V, K> {
 
     fn entries(&self) -> Vec<Entry> {
         let entry = |records: Vec<Uuid>| self.authorized.entry(&self.places.clock, records);
-        let mut entries: Vec<Entry> = self
-            .marks
-            .iter()
-            .map(|mark| Entry { mark: Some(*mark), ..entry(vec![mark.record]) })
-            .collect();
+        let mut entries: Vec<Entry> =
+            self.marks.iter().map(|mark| Entry { mark: Some(*mark), ..entry(vec![mark.record]) }).collect();
         let mut rest = self.touched.clone();
         rest.retain(|record| !self.marks.iter().any(|mark| mark.record == *record));
         if entries.is_empty() || !rest.is_empty() {

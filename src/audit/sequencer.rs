@@ -1,0 +1,239 @@
+//! The sequencer: gives stored entries their places in the tree, and signs what the tree then is.
+//!
+//! One works in any number of replicas, by a lock of its own database session; everything it writes goes through that
+//! same session, so who has lost the lock can commit nothing. A lane that was tampered with is left where it is while
+//! the others go on. What is signed is also kept outside the database (`sink`), and a database that is behind what is
+//! kept there is not continued.
+
+mod lanes;
+mod sink;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::note::{self, KeyName, NoteError, NoteSigner};
+use super::store::{self, Stored};
+use super::tree::{Frontier, TreeError};
+use super::verify::{BadCheckpoint, read_checkpoint};
+use crate::platform::clock::Clock;
+use ed25519_dalek::SigningKey;
+use sink::Sink;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+use uuid::Uuid;
+
+/// Entries that are sequenced together at most.
+const BATCH: usize = 256;
+/// How often the queue is looked at.
+const ROUND: Duration = Duration::from_millis(250);
+/// Rounds between two looks at a refused lane, and between two reports of one lasting fault: a minute.
+const REMIND: u32 = 240;
+/// How long to wait before asking again for the lock, or for the database.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What the sequencer needs of the service.
+pub struct SequencerParts {
+    /// As the sequencer's role.
+    pub pool: PgPool,
+    /// Signs the checkpoints, and signed the entries.
+    pub key: SigningKey,
+    /// The log's own name: first line of each checkpoint and name of the key.
+    pub origin: String,
+    /// Folder outside the database for the checkpoints; it must be there.
+    pub folder: PathBuf,
+    pub clock: Clock,
+}
+
+/// Why the sequencer does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SequencerError {
+    #[error("the database does not answer")]
+    Store(#[from] sqlx::Error),
+    #[error("the folder of checkpoints cannot be read: {0}")]
+    Folder(#[from] std::io::Error),
+    #[error("a checkpoint cannot be signed under the log's origin: {0}")]
+    Sign(#[from] NoteError),
+    #[error("the log's origin cannot stand in a checkpoint: {0}")]
+    Origin(#[from] CheckpointError),
+    #[error("the newest checkpoint in the database is not this log's: {0}")]
+    StoredForged(BadCheckpoint),
+    #[error("the newest checkpoint in the database is filed under size {filed}, and says {says}")]
+    Misfiled { filed: i64, says: u64 },
+    #[error("the tree cannot be continued: {0}")]
+    Tree(#[from] TreeError),
+    #[error("the tree has {leaves} leaves, and its newest checkpoint speaks of {size}")]
+    TreeSize { leaves: i64, size: u64 },
+    #[error("the checkpoint kept outside the database is not this log's: {0}")]
+    KeptForged(BadCheckpoint),
+    #[error(
+        "the checkpoint kept outside speaks of {kept} entries, the database of {stored}: the database was rolled back"
+    )]
+    RolledBack { kept: u64, stored: u64 },
+    #[error("the database and the checkpoint kept outside have two different trees of {size} entries")]
+    Forked { size: u64 },
+}
+
+impl SequencerError {
+    /// Whether it may pass by itself. Everything else needs a person, and nothing is sequenced until one has looked.
+    const fn passes(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Folder(_))
+    }
+}
+
+/// Sequences until `stop` says so, or is dropped. While another replica sequences, this one waits for its turn; when the
+/// database goes away, it starts over.
+///
+/// # Errors
+/// When what is stored or kept outside is not what this log signed: see [`SequencerError`]. Entries then stay in the
+/// queue, and nothing is lost.
+pub async fn run(parts: SequencerParts, mut stop: watch::Receiver<bool>) -> Result<(), SequencerError> {
+    let signer = NoteSigner::new(KeyName::new(parts.origin.as_str())?, &parts.key);
+    let mut told: Option<Instant> = None;
+    loop {
+        match hold_office(&parts, &signer, &mut stop).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.passes() => {
+                if told.is_none_or(|told| told.elapsed() >= ROUND * REMIND) {
+                    tracing::error!(%error, reason = reason(&error), "the sequencer starts over");
+                    told = Some(Instant::now());
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the sequencer stops: somebody has to look at the ledger");
+                return Err(error);
+            }
+        }
+        if pause(&mut stop).await {
+            return Ok(());
+        }
+    }
+}
+
+/// The database's own code for what went wrong; its messages may quote a row.
+fn reason(error: &SequencerError) -> Option<String> {
+    let SequencerError::Store(error) = error else { return None };
+    Some(error.as_database_error()?.code()?.into_owned())
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left to say so.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn pause(stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = stopped(stop) => true,
+        () = tokio::time::sleep(PAUSE) => false,
+    }
+}
+
+async fn hold_office(
+    parts: &SequencerParts,
+    signer: &NoteSigner,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), SequencerError> {
+    // Taken out of the pool: given back to it, the session would live on and keep the lock.
+    let mut connection = parts.pool.acquire().await?.detach();
+    while !store::try_sequencer_lock(&mut connection).await? {
+        if pause(stop).await {
+            return Ok(());
+        }
+    }
+    let mut sequencer = Sequencer::resume(parts, signer, &mut connection).await?;
+    tracing::info!(size = sequencer.tree.size(), "this replica sequences the ledger");
+    let mut rounds = tokio::time::interval(ROUND);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for round in 1_u32.. {
+        tokio::select! {
+            biased;
+            () = stopped(stop) => break,
+            _ = rounds.tick() => {}
+        }
+        if round.is_multiple_of(REMIND) {
+            sequencer.refused.clear();
+        }
+        // A full batch means that more may wait.
+        while sequencer.round(&mut connection).await? && !*stop.borrow() {}
+    }
+    connection.close().await?;
+    Ok(())
+}
+
+struct Sequencer<'a> {
+    parts: &'a SequencerParts,
+    signer: &'a NoteSigner,
+    tree: Frontier,
+    sink: Sink,
+    refused: HashSet<(Uuid, i32)>,
+}
+
+impl<'a> Sequencer<'a> {
+    /// Goes on from the newest checkpoint, if it is this log's and nothing kept outside contradicts it.
+    async fn resume(
+        parts: &'a SequencerParts,
+        signer: &'a NoteSigner,
+        connection: &mut PgConnection,
+    ) -> Result<Self, SequencerError> {
+        let newest = store::newest_checkpoint(connection).await?;
+        let tree = newest.as_ref().map_or_else(|| Ok(Frontier::new()), |stored| resume_tree(stored, signer))?;
+        let leaves = store::tree_size(connection).await?;
+        if u64::try_from(leaves) != Ok(tree.size()) {
+            return Err(SequencerError::TreeSize { leaves, size: tree.size() });
+        }
+        let mut sink = Sink::new(parts.folder.clone());
+        let kept = sink.read().await?;
+        if let Some(kept) = &kept {
+            let kept = read_checkpoint(kept, signer.verifier()).map_err(SequencerError::KeptForged)?;
+            if kept.size() > tree.size() {
+                return Err(SequencerError::RolledBack { kept: kept.size(), stored: tree.size() });
+            }
+            if kept.size() == tree.size() && *kept.root() != tree.root() {
+                return Err(SequencerError::Forked { size: kept.size() });
+            }
+        }
+        if let Some(stored) = newest
+            && kept.as_ref() != Some(&stored.note)
+        {
+            sink.keep(tree.size(), stored.note);
+        }
+        Ok(Self { parts, signer, tree, sink, refused: HashSet::new() })
+    }
+
+    /// Sequences one batch, and writes the newest checkpoint outside. Says whether the batch was full.
+    async fn round(&mut self, connection: &mut PgConnection) -> Result<bool, SequencerError> {
+        let mut transaction = connection.begin().await?;
+        let refused: Vec<_> = self.refused.iter().copied().collect();
+        let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let pending = store::pending(&mut transaction, most, &refused).await?;
+        let mut tree = self.tree.clone();
+        let placed = lanes::place(&pending, &mut tree, &self.parts.key.verifying_key(), &mut self.refused)?;
+        if placed.is_empty() {
+            transaction.rollback().await?;
+        } else {
+            store::sequence(&mut transaction, &placed).await?;
+            let text = Checkpoint::new(self.parts.origin.as_str(), tree.head())?.to_text();
+            let note = note::sign(&text, &[self.signer])?;
+            let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
+            let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
+            let stored = Stored { size, note, right_edge };
+            store::insert_checkpoint(&mut transaction, &stored, self.parts.clock.now()).await?;
+            transaction.commit().await?;
+            // Only now: what is kept outside must never speak of more than what is durable.
+            self.sink.keep(tree.size(), stored.note);
+            self.tree = tree;
+        }
+        self.sink.write().await;
+        Ok(pending.len() == BATCH)
+    }
+}
+
+fn resume_tree(stored: &Stored, signer: &NoteSigner) -> Result<Frontier, SequencerError> {
+    let checkpoint = read_checkpoint(&stored.note, signer.verifier()).map_err(SequencerError::StoredForged)?;
+    if u64::try_from(stored.size) != Ok(checkpoint.size()) {
+        return Err(SequencerError::Misfiled { filed: stored.size, says: checkpoint.size() });
+    }
+    let edge = stored.right_edge.iter().map(|bytes| lanes::hash(bytes).ok_or(TreeError::InvalidHash));
+    Ok(Frontier::resume(checkpoint.head(), edge.collect::<Result<_, _>>()?)?)
+}

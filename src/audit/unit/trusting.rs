@@ -1,0 +1,79 @@
+//! Whom a unit may seal to: members, organisations and shared keys with a proven chain. What is not believed is `None`.
+
+use super::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::record::{AccountId, OrganisationId, SharedKeyId};
+use crate::guard::statement::{OrganisationKind, SharedPurpose};
+use crate::guard::store;
+use crate::guard::trust::{Founding, Member, SharedKey, TrustError};
+use crate::platform::problem::Problem;
+use std::sync::Arc;
+use uuid::Uuid;
+
+impl<V: Does, K: About> Unit<V, K> {
+    /// Makes everybody who asks for the same thing wait until this unit has ended.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn serialise(&mut self, thing: Uuid) -> Result<(), Problem> {
+        Ok(store::serialise(&mut self.transaction, thing).await?)
+    }
+
+    /// The shared key in force, if there is one that is believed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn shared_key(
+        &mut self,
+        organisation: OrganisationId,
+        purpose: SharedPurpose,
+    ) -> Result<Option<SharedKey>, Problem> {
+        let now = self.now();
+        match self.places.trust.shared_key(&mut self.transaction, organisation, purpose, now).await {
+            Ok(key) => Ok(Some(key)),
+            Err(TrustError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// This person's wrap of a shared key.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn shared_wrap(&mut self, key: SharedKeyId) -> Result<Option<Vec<u8>>, Problem> {
+        let account = self.account();
+        Ok(store::shared_wrap(&mut self.transaction, key.0, account).await?)
+    }
+
+    /// A member in force; `None` for anybody without a proven membership.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn member(&mut self, account: AccountId) -> Result<Option<Arc<Member>>, Problem> {
+        match self.places.trust.member(&mut self.transaction, account).await {
+            Ok(member) => Ok(Some(member)),
+            Err(TrustError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// An organisation that is founded and pinned; `None` while it is forming.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn founding(&mut self, organisation: OrganisationId) -> Result<Option<Arc<Founding>>, Problem> {
+        match self.places.trust.founding(&mut self.transaction, organisation).await {
+            Ok(founding) => Ok(Some(founding)),
+            Err(TrustError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Organisations of a kind, founded or not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn organisations_of_kind(&mut self, kind: OrganisationKind) -> Result<Vec<OrganisationId>, Problem> {
+        Ok(store::organisations_of_kind(&mut self.transaction, kind.as_str()).await?)
+    }
+}

@@ -1,0 +1,139 @@
+//! The verifier: reads the whole ledger as an outsider would and believes nothing but the log's public key, and
+//! checkpoints that were saved outside the database.
+//!
+//! What it cannot find: the last entries of a lane, deleted from the queue as well within the moment before they were
+//! numbered; and what was done to both the database and every saved checkpoint by who holds the log's private key.
+
+mod checkpoints;
+mod finding;
+mod store;
+mod walk;
+
+pub use checkpoints::{BadCheckpoint, read_checkpoint};
+pub use finding::{Finding, Kept};
+
+use super::note::{KeyName, NoteError, NoteVerifier};
+use ed25519_dalek::VerifyingKey;
+use sqlx::PgPool;
+use walk::Walk;
+
+/// Findings that are listed at most; the others are counted.
+const LISTED: usize = 100;
+
+/// What was read and what was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Entries stored.
+    pub entries: u64,
+    /// Leaves of the tree.
+    pub leaves: u64,
+    /// Entries that wait for their number, as they may for a moment.
+    pub unsequenced: u64,
+    /// Signed checkpoints, stored and saved, that were compared with the tree.
+    pub checkpoints: u64,
+    /// Sealed records that were compared with the ledger.
+    pub records: u64,
+    /// Each policy under which entries were made, in the order of its first one.
+    pub policy_changes: Vec<PolicyChange>,
+    /// At most a hundred.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those.
+    pub unlisted: u64,
+}
+
+/// Where a policy first and last decided. While replicas are exchanged two policies may take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// The hash of the policy.
+    pub policy: [u8; 32],
+    pub first: i64,
+    pub last: i64,
+    pub entries: u64,
+}
+
+impl Report {
+    /// Whether the ledger is as it promises to be.
+    #[must_use]
+    pub fn ok(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn find(&mut self, finding: Finding) {
+        if self.findings.len() < LISTED {
+            self.findings.push(finding);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    fn policy(&mut self, policy: [u8; 32], position: i64) {
+        // From the back: it is nearly always the newest one.
+        if let Some(known) = self.policy_changes.iter_mut().rev().find(|known| known.policy == policy) {
+            known.last = position;
+            known.entries += 1;
+        } else {
+            self.policy_changes.push(PolicyChange { policy, first: position, last: position, entries: 1 });
+        }
+    }
+}
+
+/// Why nothing was verified. What is wrong with the ledger is a [`Finding`], not this.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("the database does not answer: {0}")]
+    Store(#[from] sqlx::Error),
+    #[error("the log's origin names no key: {0}")]
+    Origin(#[from] NoteError),
+}
+
+/// Verifies the ledger as it stands at one moment, as the auditor's role. `saved` are the texts of checkpoints from
+/// outside the database; without any, a database that was rolled back as a whole looks whole. `with_records` also
+/// compares every sealed record with what the ledger says of it, which keeps 80 bytes an entry in memory.
+///
+/// # Errors
+/// [`VerifyError`] when it could not be read to the end; then nothing is known.
+pub async fn verify(
+    pool: &PgPool,
+    ledger_key: &VerifyingKey,
+    origin: &str,
+    saved: &[String],
+    with_records: bool,
+) -> Result<Report, VerifyError> {
+    let verifier = NoteVerifier::new(KeyName::new(origin)?, ledger_key);
+    let mut snapshot = store::snapshot(pool).await?;
+    let mut walk = Walk::new(&verifier, with_records);
+    walk.take_saved(saved);
+    walk.tree(&mut snapshot).await?;
+    walk.unsequenced(&mut snapshot).await?;
+    if with_records {
+        walk.records(&mut snapshot).await?;
+    }
+    snapshot.rollback().await?;
+    Ok(walk.report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn findings_beyond_a_hundred_are_counted() {
+        let mut report = Report::default();
+        assert!(report.ok());
+        for version in 0..102 {
+            report.find(Finding::RecordEdited { record: Uuid::nil(), version });
+        }
+        assert_eq!((report.findings.len(), report.unlisted, report.ok()), (100, 2, false));
+    }
+
+    #[test]
+    fn a_policy_is_told_once() {
+        let mut report = Report::default();
+        for (position, policy) in [1, 1, 2, 1, 2].into_iter().enumerate() {
+            report.policy([policy; 32], i64::try_from(position).unwrap());
+        }
+        let first = PolicyChange { policy: [1; 32], first: 0, last: 3, entries: 3 };
+        assert_eq!(report.policy_changes, [first, PolicyChange { policy: [2; 32], first: 2, last: 4, entries: 2 }]);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the verifier finds, in words.
+
+use crate::audit::entry::Place;
+use std::fmt;
+use uuid::Uuid;
+
+/// Where a checkpoint was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// In the database, as the sequencer stored it.
+    Database,
+    /// Outside the database, as somebody saved it.
+    Outside,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "in the database",
+            Self::Outside => "saved outside the database",
+        })
+    }
+}
+
+/// One thing that is not as the ledger promises. Positions count from 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A numbered entry is gone.
+    EntryDeleted { position: i64, place: Place },
+    /// A numbered entry has other bytes than when it was numbered.
+    EntryEdited { position: i64, place: Place },
+    /// An entry's bytes are no leaf.
+    NotALeaf { place: Place },
+    /// An entry is filed under another place than it says.
+    OtherPlace { place: Place },
+    /// No replica of this service signed the entry.
+    NotSignedByUs { place: Place },
+    /// The entry is not the one that comes next in its lane.
+    LaneBroken { place: Place, expected: i64 },
+    /// The entry names another entry before it than there is.
+    ChainBroken { place: Place },
+    /// Positions of the tree are empty.
+    PositionsMissing { first: i64, last: i64 },
+    /// An entry was skipped: later ones of its lane are numbered.
+    LeftOut { place: Place },
+    /// An entry waits for its number, but is not in the queue, so it never gets one.
+    NotQueued { place: Place },
+    /// The queue holds a place whose entry is gone.
+    WaitingEntryDeleted { place: Place },
+    /// The queue holds an entry that has its number already.
+    QueuedAgain { place: Place },
+    /// A checkpoint was not signed by this log. `which` is its size in the database, or which of the saved ones it is.
+    CheckpointForged { kept: Kept, which: i64, reason: String },
+    /// A checkpoint is filed in the database under another size than it says.
+    CheckpointMisfiled { filed: i64, says: u64 },
+    /// Signed checkpoints do not fit the tree: what they covered was changed. Neighbours are told together.
+    TreeChanged { kept: Kept, first: u64, last: u64, count: u64 },
+    /// A signed checkpoint covers more entries than there are.
+    EntriesGone { kept: Kept, says: u64, leaves: u64 },
+    /// The last leaves are under no checkpoint.
+    NotCovered { covered: u64, leaves: u64 },
+    /// A stored record's version stands in no entry.
+    RecordNotEntered { record: Uuid, version: i64 },
+    /// A stored record is not what was written as this version.
+    RecordEdited { record: Uuid, version: i64 },
+    /// One version of a record was written more than once.
+    RecordEnteredTwice { record: Uuid, version: i64 },
+    /// A later version of the record was written than the one that is stored.
+    OldVersionPutBack { record: Uuid, version: i64 },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EntryDeleted { position, place } => {
+                write!(f, "An entry was deleted: position {position}, {}.", at(place))
+            }
+            Self::EntryEdited { position, place } => {
+                write!(f, "An entry was changed after it was numbered: position {position}, {}.", at(place))
+            }
+            Self::NotALeaf { place } => write!(f, "An entry cannot be read: {}.", at(place)),
+            Self::OtherPlace { place } => write!(f, "An entry was moved from another place to {}.", at(place)),
+            Self::NotSignedByUs { place } => {
+                write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))
+            }
+            Self::LaneBroken { place, expected } => write!(
+                f,
+                "Entries are missing or out of order: n {expected} should come where this stands: {}.",
+                at(place)
+            ),
+            Self::ChainBroken { place } => {
+                write!(f, "The entry before this one was exchanged: {}.", at(place))
+            }
+            Self::PositionsMissing { first, last } => {
+                write!(f, "The tree has holes: nothing stands at positions {first} to {last}.")
+            }
+            Self::LeftOut { place } => {
+                write!(f, "An entry was taken out of the tree, or kept from it: {}.", at(place))
+            }
+            Self::NotQueued { place } => {
+                write!(f, "An entry waits for its number but was taken out of the queue: {}.", at(place))
+            }
+            Self::WaitingEntryDeleted { place } => {
+                write!(f, "An entry was deleted while it waited for its number: {}.", at(place))
+            }
+            Self::QueuedAgain { place } => {
+                write!(f, "An entry that has its number was put into the queue again: {}.", at(place))
+            }
+            Self::CheckpointForged { kept: Kept::Database, which, reason } => {
+                write!(f, "The checkpoint of size {which} in the database was not signed by this log: {reason}.")
+            }
+            Self::CheckpointForged { kept: Kept::Outside, which, reason } => {
+                write!(f, "Saved checkpoint number {which} was not signed by this log: {reason}.")
+            }
+            Self::CheckpointMisfiled { filed, says } => {
+                write!(f, "A checkpoint of size {says} is filed in the database under size {filed}.")
+            }
+            Self::TreeChanged { kept, first, last, count } => write!(
+                f,
+                "Entries were changed, exchanged or taken out after they were signed for: they do not fit {count} \
+                 checkpoint(s) {kept}, sizes {first} to {last}."
+            ),
+            Self::EntriesGone { kept, says, leaves } => write!(
+                f,
+                "Entries are missing at the end, or the database was rolled back: a checkpoint {kept} was signed for \
+                 {says} entries, and there are {leaves}."
+            ),
+            Self::NotCovered { covered, leaves } => write!(
+                f,
+                "Checkpoints were deleted or entries added by another hand: there are {leaves} entries, and the \
+                 newest checkpoint in the database is signed for {covered}."
+            ),
+            Self::RecordNotEntered { record, version } => {
+                write!(f, "Record {record}: no entry says that version {version} was ever written.")
+            }
+            Self::RecordEdited { record, version } => {
+                write!(f, "Record {record} was edited: it is not what was written as version {version}.")
+            }
+            Self::RecordEnteredTwice { record, version } => {
+                write!(f, "Record {record}: more than one entry says that version {version} was written.")
+            }
+            Self::OldVersionPutBack { record, version } => {
+                write!(f, "Record {record}: an old version was put back: {version} is stored, a later one was written.")
+            }
+        }
+    }
+}
+
+fn at(place: &Place) -> String {
+    format!("replica {}, lane {}, n {}", place.replica, place.lane, place.n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_names_the_place() {
+        let place = Place { replica: Uuid::from_u128(1), lane: 2, n: 3 };
+        assert_eq!(
+            Finding::EntryDeleted { position: 4, place }.to_string(),
+            "An entry was deleted: position 4, replica 00000000-0000-0000-0000-000000000001, lane 2, n 3."
+        );
+    }
+}

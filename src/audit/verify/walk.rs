@@ -1,0 +1,256 @@
+//! The way through the ledger: the tree in its order, then what waits outside it, then the records.
+
+use super::checkpoints::{Claims, read_checkpoint};
+use super::finding::{Finding, Kept};
+use super::store::{self, StoredRecord, TreeRow, Unsequenced};
+use super::{LISTED, Report};
+use crate::audit::entry::{Leaf, Place, mark_of, signed_message};
+use crate::audit::note::NoteVerifier;
+use crate::audit::tree::{self, Frontier, Hash};
+use crate::guard::bytes::digest;
+use ed25519_dalek::Signature;
+use sqlx::PgConnection;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Entries that are read at once.
+const RUN: i64 = 4096;
+/// Records that are read at once: each may be of two megabytes.
+const RECORDS: i64 = 64;
+
+/// What entries say of one version of one record.
+struct Written {
+    digest: [u8; 32],
+    /// How many entries say it.
+    times: u64,
+}
+
+pub(super) struct Walk<'a> {
+    verifier: &'a NoteVerifier,
+    stored: Claims,
+    saved: Claims,
+    /// None once a position is empty: then no later root can be known.
+    tree: Option<Frontier>,
+    /// The last entry of each lane so far, with its leaf hash.
+    lanes: HashMap<(Uuid, i32), (i64, Hash)>,
+    marks: Option<HashMap<[u8; 32], Written>>,
+    pub(super) report: Report,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool) -> Self {
+        Self {
+            verifier,
+            stored: Claims::new(Kept::Database),
+            saved: Claims::new(Kept::Outside),
+            tree: Some(Frontier::new()),
+            lanes: HashMap::new(),
+            marks: with_records.then(HashMap::new),
+            report: Report::default(),
+        }
+    }
+
+    pub(super) fn take_saved(&mut self, saved: &[String]) {
+        for (which, note) in (1..).zip(saved) {
+            match read_checkpoint(note, self.verifier) {
+                Ok(checkpoint) => self.saved.add(&checkpoint),
+                Err(reason) => {
+                    let reason = reason.to_string();
+                    self.report.find(Finding::CheckpointForged { kept: Kept::Outside, which, reason });
+                }
+            }
+        }
+        self.report.checkpoints += saved.len() as u64;
+    }
+
+    async fn take_stored(
+        &mut self,
+        connection: &mut PgConnection,
+        after: Option<i64>,
+        upto: Option<i64>,
+    ) -> Result<(), sqlx::Error> {
+        let filed = store::checkpoints(connection, after, upto).await?;
+        self.report.checkpoints += filed.len() as u64;
+        for stored in filed {
+            match read_checkpoint(&stored.note, self.verifier) {
+                Ok(checkpoint) if u64::try_from(stored.size) == Ok(checkpoint.size()) => self.stored.add(&checkpoint),
+                Ok(checkpoint) => {
+                    self.report.find(Finding::CheckpointMisfiled { filed: stored.size, says: checkpoint.size() });
+                }
+                Err(reason) => self.report.find(Finding::CheckpointForged {
+                    kept: Kept::Database,
+                    which: stored.size,
+                    reason: reason.to_string(),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks the tree, run by run, with the checkpoints of each run.
+    pub(super) async fn tree(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let (mut next, mut compared) = (0, None);
+        loop {
+            let run = store::leaves(connection, next, RUN).await?;
+            let Some(end) = run.last().map(|row| row.position.saturating_add(1)) else { break };
+            self.take_stored(connection, compared, Some(end)).await?;
+            if next == 0 {
+                self.meet(0);
+            }
+            for row in &run {
+                if row.position != next {
+                    self.report.find(Finding::PositionsMissing { first: next, last: row.position.saturating_sub(1) });
+                    self.tree = None;
+                }
+                self.leaf(row);
+                next = row.position.saturating_add(1);
+                self.meet(u64::try_from(next).unwrap_or(u64::MAX));
+            }
+            compared = Some(end);
+        }
+        self.take_stored(connection, compared, None).await?;
+        let size = u64::try_from(next).unwrap_or(u64::MAX);
+        self.meet(size);
+        for finding in self.stored.end(size).into_iter().chain(self.saved.end(size)) {
+            self.report.find(finding);
+        }
+        if self.stored.newest() < size {
+            self.report.find(Finding::NotCovered { covered: self.stored.newest(), leaves: size });
+        }
+        Ok(())
+    }
+
+    fn meet(&mut self, size: u64) {
+        let head = || self.tree.as_ref().map(Frontier::head);
+        let told = [self.stored.meet(size, head), self.saved.meet(size, head)];
+        for finding in told.into_iter().flatten() {
+            self.report.find(finding);
+        }
+    }
+
+    fn leaf(&mut self, row: &TreeRow) {
+        let (position, place) = (row.position, Place { replica: row.replica, lane: row.lane, n: row.n });
+        self.report.leaves += 1;
+        // The tree is made of what was numbered, so that an entry changed later shows as just that.
+        let numbered = row.leaf_hash.as_slice().try_into().map_or_else(|_| tree::empty_root(), Hash::from_bytes);
+        if let Some(tree) = &mut self.tree {
+            let _ = tree.append(numbered);
+        }
+        let leaf = if let (Some(bytes), Some(signature)) = (&row.leaf, &row.signature) {
+            self.report.entries += 1;
+            if tree::leaf_hash(bytes) == numbered {
+                self.entry(place, bytes, signature)
+            } else {
+                self.report.find(Finding::EntryEdited { position, place });
+                None
+            }
+        } else {
+            self.report.find(Finding::EntryDeleted { position, place });
+            None
+        };
+        if let Some(leaf) = &leaf {
+            self.report.policy(leaf.policy, position);
+        }
+        self.follow(place, leaf.as_ref(), numbered);
+    }
+
+    /// What an entry says and who signed it. A leaf of another place is told, and not given further.
+    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8]) -> Option<Leaf> {
+        let Some(leaf) = Leaf::parse(bytes) else {
+            self.report.find(Finding::NotALeaf { place });
+            return None;
+        };
+        let key = self.verifier.key();
+        let signature = Signature::from_slice(signature);
+        if !signature.is_ok_and(|signature| key.verify_strict(&signed_message(bytes), &signature).is_ok()) {
+            self.report.find(Finding::NotSignedByUs { place });
+        }
+        if leaf.place != place {
+            self.report.find(Finding::OtherPlace { place });
+            return None;
+        }
+        if let Some(marks) = &mut self.marks {
+            marks.entry(leaf.mark).or_insert(Written { digest: leaf.digest, times: 0 }).times += 1;
+        }
+        Some(leaf)
+    }
+
+    /// The next entry of its lane: dense, and naming the one before. The walk then goes on from what is there, so that
+    /// one fault is told once.
+    fn follow(&mut self, place: Place, leaf: Option<&Leaf>, hash: Hash) {
+        let last = self.lanes.insert((place.replica, place.lane), (place.n, hash));
+        let (expected, previous) = last.map_or((0, place.origin()), |(n, hash)| (n.saturating_add(1), hash));
+        if place.n != expected {
+            self.report.find(Finding::LaneBroken { place, expected });
+        } else if leaf.is_some_and(|leaf| leaf.previous != previous) {
+            self.report.find(Finding::ChainBroken { place });
+        }
+    }
+
+    /// Walks the entries that have no number: each the tail of its lane, and each in the queue.
+    pub(super) async fn unsequenced(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let mut after = None;
+        loop {
+            let run = store::unsequenced(connection, after, RUN).await?;
+            let Some(last) = run.last() else { break };
+            after = Some(Place { replica: last.replica, lane: last.lane, n: last.n });
+            for row in &run {
+                self.waiting(row);
+            }
+        }
+        for row in store::misqueued(connection, i64::try_from(LISTED).unwrap_or(i64::MAX)).await? {
+            let place = Place { replica: row.replica, lane: row.lane, n: row.n };
+            self.report.find(if row.sequenced {
+                Finding::QueuedAgain { place }
+            } else {
+                Finding::WaitingEntryDeleted { place }
+            });
+        }
+        Ok(())
+    }
+
+    fn waiting(&mut self, row: &Unsequenced) {
+        let place = Place { replica: row.replica, lane: row.lane, n: row.n };
+        self.report.entries += 1;
+        self.report.unsequenced += 1;
+        let leaf = self.entry(place, &row.leaf, &row.signature);
+        if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
+            self.report.find(Finding::LeftOut { place });
+            return;
+        }
+        if !row.queued {
+            self.report.find(Finding::NotQueued { place });
+        }
+        self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf));
+    }
+
+    /// Compares every sealed record with the entries that speak of it.
+    pub(super) async fn records(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let mut after = None;
+        loop {
+            let run = store::records(connection, after, RECORDS).await?;
+            let Some(last) = run.last() else { return Ok(()) };
+            after = Some(last.record_id);
+            for row in &run {
+                self.record(row);
+            }
+        }
+    }
+
+    fn record(&mut self, row: &StoredRecord) {
+        self.report.records += 1;
+        let (record, version) = (row.record_id, row.version);
+        let entered = |version| self.marks.as_ref().and_then(|marks| marks.get(&mark_of(record, version)));
+        let later = version.checked_add(1).and_then(entered).is_some();
+        let finding = match entered(version) {
+            None => Some(Finding::RecordNotEntered { record, version }),
+            Some(Written { times: 2.., .. }) => Some(Finding::RecordEnteredTwice { record, version }),
+            Some(written) if written.digest != digest(&row.blob) => Some(Finding::RecordEdited { record, version }),
+            Some(_) => None,
+        };
+        let old = later.then_some(Finding::OldVersionPutBack { record, version });
+        for finding in finding.into_iter().chain(old) {
+            self.report.find(finding);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Colleagues come to a case and leave it.
+//!
+//! Who comes gets every key of the case wrapped to them, on a permission that a colleague signs. Who leaves is out at
+//! once: the gate and row-level security refuse from the same commit on, and a new epoch makes the keys that they had
+//! worthless.
+
+use super::head;
+use super::model::{AccessEnded, AccessView, CaseRelation, CaseRow, NewAccess};
+use super::team::{self, Teammate};
+use super::{renewal, store};
+use crate::audit::unit::Unit;
+use crate::guard::action::{Relation, Verb};
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
+use crate::guard::record::{AccountId, CaseId, GrantId, RecordKind};
+use crate::guard::vault::SealingKey;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::Json;
+use axum::extract::State;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Puts a colleague on a case.
+#[utoipa::path(
+    post, path = "/api/v1/cases/{id}/access", operation_id = "give_case_access", tag = "cases",
+    params(("id" = CaseId, Path), ("Idempotency-Key" = String, Header)),
+    request_body = NewAccess,
+    responses(
+        (status = 201, description = "The colleague is on the case.", body = AccessView),
+        (status = 404, description = "There is no such case for the writer.", body = ProblemDocument),
+        (status = 409, description = "`already_on_case`.", body = ProblemDocument),
+        (status = 422, description = "A field is not right; `account`: not a colleague who works on cases.",
+            body = ProblemDocument),
+    ),
+)]
+pub async fn give(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<NewAccess>,
+) -> Result<Answer, Problem> {
+    let case = CaseId(id);
+    let target = Target::OnCase(RecordKind::Case, case, id);
+    let leave = app.gate.authorize::<verbs::Assign, kinds::Case>(&who, target, None).await?;
+    let raw = body.raw();
+    let new = body.check()?;
+    let once = key.for_body(&who, &raw)?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
+    let row = head::lock_and_check(&mut unit, case).await?;
+    let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
+    let member = team::colleague(&mut unit, row.organisation, new.account)
+        .await?
+        .filter(|member| works_cases(member.role))
+        .ok_or_else(|| Problem::field("account", "is not a colleague of yours who works on cases"))?;
+    if in_force(&mut unit, case, new.account).await?.is_some() {
+        return Err(Problem::illegal("already_on_case", "This colleague is on the case. Nothing was stored."));
+    }
+    let grant = team::grant(&unit, case, new.account, new.relation, &new.reason)?;
+    let mut wraps = Vec::new();
+    for key in case_keys(&mut unit, case).await? {
+        wraps.push(key.wrap_to(&member.recipient(), Some(case), row.epoch, Some(grant.grant))?);
+    }
+    unit.insert_wraps(&wraps).await?;
+    unit.touch(grant.grant.0);
+    store::insert_grants(&mut unit, case, &[grant]).await?;
+    head::sign_new_head(&mut unit, case).await?;
+    let answer = Answer::created(&AccessView { account: new.account, relation: new.relation, since: unit.now() })?;
+    once.remember(&mut unit, &answer).await?;
+    let _ = unit.commit().await?;
+    Ok(answer)
+}
+
+/// Every key of the case, unwrapped by the person who shares it.
+async fn case_keys(unit: &mut Unit<verbs::Assign, kinds::Case>, case: CaseId) -> Result<Vec<SealingKey>, Problem> {
+    let one_under_each: BTreeMap<Uuid, Uuid> =
+        store::lines(unit, case).await?.into_iter().map(|line| (line.key, line.head.record)).collect();
+    let records: Vec<Uuid> = one_under_each.into_values().collect();
+    let sealed = unit.fetch::<()>(&records).await?;
+    if sealed.len() != records.len() {
+        return Err(Problem::fault("a record is not sealed to somebody on its case"));
+    }
+    let who = unit.who();
+    sealed.iter().map(|record| SealingKey::of(&who.keys, record).map_err(Problem::from)).collect()
+}
+
+/// Takes somebody off a case: a colleague, or oneself.
+#[utoipa::path(
+    delete, path = "/api/v1/cases/{id}/access/{account}", operation_id = "end_case_access", tag = "cases",
+    params(("id" = CaseId, Path), ("account" = AccountId, Path)),
+    responses(
+        (status = 200, description = "Access has ended.", body = AccessEnded),
+        (status = 404, description = "There is no such access for the writer.", body = ProblemDocument),
+        (status = 409, description = "`nobody_would_remain`: nobody would be left to work on it.",
+            body = ProblemDocument),
+    ),
+)]
+pub async fn end(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    InPath((id, account)): InPath<(Uuid, Uuid)>,
+) -> Result<Json<AccessEnded>, Problem> {
+    let (case, leaver) = (CaseId(id), AccountId(account));
+    let target = Target::OnCase(RecordKind::Case, case, id);
+    let leave = app.gate.authorize::<verbs::Unassign, kinds::Case>(&who, target, None).await?;
+    let holds_keys = leave.relation() != Relation::SupervisorOf;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    if holds_keys {
+        let checked = head::lock(&mut unit, case).await?;
+        let (grant, staying) = part(&mut unit, &checked.case, leaver).await?;
+        renewal::renew(&mut unit, checked, &staying).await?;
+        unit.touch(grant.0);
+        // Last: from here on a person who leaves sees nothing of the case any more.
+        store::end_access(&mut unit, grant).await?;
+    } else {
+        let row = store::lock(&mut unit, case).await?.ok_or_else(Problem::absent)?;
+        let (grant, _) = part(&mut unit, &row, leaver).await?;
+        store::set_epoch_pending(&mut unit, case).await?;
+        unit.touch(grant.0);
+        store::end_access(&mut unit, grant).await?;
+    }
+    let _ = unit.commit().await?;
+    // A supervisor holds no key to renew with.
+    Ok(Json(AccessEnded { account: leaver, epoch_pending: !holds_keys }))
+}
+
+/// The permission that ends, and those who stay on the case. Somebody must remain who works on it.
+async fn part(
+    unit: &mut Unit<verbs::Unassign, kinds::Case>,
+    case: &CaseRow,
+    leaver: AccountId,
+) -> Result<(GrantId, Vec<Teammate>), Problem> {
+    let grant = in_force(unit, case.id, leaver).await?.ok_or_else(Problem::absent)?;
+    let mut staying = team::members(unit, case).await?;
+    staying.retain(|mate| mate.member.account != leaver);
+    if staying.iter().any(|mate| mate.relation == CaseRelation::Assigned) {
+        return Ok((grant, staying));
+    }
+    Err(Problem::illegal(
+        "nobody_would_remain",
+        "Nobody would be left to work on this case. Assign a colleague first. Nothing was stored.",
+    ))
+}
+
+/// The permission by which somebody is on the case now.
+async fn in_force<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+) -> Result<Option<GrantId>, Problem> {
+    let grants = store::grants(unit, case).await?;
+    Ok(grants.into_iter().find(|grant| grant.in_force && grant.account == account).map(|grant| grant.grant))
+}

@@ -1,0 +1,207 @@
+//! The signed head of a case: version and digest of everything sealed on it, as its last writer left it. An older version
+//! put back, a record added or one taken away does not agree with it.
+//!
+//! Who writes locks the case and compares the head with everything there ([`lock_and_check`]), writes, and signs the next
+//! head in the same unit ([`sign_new_head`]). Who reads compares what is opened with the head ([`vouched`]).
+
+use super::model::CaseRow;
+use super::renewal;
+use super::store::{self, HeadRow, Line};
+use super::team;
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::look::Look;
+use crate::guard::record::CaseId;
+use crate::guard::statement::{self, CaseHead, HeadLine, hex};
+use crate::guard::trust::Trust;
+use crate::guard::vault::Sealed;
+use crate::platform::problem::Problem;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+const DISAGREES: &str = "a case does not agree with its signed head";
+
+/// How often a reader looks again when writers keep coming in between the head and the records.
+pub(super) const ATTEMPTS: u8 = 8;
+
+/// A locked case whose head agrees with everything sealed on it.
+pub(super) struct Checked {
+    pub case: CaseRow,
+    pub head: CaseHead,
+    pub lines: Vec<Line>,
+}
+
+/// Locks a case for writing, and compares its head with everything sealed on it.
+///
+/// # Errors
+/// Absent when access has ended meanwhile; a fault when head and records do not agree.
+pub(super) async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Checked, Problem> {
+    let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
+    let head = to_replace(unit, case).await?;
+    let lines = store::lines(unit, case).await?;
+    let notes = store::count_notes(unit, case).await?;
+    if head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
+        return Err(Problem::fault(DISAGREES));
+    }
+    Ok(Checked { case: row, head, lines })
+}
+
+/// [`lock`], and the new epoch if one is pending: what every unit does before it writes to a case.
+///
+/// # Errors
+/// As [`lock`].
+pub(crate) async fn lock_and_check<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<CaseRow, Problem> {
+    let checked = lock(unit, case).await?;
+    renewal::complete(unit, checked).await
+}
+
+/// Signs the head that follows, after everything of this unit is written to the case.
+///
+/// # Errors
+/// A fault when something is on the case that neither the old head nor this person's own writing accounts for.
+pub(crate) async fn sign_new_head<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
+    let old = to_replace(unit, case).await?;
+    sign_after(unit, case, &old).await
+}
+
+/// [`sign_new_head`] by who compared the old head already: a new epoch makes it older than the case.
+///
+/// # Errors
+/// As [`sign_new_head`].
+pub(super) async fn sign_after<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    old: &CaseHead,
+) -> Result<(), Problem> {
+    sign(unit, case, Some(old)).await
+}
+
+/// Signs the first head of a case that this unit makes.
+///
+/// # Errors
+/// As [`sign_new_head`].
+pub(super) async fn sign_first<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
+    sign(unit, case, None).await
+}
+
+async fn sign<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, old: Option<&CaseHead>) -> Result<(), Problem> {
+    let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
+    let lines = store::lines(unit, case).await?;
+    let notes = store::count_notes(unit, case).await?;
+    let who = unit.who();
+    let known = old.map_or_else(Vec::new, |head| head.sealed.iter().collect());
+    let own = lines.iter().all(|line| line.author == who.account || known.contains(&&line.head));
+    let none_gone = known.iter().all(|old| lines.iter().any(|line| line.head.record == old.record));
+    if !own || !none_gone || old.is_some_and(|head| head.notes > notes) {
+        return Err(Problem::fault(DISAGREES));
+    }
+    let head = CaseHead {
+        case,
+        number: old.map_or(1, |head| head.number + 1),
+        epoch: row.epoch,
+        notes,
+        sealed: lines.into_iter().map(|line| line.head).collect(),
+    };
+    let note = statement::sign(&head, who.account, &who.keys)
+        // The one thing that stops a head from being written is that a signed note has a largest size.
+        .map_err(|_| Problem::illegal("case_full", "This case holds as much as one case can. Nothing was stored."))?;
+    store::put_head(unit, case, head.number, &note).await
+}
+
+/// Fetches sealed records of a case together with the head that vouches for exactly these versions. Nothing when access
+/// has ended meanwhile.
+///
+/// # Errors
+/// A fault when the head does not vouch for what lies there.
+pub(crate) async fn vouched<T, V: Does, K: About>(
+    look: &mut Look<V, K>,
+    case: CaseId,
+    records: &[Uuid],
+) -> Result<Option<(CaseHead, Vec<Sealed<T>>)>, Problem> {
+    let mut head = to_read(look, case).await?;
+    for _ in 0..ATTEMPTS {
+        let Some(before) = head else { return Ok(None) };
+        let sealed = look.fetch(records).await?;
+        if vouches(&before, records, &sealed) {
+            return Ok(Some((before, sealed)));
+        }
+        head = moved_on(look, case, &before).await?;
+    }
+    Err(busy())
+}
+
+/// Whether the head lists each of these records in exactly the version and bytes that were fetched.
+pub(super) fn vouches<T>(head: &CaseHead, records: &[Uuid], sealed: &[Sealed<T>]) -> bool {
+    records.len() == sealed.len()
+        && sealed.iter().all(|record| {
+            let digest = hex(&record.digest());
+            listed(head, &HeadLine { record: record.record(), version: record.version(), digest })
+        })
+}
+
+fn listed(head: &CaseHead, line: &HeadLine) -> bool {
+    head.sealed
+        .binary_search_by_key(&line.record, |known| known.record)
+        .is_ok_and(|place| head.sealed.get(place).is_some_and(|known| known == line))
+}
+
+/// The head after a disagreement. If nobody has written in between, the disagreement is real.
+///
+/// # Errors
+/// A fault when the head is the same as before.
+pub(super) async fn moved_on<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    case: CaseId,
+    before: &CaseHead,
+) -> Result<Option<CaseHead>, Problem> {
+    match to_read(look, case).await? {
+        Some(now) if now.number == before.number => Err(Problem::fault(DISAGREES)),
+        now => Ok(now),
+    }
+}
+
+pub(super) fn busy() -> Problem {
+    Problem::away("case_busy", "This case is being written to. Try again.")
+}
+
+/// The head that a reader compares with; nothing when access has ended.
+///
+/// # Errors
+/// A fault when the head is not believed.
+pub(super) async fn to_read<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    case: CaseId,
+) -> Result<Option<CaseHead>, Problem> {
+    match store::head_to_read(look, case).await? {
+        Some(row) => {
+            let (connection, trust) = look.with_trust();
+            believed(connection, trust, &row).await.map(Some)
+        }
+        None if store::reader_is_on_case(look, case).await? => Err(Problem::fault(DISAGREES)),
+        None => Ok(None),
+    }
+}
+
+async fn to_replace<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<CaseHead, Problem> {
+    match store::head_to_replace(unit, case).await? {
+        Some(row) => {
+            let (connection, trust) = unit.with_trust();
+            believed(connection, trust, &row).await
+        }
+        None if store::writer_is_on_case(unit, case).await? => Err(Problem::fault(DISAGREES)),
+        None => Err(Problem::absent()),
+    }
+}
+
+/// A head is believed when somebody of the case's organisation signed it for this case, number and epoch.
+async fn believed(connection: &mut PgConnection, trust: &Trust, row: &HeadRow) -> Result<CaseHead, Problem> {
+    let signer = team::trusted(trust.signer(connection, row.signer).await)?;
+    let head: CaseHead =
+        statement::verified(&row.note, &[(signer.account, signer.keys.sign)]).map_err(|_| Problem::fault(DISAGREES))?;
+    let fits = signer.organisation == row.organisation
+        && head.case == row.case
+        && head.number == row.number
+        && head.epoch == row.epoch
+        && head.sealed.is_sorted_by_key(|line| line.record);
+    if fits { Ok(head) } else { Err(Problem::fault(DISAGREES)) }
+}

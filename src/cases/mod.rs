@@ -1,0 +1,48 @@
+//! Cases: what the squad works on once a notice is accepted. A case is a clear row, people who are on it, and sealed
+//! sections, each under a key of its own.
+//!
+//! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues on
+//! and takes them off. `opening` is for [`crate::notices`], which makes a case of a notice.
+//!
+//! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
+//! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
+//! encrypts everything anew. Read `head` and `renewal` first; `document` and `sections` say what is inside.
+
+pub mod access;
+pub mod codes;
+pub mod document;
+pub(crate) mod head;
+pub mod http;
+pub(crate) mod iso;
+pub mod model;
+pub mod notes;
+pub(crate) mod opening;
+pub(crate) mod renewal;
+pub mod section;
+pub mod sections;
+pub mod states;
+pub(crate) mod store;
+pub(crate) mod team;
+pub mod terms;
+
+pub(crate) use head::{lock_and_check, sign_new_head};
+pub(crate) use opening::open_new;
+pub(crate) use team::{epoch, is_assigned, team};
+
+use crate::platform::app::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this capability.
+#[must_use]
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(http::list))
+        .routes(routes!(http::read, http::change_state))
+        .routes(routes!(http::add_person))
+        .routes(routes!(section::read_of_case, section::write_of_case))
+        .routes(routes!(section::read_of_person, section::write_of_person))
+        .routes(routes!(notes::list, notes::append))
+        .routes(routes!(access::give))
+        .routes(routes!(access::end))
+}

@@ -1,0 +1,181 @@
+//! All SQL about cases. Row-level security shows a case to the people on it and, its clear row and who is on it, to the
+//! squad's supervisors; what is sealed, to those who can unwrap it.
+
+mod access;
+mod contents;
+
+pub use access::*;
+pub use contents::*;
+
+use super::model::{CaseRelation, CaseRow};
+use super::states::CaseState;
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::look::Look;
+use crate::guard::record::{CaseId, OrganisationId};
+use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A word that this service wrote and does not know: somebody else wrote it.
+fn word<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::fault("a case holds a word that is none"))
+}
+
+/// As the database has it.
+struct Row {
+    id: Uuid,
+    number: i64,
+    organisation_id: Uuid,
+    state: String,
+    epoch: i32,
+    epoch_pending: bool,
+    opened_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for CaseRow {
+    type Error = Problem;
+
+    fn try_from(row: Row) -> Result<Self, Problem> {
+        Ok(Self {
+            id: CaseId(row.id),
+            number: row.number,
+            organisation: OrganisationId(row.organisation_id),
+            state: word::<CaseState>(&row.state)?,
+            epoch: row.epoch,
+            epoch_pending: row.epoch_pending,
+            opened_at: row.opened_at,
+        })
+    }
+}
+
+/// The case that a look is about.
+pub async fn case<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Result<Option<CaseRow>, Problem> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases WHERE id = $1",
+        case.0
+    )
+    .fetch_optional(look.sql())
+    .await?;
+    row.map(CaseRow::try_from).transpose()
+}
+
+/// The case, locked: one write to a case at a time.
+pub async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Option<CaseRow>, Problem> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases WHERE id = $1 FOR UPDATE",
+        case.0
+    )
+    .fetch_optional(unit.sql())
+    .await?;
+    row.map(CaseRow::try_from).transpose()
+}
+
+/// The reader's own cases below a number, newest first, with how they stand to each.
+pub async fn own_cases<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<(CaseRow, CaseRelation)>, Problem> {
+    let account = look.account();
+    let rows = sqlx::query!(
+        "SELECT c.id, c.number, c.organisation_id, c.state, c.epoch, c.epoch_pending, c.opened_at, a.relation
+         FROM case_access a JOIN cases c ON c.id = a.case_id
+         WHERE a.account_id = $1 AND a.ended_at IS NULL AND c.number < $2 ORDER BY c.number DESC LIMIT $3",
+        account.0,
+        before,
+        limit
+    )
+    .fetch_all(look.sql())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let relation = word(&row.relation)?;
+            let case = Row {
+                id: row.id,
+                number: row.number,
+                organisation_id: row.organisation_id,
+                state: row.state,
+                epoch: row.epoch,
+                epoch_pending: row.epoch_pending,
+                opened_at: row.opened_at,
+            };
+            Ok((CaseRow::try_from(case)?, relation))
+        })
+        .collect()
+}
+
+/// The cases of the squad that the reader supervises, below a number, newest first.
+pub async fn supervised_cases<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<CaseRow>, Problem> {
+    let organisation = look.authorized().who().organisation;
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases
+         WHERE organisation_id = $1 AND i_supervise(organisation_id) AND number < $2 ORDER BY number DESC LIMIT $3",
+        organisation.0,
+        before,
+        limit
+    )
+    .fetch_all(look.sql())
+    .await?;
+    rows.into_iter().map(CaseRow::try_from).collect()
+}
+
+/// A new case, open, in its first epoch. Its number is read with [`lock`] once somebody is on it: until then
+/// row-level security shows the row to nobody.
+pub async fn insert_case<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    organisation: OrganisationId,
+) -> Result<(), sqlx::Error> {
+    let now = unit.now();
+    sqlx::query!(
+        "INSERT INTO cases (id, organisation_id, state, epoch, opened_at) VALUES ($1, $2, $3, 1, $4)",
+        case.0,
+        organisation.0,
+        CaseState::Open.as_str(),
+        now
+    )
+    .execute(unit.sql())
+    .await?;
+    Ok(())
+}
+
+pub async fn set_state<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    state: CaseState,
+) -> Result<(), Problem> {
+    let done =
+        sqlx::query!("UPDATE cases SET state = $2 WHERE id = $1", case.0, state.as_str()).execute(unit.sql()).await?;
+    one(done.rows_affected())
+}
+
+/// The case goes on in a new epoch.
+pub async fn set_epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, epoch: i32) -> Result<(), Problem> {
+    let done = sqlx::query!(
+        "UPDATE cases SET epoch = $2::int, epoch_pending = false WHERE id = $1 AND epoch = $2::int - 1",
+        case.0,
+        epoch
+    )
+    .execute(unit.sql())
+    .await?;
+    one(done.rows_affected())
+}
+
+/// The next who works on the case and can open it makes the new epoch.
+pub async fn set_epoch_pending<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
+    let done = sqlx::query!("UPDATE cases SET epoch_pending = true WHERE id = $1", case.0).execute(unit.sql()).await?;
+    one(done.rows_affected())
+}
+
+/// A row that was locked or checked a moment ago is still there.
+fn one(rows: u64) -> Result<(), Problem> {
+    if rows == 1 { Ok(()) } else { Err(Problem::fault("a case is not as it was locked")) }
+}

@@ -1,0 +1,196 @@
+//! Who is on a case, proven: each permission is signed by a colleague who was on the case, and each colleague is a member
+//! in force. Keys are wrapped to these people only, so a row added to the database gives nobody a key.
+
+use super::model::{CaseRelation, CaseRow};
+use super::store::{self, GrantRow, NewGrant};
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::record::{AccountId, CaseId, GrantId, OrganisationId};
+use crate::guard::statement::{self, GrantStatement};
+use crate::guard::trust::{Member, Recipient, TrustError};
+use crate::guard::vault::{SealingKey, VaultError};
+use crate::platform::problem::Problem;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const UNSIGNED: &str = "access to a case is not signed by somebody who was on it";
+
+/// A colleague on a case.
+pub(super) struct Teammate {
+    pub member: Arc<Member>,
+    pub grant: GrantId,
+    pub relation: CaseRelation,
+}
+
+/// The verified members on a case, with the permission that each rests on.
+///
+/// # Errors
+/// A fault when a permission in force is not signed as it must be; absent when there is no such case for the person.
+pub(crate) async fn team<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+) -> Result<Vec<(Arc<Member>, GrantId)>, Problem> {
+    let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
+    Ok(members(unit, &row).await?.into_iter().map(|mate| (mate.member, mate.grant)).collect())
+}
+
+/// Whether somebody is assigned to the case now.
+///
+/// # Errors
+/// As the database refuses.
+pub(crate) async fn is_assigned<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+) -> Result<bool, Problem> {
+    let assigned = |grant: &GrantRow| grant.account == account && grant.relation == CaseRelation::Assigned;
+    Ok(store::grants(unit, case).await?.iter().any(|grant| grant.in_force && assigned(grant)))
+}
+
+/// The epoch in which records are sealed to the case: read it after the case is locked.
+///
+/// # Errors
+/// Absent when there is no such case for the person.
+pub(crate) async fn epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<i32, Problem> {
+    Ok(store::lock(unit, case).await?.ok_or_else(Problem::absent)?.epoch)
+}
+
+/// [`team`] for a case that is locked, with the relations. Who is no member any more is left out: nothing more is wrapped
+/// to them.
+pub(super) async fn members<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+) -> Result<Vec<Teammate>, Problem> {
+    let grants = store::grants(unit, case.id).await?;
+    check_signatures(unit, case, &grants).await?;
+    let mut team = Vec::new();
+    for grant in grants.into_iter().filter(|grant| grant.in_force) {
+        if let Some(member) = colleague(unit, case.organisation, grant.account).await? {
+            team.push(Teammate { member, grant: grant.grant, relation: grant.relation });
+        }
+    }
+    Ok(team)
+}
+
+/// The member in force of an organisation; nothing for anybody else.
+pub(super) async fn colleague<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    organisation: OrganisationId,
+    account: AccountId,
+) -> Result<Option<Arc<Member>>, Problem> {
+    Ok(unit.member(account).await?.filter(|member| member.organisation == organisation))
+}
+
+/// Every permission ever given on the case names exactly its row and is signed by somebody who was on the case. Only one
+/// person gave theirs to themselves: who opened the case.
+async fn check_signatures<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    grants: &[GrantRow],
+) -> Result<(), Problem> {
+    let people: BTreeSet<AccountId> = grants.iter().map(|grant| grant.account).collect();
+    let mut openers = 0;
+    for grant in grants {
+        let giver = claimed_signers(&grant.note).find(|signer| people.contains(signer));
+        let giver = giver.ok_or_else(|| Problem::fault(UNSIGNED))?;
+        let (connection, trust) = unit.with_trust();
+        let signer = trusted(trust.signer(connection, giver).await)?;
+        let stated: GrantStatement = statement::verified(&grant.note, &[(signer.account, signer.keys.sign)])
+            .map_err(|_| Problem::fault(UNSIGNED))?;
+        let fits = signer.organisation == case.organisation
+            && stated.grant == grant.grant
+            && stated.case == case.id
+            && stated.account == grant.account
+            && stated.relation == grant.relation.into();
+        if !fits {
+            return Err(Problem::fault(UNSIGNED));
+        }
+        openers += usize::from(giver == grant.account);
+    }
+    if openers == 1 { Ok(()) } else { Err(Problem::fault(UNSIGNED)) }
+}
+
+/// Whose signatures a note claims to carry: only to know whose key to check them with.
+fn claimed_signers(note: &str) -> impl Iterator<Item = AccountId> {
+    note.lines().rev().take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (name, _) = line.strip_prefix("\u{2014} himaya/")?.split_once(' ')?;
+        name.parse().ok().map(AccountId)
+    })
+}
+
+/// A permission, signed by this person.
+///
+/// # Errors
+/// When the statement cannot be written.
+pub(super) fn grant<V: Does, K: About>(
+    unit: &Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+    relation: CaseRelation,
+    reason: &str,
+) -> Result<NewGrant, Problem> {
+    let (who, grant) = (unit.who(), GrantId::random());
+    let reason = reason.to_owned();
+    let statement = GrantStatement { grant, case, account, relation: relation.into(), reason, at: unit.now() };
+    let note = statement::sign(&statement, who.account, &who.keys)
+        .map_err(|_| Problem::fault("a permission cannot be written"))?;
+    Ok(NewGrant { grant, account, relation, note })
+}
+
+/// Wraps keys of a case, in its epoch, to colleagues and to the organisation's CUSTODY.
+///
+/// # Errors
+/// When the organisation's founding is not believed, or as the database refuses.
+pub(super) async fn wrap_to_all<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    team: &[Teammate],
+    keys: &[SealingKey],
+) -> Result<(), Problem> {
+    let founding = unit.founding(case.organisation).await?;
+    let custody = founding.ok_or_else(|| Problem::fault("a case of an organisation that is not founded"))?.custody();
+    let people = team.iter().map(|mate| (mate.member.recipient(), Some(mate.grant)));
+    let recipients: Vec<(Recipient, Option<GrantId>)> = people.chain([(custody, None)]).collect();
+    let mut wraps = Vec::with_capacity(keys.len() * recipients.len());
+    for key in keys {
+        for (recipient, grant) in &recipients {
+            wraps.push(key.wrap_to(recipient, Some(case.id), case.epoch, *grant)?);
+        }
+    }
+    // All in one statement: row-level security lets the first wraps of a new key in only together.
+    unit.insert_wraps(&wraps).await
+}
+
+/// A chain of trust that breaks is a fault; a database that does not answer is not.
+pub(super) fn trusted<T>(checked: Result<T, TrustError>) -> Result<T, Problem> {
+    checked.map_err(|error| match error {
+        TrustError::Store(error) => error.into(),
+        error => VaultError::Trust(error).into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::keys::PersonKeys;
+    use crate::guard::statement::{countersign, sign};
+    use crate::platform::clock::Clock;
+
+    #[test]
+    fn a_note_names_its_signers_and_its_text_does_not() {
+        let keys = PersonKeys::generate();
+        let (first, second) = (AccountId::random(), AccountId::random());
+        let statement = GrantStatement {
+            grant: GrantId::random(),
+            case: CaseId::random(),
+            account: AccountId::random(),
+            relation: CaseRelation::Granted.into(),
+            reason: format!("\n\n\u{2014} himaya/{} AAAA", AccountId::random()),
+            at: Clock::default().now(),
+        };
+        let once = sign(&statement, first, &keys).unwrap();
+        assert_eq!(claimed_signers(&once).collect::<Vec<_>>(), [first]);
+        let twice = countersign(&once, second, &PersonKeys::generate()).unwrap();
+        assert_eq!(claimed_signers(&twice).collect::<BTreeSet<_>>(), BTreeSet::from([first, second]));
+    }
+}

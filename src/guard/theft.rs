@@ -1,0 +1,53 @@
+//! What a thief can do with stolen bytes: the tests' side of wall 2. Every function here works on bytes that the caller
+//! already has, so it gives nobody anything that they had not.
+
+use super::keys::{self, KemPrivate, PersonKeys, RecordKey, WrapContext};
+use super::record::{CaseId, GrantId};
+use super::vault;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+impl RecordKey {
+    /// Tries any 32 bytes as a record key or an erasure key.
+    #[must_use]
+    pub fn from_stolen(bytes: [u8; 32]) -> Self {
+        Self::from_bytes(Zeroizing::new(bytes))
+    }
+}
+
+impl KemPrivate {
+    /// Tries any 32 bytes as a private key.
+    #[must_use]
+    pub fn from_stolen(bytes: [u8; 32]) -> Self {
+        Self::from_bytes(Zeroizing::new(bytes))
+    }
+
+    /// Tries to open a stolen wrap of a record key.
+    #[must_use]
+    pub fn try_record_key(
+        &self,
+        wrap: &[u8],
+        case: Option<Uuid>,
+        key_id: Uuid,
+        epoch: u32,
+        grant: Option<Uuid>,
+    ) -> Option<RecordKey> {
+        let context =
+            WrapContext { purpose: "record key", case: case.map(CaseId), key_id, epoch, grant: grant.map(GrantId) };
+        keys::unwrap_key(wrap, self, &context).ok().map(RecordKey::from_bytes)
+    }
+}
+
+impl PersonKeys {
+    /// The private key of somebody whose passphrase was stolen.
+    #[must_use]
+    pub fn stolen_kem(&self) -> KemPrivate {
+        KemPrivate::from_stolen(*self.kem().as_bytes())
+    }
+
+    /// Tries to open a stolen wrap of a shared key.
+    #[must_use]
+    pub fn stolen_shared(&self, key: Uuid, wrap: &[u8]) -> Option<KemPrivate> {
+        vault::shared_private(self, key, wrap).ok()
+    }
+}

@@ -1,0 +1,117 @@
+//! Accepting a notice: as a new case or into an existing one. The notice is sealed again under new keys to the people of
+//! the case; the squad's INTAKE key opens it no more.
+
+use super::desk::state_of;
+use super::model::{Acceptance, Accepted};
+use super::store;
+use crate::audit::unit::Unit;
+use crate::cases;
+use crate::guard::action::Verb;
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::record::{CaseId, NoticeId, RecordKind};
+use crate::guard::trust::Member;
+use crate::guard::vault::{Placement, SealingKey};
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::extract::State;
+use std::sync::Arc;
+use uuid::Uuid;
+
+type Accepting = Unit<verbs::Accept, kinds::Notice>;
+
+/// Accept a notice.
+#[utoipa::path(post, path = "/api/v1/notices/{id}/accept", tag = "notices", request_body = Acceptance,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = Accepted), (status = "4XX", body = ProblemDocument)))]
+pub async fn accept(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<Acceptance>,
+) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Notice, id);
+    let leave = app.gate.authorize::<verbs::Accept, kinds::Notice>(&who, target, None).await?;
+    let once = key.for_body(&who, &body.raw())?;
+    let how = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    unit.serialise(id).await?;
+    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let state = state_of(&row)?.accept().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    let (case, case_number) = match how.case {
+        Some(_) if !how.officers.is_empty() => {
+            return Err(Problem::field("officers", "are named for a new case only; give others access to this one"));
+        }
+        Some(case) => (case, existing(&mut unit, case).await?),
+        None => {
+            let team = team(&app, &mut unit, &how).await?;
+            let case = CaseId::random();
+            let organisation = who.organisation;
+            (case, cases::open_new(&mut unit, case, organisation, &team, "accepted a notice").await?)
+        }
+    };
+    store::set_accepted(&mut unit, case).await?;
+    reseal(&mut unit, id, case).await?;
+    cases::sign_new_head(&mut unit, case).await?;
+    unit.touch(case.0);
+    let answer = Answer::created(&Accepted { id: NoticeId(id), state, case, case_number })?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}
+
+/// The acceptor and the officers named, each with a proven membership in this squad and a role that works cases.
+async fn team(app: &App, unit: &mut Accepting, how: &Acceptance) -> Result<Vec<Arc<Member>>, Problem> {
+    let who = unit.who();
+    let mut accounts = vec![who.account];
+    accounts.extend(how.officers.iter().copied().filter(|officer| *officer != who.account));
+    accounts.dedup();
+    let mut team = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let member = unit.member(account).await?.filter(|member| {
+            member.organisation == who.organisation && app.policy.ever_does(member.role, RecordKind::Case, Verb::Read)
+        });
+        team.push(
+            member.ok_or_else(|| Problem::field("officers", "names an account that is no officer of this squad"))?,
+        );
+    }
+    Ok(team)
+}
+
+/// The number of a case that the acceptor is on.
+async fn existing(unit: &mut Accepting, case: CaseId) -> Result<i64, Problem> {
+    let absent = || Problem::field("case", "there is no such case for you");
+    let me = unit.account();
+    if !cases::is_assigned(unit, case, me).await? {
+        return Err(absent());
+    }
+    Ok(cases::lock_and_check(unit, case).await?.number)
+}
+
+async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), Problem> {
+    let who = unit.who();
+    let epoch = cases::epoch(unit, case).await?;
+    let team = cases::team(unit, case).await?;
+    let custody = unit.founding(who.organisation).await?.ok_or_else(Problem::absent)?.custody();
+    let hanging = crate::staff::store::sealed_of_notice(unit, notice).await?;
+    for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+        let fresh = SealingKey::of(&who.keys, &sealed)?.renewed();
+        let kind = if sealed.record() == notice { RecordKind::Notice } else { RecordKind::Slip };
+        let place = Placement {
+            record: sealed.record(),
+            kind,
+            case: Some(case),
+            key_id: sealed.key_id(),
+            epoch,
+            version: sealed.version() + 1,
+        };
+        unit.put_again(&place, &fresh, &sealed).await?;
+        let mut wraps = vec![fresh.wrap_to(&custody, Some(case), epoch, None)?];
+        for (member, grant) in &team {
+            wraps.push(fresh.wrap_to(&member.recipient(), Some(case), epoch, Some(*grant))?);
+        }
+        unit.replace_all_wraps(sealed.key_id(), &wraps).await?;
+    }
+    Ok(())
+}

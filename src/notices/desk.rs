@@ -1,0 +1,156 @@
+//! The duty officer's desk: the queue with its clocks, and a notice acknowledged, opened or returned.
+
+use super::model::{
+    AddendumContent, AddendumView, DEADLINE, NoticeContent, NoticeState, NoticeView, QueueRow, Return, Stands,
+    escalation,
+};
+use super::store;
+use crate::audit::unit::Unit;
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::look::Look;
+use crate::guard::record::{AddendumId, CaseId, NoticeId, OrganisationId, RecordKind};
+use crate::guard::statement::SharedPurpose;
+use crate::guard::vault::{self, Sealed, SealingKey};
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, Listed, SignedIn, Stated};
+use crate::platform::problem::{Problem, ProblemDocument};
+use crate::staff::shared_keys;
+use axum::Json;
+use axum::extract::State;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The most notices that a queue shows.
+const QUEUE: i64 = 200;
+
+pub(super) fn state_of(row: &store::Row) -> Result<NoticeState, Problem> {
+    row.state().ok_or_else(|| Problem::fault("a notice has no known state"))
+}
+
+/// The queue: open notices, the most urgent first.
+#[utoipa::path(get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = String, Header)),
+    responses((status = 200, body = Listed<QueueRow>), (status = "4XX", body = ProblemDocument)))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Stated(purpose): Stated,
+) -> Result<Json<Listed<QueueRow>>, Problem> {
+    let leave =
+        app.gate.authorize::<verbs::List, kinds::Notice>(&who, Target::Kind(RecordKind::Notice), purpose).await?;
+    shared_keys::renew_due(&app, &who).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let now = app.places.clock.now();
+    let mut items = Vec::new();
+    for row in store::queue(&mut look, QUEUE).await? {
+        items.push(QueueRow {
+            id: NoticeId(row.id),
+            number: row.number,
+            state: state_of(&row)?,
+            sender_organisation: OrganisationId(row.sender_organisation_id),
+            suspected_at: row.suspected_at,
+            due_at: row.suspected_at + DEADLINE,
+            escalation: escalation(row.suspected_at, row.acknowledged_at, now),
+            acknowledged_at: row.acknowledged_at,
+        });
+    }
+    look.conclude(items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(Listed { items, next: None }))
+}
+
+/// Open a notice with its addenda.
+#[utoipa::path(get, path = "/api/v1/notices/{id}", tag = "notices",
+    params(("id" = Uuid, Path), ("Purpose" = String, Header)),
+    responses((status = 200, body = NoticeView), (status = "4XX", body = ProblemDocument)))]
+pub async fn read(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    Stated(purpose): Stated,
+) -> Result<Json<NoticeView>, Problem> {
+    let target = Target::Record(RecordKind::Notice, id);
+    let leave = app.gate.authorize::<verbs::Read, kinds::Notice>(&who, target, purpose).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let Some(row) = store::looked_at(&mut look).await? else { return Err(look.conclude_absent().await) };
+    let Some(notice) = look.fetch::<NoticeContent>(&[id]).await?.pop() else {
+        return Err(look.conclude_absent().await);
+    };
+    let added = store::addenda(&mut look).await?;
+    let ids: Vec<Uuid> = added.iter().map(|row| row.id).collect();
+    let mut addenda = look.fetch::<AddendumContent>(&ids).await?;
+    let order: HashMap<Uuid, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
+    addenda.sort_by_key(|sealed| order.get(&sealed.record()).copied());
+
+    let versions = |sealed: &Sealed<AddendumContent>| (sealed.record(), sealed.version());
+    let opened_addenda: Vec<(Uuid, i64)> = addenda.iter().map(versions).collect();
+    let all = [vec![(id, notice.version())], opened_addenda.clone()].concat();
+    let named = all.iter().map(|(record, _)| *record).collect();
+    let mut receipt = look.conclude(named, all).await?;
+    let for_addenda = receipt.take(&opened_addenda);
+    let content = vault::open(receipt, &who.keys, vec![notice])?.pop().ok_or_else(Problem::absent)?;
+    let texts = vault::open(for_addenda, &who.keys, addenda)?;
+    let shown = opened_addenda.iter().zip(texts).filter_map(|((record, _), opened)| {
+        let added_at = added.iter().find(|row| row.id == *record)?.added_at;
+        Some(AddendumView { id: AddendumId(*record), added_at, text: opened.disclose().text })
+    });
+    Ok(Json(NoticeView {
+        id: NoticeId(id),
+        number: row.number,
+        state: state_of(&row)?,
+        suspected_at: row.suspected_at,
+        due_at: row.suspected_at + DEADLINE,
+        escalation: escalation(row.suspected_at, row.acknowledged_at, app.places.clock.now()),
+        case: row.case_id.map(CaseId),
+        addenda: shown.collect(),
+        content: content.disclose(),
+    }))
+}
+
+/// Acknowledge a notice: the squad has it, and its clock stops.
+#[utoipa::path(post, path = "/api/v1/notices/{id}/acknowledge", tag = "notices", params(("id" = Uuid, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn acknowledge(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Notice, id);
+    let leave = app.gate.authorize::<verbs::Acknowledge, kinds::Notice>(&who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    unit.serialise(id).await?;
+    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let state =
+        state_of(&row)?.acknowledge().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    store::set_acknowledged(&mut unit).await?;
+    let _committed = unit.commit().await?;
+    Answer::ok(&Stands { id: NoticeId(id), state })
+}
+
+/// Return a notice with a code. Its content passes to the sender's supervisor; the sender's slip shows the code.
+#[utoipa::path(post, path = "/api/v1/notices/{id}/return", tag = "notices", request_body = Return,
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn give_back(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    body: Body<Return>,
+) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Notice, id);
+    let leave = app.gate.authorize::<verbs::Return, kinds::Notice>(&who, target, None).await?;
+    let why = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    unit.serialise(id).await?;
+    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let state =
+        state_of(&row)?.give_back().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    store::set_returned(&mut unit, why.code).await?;
+    let sender = OrganisationId(row.sender_organisation_id);
+    let review = unit.shared_key(sender, SharedPurpose::Review).await?.ok_or_else(|| {
+        Problem::away("no_review_key", "The sender's supervisor has no key in force to receive it. Telephone them.")
+    })?;
+    let hanging = crate::staff::store::sealed_of_notice(&mut unit, id).await?;
+    for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+        let sealing = SealingKey::of(&who.keys, &sealed)?;
+        let wrap = sealing.wrap_to(&review.recipient, None, sealed.epoch(), None)?;
+        unit.replace_shared_wraps(sealed.key_id(), wrap).await?;
+        unit.touch(sealed.record());
+    }
+    let _committed = unit.commit().await?;
+    Answer::ok(&Stands { id: NoticeId(id), state })
+}

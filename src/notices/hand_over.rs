@@ -1,0 +1,88 @@
+//! Handing a call over: the draft dies, the notice is sealed to the squad, the operator keeps a slip.
+
+use super::model::{HandOver, NoticeContent, NoticeState, Slip};
+use super::store::{self, NewNotice};
+use crate::audit::unit::Unit;
+use crate::calls::model::CallContent;
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::record::{NoticeId, OrganisationId, RecordKind};
+use crate::guard::statement::{OrganisationKind, SharedPurpose};
+use crate::guard::vault::Placement;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::extract::State;
+use uuid::Uuid;
+
+type HandingOver = Unit<verbs::HandOver, kinds::Call>;
+
+/// Hand a call over to the squad. It cannot be read again by the one who hands it over.
+#[utoipa::path(post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = Slip), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
+pub async fn hand_over(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<HandOver>,
+) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Call, id);
+    let leave = app.gate.authorize::<verbs::HandOver, kinds::Call>(&who, target, None).await?;
+    let once = key.for_body(&who, &body.raw())?;
+    let how = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let draft = crate::calls::store::draft(&mut unit).await?.ok_or_else(Problem::absent)?;
+    draft.state().hand_over().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    let suspected_at = how.suspected_at.unwrap_or(draft.opened_at);
+    if suspected_at > draft.opened_at {
+        return Err(Problem::field("suspected_at", "is not later than the start of the call"));
+    }
+    let squad = squad(&mut unit, how.squad).await?;
+    let founding = unit.founding(squad).await?.ok_or_else(no_intake)?;
+    let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
+
+    let notice = NoticeId::random();
+    store::insert(&mut unit, &NewNotice { id: notice, squad, intake: intake.id, suspected_at }).await?;
+    let sealing = unit.new_key(notice.0).await?;
+    let place =
+        Placement { record: notice.0, kind: RecordKind::Notice, case: None, key_id: notice.0, epoch: 1, version: 1 };
+    let call = unit.fetch::<CallContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
+    unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, call)).await?;
+    let wraps =
+        [sealing.wrap_to(&intake.recipient, None, 1, None)?, sealing.wrap_to(&founding.custody(), None, 1, None)?];
+    unit.insert_wraps(&wraps).await?;
+    unit.forget(id, call.key_id()).await?;
+    crate::calls::store::delete_draft(&mut unit).await?;
+
+    let row = store::row(&mut unit, notice.0).await?.ok_or_else(|| Problem::fault("a new notice is not there"))?;
+    let slip = super::slips::slip(&row)?;
+    debug_assert_eq!(slip.state, NoticeState::Sent);
+    let answer = Answer::created(&slip)?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}
+
+fn no_intake() -> Problem {
+    Problem::away(
+        "squad_not_reachable",
+        "No duty officer has opened the squad's intake in the last day. Telephone the squad now; your draft is kept.",
+    )
+}
+
+/// The squad that was named, or the only one.
+async fn squad(unit: &mut HandingOver, named: Option<OrganisationId>) -> Result<OrganisationId, Problem> {
+    let mut founded = Vec::new();
+    for squad in unit.organisations_of_kind(OrganisationKind::Squad).await? {
+        let believed = unit.founding(squad).await?.is_some_and(|founding| founding.kind == OrganisationKind::Squad);
+        if believed && named.is_none_or(|named| named == squad) {
+            founded.push(squad);
+        }
+    }
+    match (founded.as_slice(), named) {
+        ([squad], _) => Ok(*squad),
+        ([], None) => Err(no_intake()),
+        _ => Err(Problem::field("squad", "names one of the founded squads")),
+    }
+}

@@ -1,0 +1,110 @@
+//! Slips: what the sender sees of a notice after handing it over. No content, not even their own.
+
+use super::model::{AddendumContent, Slip};
+use super::store;
+use crate::audit::unit::Unit;
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::look::Look;
+use crate::guard::record::{AddendumId, NoticeId, RecordKind};
+use crate::guard::statement::SharedPurpose;
+use crate::guard::vault::Placement;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn, Stated};
+use crate::platform::problem::{Problem, ProblemDocument};
+use crate::staff::model::Made;
+use axum::Json;
+use axum::extract::State;
+use uuid::Uuid;
+
+pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
+    Ok(Slip {
+        id: NoticeId(row.id),
+        number: row.number,
+        state: row.state().ok_or_else(|| Problem::fault("a notice has no known state"))?,
+        sent_at: row.sent_at,
+        suspected_at: row.suspected_at,
+        acknowledged_at: row.acknowledged_at,
+        return_code: row.return_code(),
+        addenda: row.addenda,
+    })
+}
+
+/// List one's own slips, newest first.
+#[utoipa::path(get, path = "/api/v1/slips", tag = "notices", params(Page, ("Purpose" = String, Header)),
+    responses((status = 200, body = Listed<Slip>), (status = "4XX", body = ProblemDocument)))]
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Stated(purpose): Stated,
+    page: Paged,
+) -> Result<Json<Listed<Slip>>, Problem> {
+    let leave = app.gate.authorize::<verbs::List, kinds::Slip>(&who, Target::Kind(RecordKind::Slip), purpose).await?;
+    let before = page.before()?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let rows = store::slips(&mut look, before, page.limit + 1).await?;
+    let slips = rows.iter().map(slip).collect::<Result<Vec<_>, _>>()?;
+    let listed = page.page(slips, |slip| slip.number);
+    look.conclude(listed.items.iter().map(|slip| slip.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(listed))
+}
+
+/// Read one slip.
+#[utoipa::path(get, path = "/api/v1/slips/{id}", tag = "notices",
+    params(("id" = Uuid, Path), ("Purpose" = String, Header)),
+    responses((status = 200, body = Slip), (status = "4XX", body = ProblemDocument)))]
+pub async fn read(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    Stated(purpose): Stated,
+) -> Result<Json<Slip>, Problem> {
+    let target = Target::Record(RecordKind::Slip, id);
+    let leave = app.gate.authorize::<verbs::Read, kinds::Slip>(&who, target, purpose).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let Some(row) = store::looked_at(&mut look).await? else { return Err(look.conclude_absent().await) };
+    look.conclude(vec![id], vec![]).await?.spend();
+    Ok(Json(slip(&row)?))
+}
+
+/// Append something to a notice that was handed over. It is sealed at once, and cannot be read again either.
+#[utoipa::path(post, path = "/api/v1/slips/{id}/addenda", tag = "notices", request_body = AddendumContent,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = Made), (status = "4XX", body = ProblemDocument)))]
+pub async fn append(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<AddendumContent>,
+) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Slip, id);
+    let leave = app.gate.authorize::<verbs::Append, kinds::Slip>(&who, target, None).await?;
+    let once = key.for_body(&who, &body.raw())?;
+    let content = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
+    unit.serialise(id).await?;
+    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let state = row.state().ok_or_else(|| Problem::fault("a notice has no known state"))?;
+    state.add_to().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    let squad = store::squad_of(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let unreachable = || Problem::away("squad_not_reachable", "The squad's intake is closed. Telephone the squad.");
+    let founding = unit.founding(squad).await?.ok_or_else(unreachable)?;
+    let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(unreachable)?;
+
+    let addendum = AddendumId::random();
+    store::insert_addendum(&mut unit, addendum).await?;
+    let sealing = unit.new_key(addendum.0).await?;
+    let place =
+        Placement { record: addendum.0, kind: RecordKind::Slip, case: None, key_id: addendum.0, epoch: 1, version: 1 };
+    unit.put(&place, &sealing, &content).await?;
+    let wraps =
+        [sealing.wrap_to(&intake.recipient, None, 1, None)?, sealing.wrap_to(&founding.custody(), None, 1, None)?];
+    unit.insert_wraps(&wraps).await?;
+    let answer = Answer::created(&Made { id: addendum.0 })?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}

@@ -1,0 +1,106 @@
+//! The router: every route once, and what holds for all of them.
+//!
+//! Each request runs in a task of its own, to its end: a client that goes away cancels nothing half-way. Each answer has
+//! a request id, is never cached, and every failure is a problem document, those of the framework included.
+
+use crate::platform::app::App;
+use crate::platform::http::LARGEST_BODY;
+use crate::platform::problem::Problem;
+use crate::{calls, cases, notices, staff};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Name and purpose of the API, for its document.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Himaya",
+    description = "Case management for the protection of victims of human trafficking. A record that you may not see \
+                   answers exactly like one that is not there."
+))]
+struct About;
+
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(About::openapi())
+        .merge(staff::routes())
+        .merge(calls::routes())
+        .merge(notices::routes())
+        .merge(cases::routes())
+        .merge(crate::audit::http::routes())
+}
+
+/// The API's document, generated from the handlers.
+#[must_use]
+pub fn document() -> Document {
+    api().split_for_parts().1
+}
+
+/// The whole service.
+#[must_use]
+pub fn router(app: App) -> Router {
+    let (routes, document) = api().split_for_parts();
+    let document = serde_json::to_vec(&document).unwrap_or_default();
+    routes
+        .route("/api/openapi.json", get(move || served(document.clone())))
+        .route("/health", get(|| async { "alive" }))
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "This address does not take that method.")
+        })
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(|_| Problem::fault("a handler panicked").into_response()))
+        .layer(middleware::from_fn(to_the_end))
+        .layer(middleware::from_fn(answer))
+        .with_state(app)
+}
+
+async fn served(document: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+}
+
+/// Runs the request in a task of its own, so that nothing of it is cancelled when the client goes away.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    let task = tokio::spawn(next.run(request));
+    task.await.unwrap_or_else(|_| Problem::fault("a request's task ended early").into_response())
+}
+
+/// Gives the request its id, renders problems, and forbids caching.
+async fn answer(request: Request, next: Next) -> Response {
+    let id = crate::platform::random::uuid().to_string();
+    let (method, started) = (request.method().clone(), std::time::Instant::now());
+    let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.render(&id);
+    } else if response.status().is_client_error() && !has_body(&response) {
+        response = Problem::new(response.status(), "refused", "The request was refused.").render(&id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // The route's pattern, never the path: ids stay out of the log.
+    tracing::info!(
+        request_id = %id,
+        %method,
+        route = route.as_deref().unwrap_or("none"),
+        status = response.status().as_u16(),
+        millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    response
+}
+
+fn has_body(response: &Response) -> bool {
+    response.headers().contains_key(header::CONTENT_TYPE)
+}

@@ -1,0 +1,43 @@
+//! SQL that a superuser runs once: roles, passwords, databases. Names and passwords are made here, never taken from input.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+const ROLES: &str = include_str!("../../migrations/roles.sql");
+const LOGINS: [&str; 5] = ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor"];
+
+/// Makes the roles that are not there yet.
+pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(ROLES).execute(connection).await?;
+    Ok(())
+}
+
+/// Gives each login role this password, which is hexadecimal.
+pub async fn set_passwords(connection: &mut PgConnection, password: &str) -> Result<(), sqlx::Error> {
+    for role in LOGINS {
+        let statement = format!("ALTER ROLE {role} PASSWORD '{password}'");
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Makes a database that the owner owns, if it is not there. The name was checked to be plain.
+pub async fn make_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "it!""#, name)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !there {
+        let statement = format!("CREATE DATABASE {name} OWNER himaya_owner");
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    }
+    let statement = format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC");
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+    let statement = format!("GRANT CONNECT ON DATABASE {name} TO {}", LOGINS.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
+    Ok(())
+}
+
+/// Gives the schema to the owner, so that the migrator can change it.
+pub async fn own_schema(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("ALTER SCHEMA public OWNER TO himaya_owner").execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The door: making keys at the first sign-in, signing in, and keeping a session alive.
+//!
+//! Everything here works without a session, through the door's own database role. A wrong handle and a wrong passphrase
+//! take the same time and get the same answer.
+
+use super::model::{CurrentSession, Enrolled, Enrolment, Made, Refresh, SignIn, SignedInView, key_fingerprint};
+use super::{shared_keys, store};
+use crate::audit::entry::{Entry, Outcome};
+use crate::audit::unit::Unit;
+use crate::guard::action::{Relation, Role, Verb};
+use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
+use crate::guard::keys::PersonKeys;
+use crate::guard::passphrase::{Passphrase, UnlockError};
+use crate::guard::record::{AccountId, OrganisationId, RecordKind, SessionId};
+use crate::guard::session::{self, LONGEST, SessionSecret};
+use crate::guard::token;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use crate::platform::random;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How long the refresh handle before the newest one is still good: a client may not have got the answer.
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+fn wrong() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "This name and these words do not belong together.")
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+impl From<UnlockError> for Problem {
+    fn from(error: UnlockError) -> Self {
+        match error {
+            UnlockError::WrongWords => wrong(),
+            UnlockError::Busy => Self::away("signing_in_busy", "Too many people are signing in. Try again in seconds."),
+            UnlockError::Fault => Self::fault("a passphrase could not be stretched"),
+        }
+    }
+}
+
+struct Event {
+    account: AccountId,
+    organisation: Option<OrganisationId>,
+    kind: RecordKind,
+    verb: Verb,
+    outcome: Outcome,
+    record: Uuid,
+}
+
+async fn enter(app: &App, event: Event) -> Result<(), Problem> {
+    let entry = Entry {
+        at: app.places.clock.now(),
+        account: event.account,
+        organisation: event.organisation,
+        role: Role::Unadmitted,
+        relation: Relation::Oneself,
+        verb: event.verb,
+        kind: event.kind,
+        purpose: None,
+        outcome: event.outcome,
+        records: vec![event.record],
+        mark: None,
+    };
+    app.places.ledger.enter(entry).await.map_err(ledger_problem)
+}
+
+/// Make keys, once, with the code that the administrator handed over.
+#[utoipa::path(post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
+    responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
+pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answer, Problem> {
+    let given = body.check()?;
+    let (code, now) = (hash(&given.code), app.places.clock.now());
+    let door = &app.databases.door;
+    let Some((account, organisation)) = store::account_enrolling(door, &given.handle, &code, now).await? else {
+        let nobody = AccountId(Uuid::nil());
+        let refused = Event {
+            account: nobody,
+            organisation: None,
+            kind: RecordKind::Account,
+            verb: Verb::Create,
+            outcome: Outcome::Refused,
+            record: nobody.0,
+        };
+        enter(&app, refused).await?;
+        return Err(wrong());
+    };
+    let (keys, words) = (PersonKeys::generate(), Passphrase::generate());
+    let public = keys.public().map_err(|_| Problem::fault("new keys are none"))?;
+    let slot = app.stretcher.lock(&words, account, &keys).await?;
+    let event = Event {
+        account,
+        organisation: Some(organisation),
+        kind: RecordKind::Account,
+        verb: Verb::Create,
+        outcome: Outcome::Done,
+        record: account.0,
+    };
+    enter(&app, event).await?;
+    if !store::store_enrolment(door, account, &code, &public, &slot, now).await? {
+        return Err(wrong());
+    }
+    Answer::created(&Enrolled {
+        account,
+        passphrase: words.reveal().to_owned(),
+        key_fingerprint: key_fingerprint(&public),
+    })
+}
+
+/// Sign in.
+#[utoipa::path(post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
+    responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
+pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answer, Problem> {
+    let given = body.check()?;
+    let found = store::account_signing_in(&app.databases.door, &given.handle).await?;
+    let (account, organisation) =
+        found.as_ref().map_or((AccountId(Uuid::nil()), None), |account| (account.id, Some(account.organisation)));
+    let slot = found.as_ref().and_then(|account| account.slot.as_ref());
+    let unlocked = app.stretcher.unlock(&Passphrase::typed(&given.passphrase), account, slot).await;
+    let outcome = if unlocked.is_ok() { Outcome::Done } else { Outcome::Refused };
+    let session = SessionId::random();
+    let event =
+        Event { account, organisation, kind: RecordKind::Session, verb: Verb::Create, outcome, record: session.0 };
+    enter(&app, event).await?;
+    let keys = unlocked?;
+    let view = start(&app, account, session, &keys).await?;
+    Answer::created(&view)
+}
+
+async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonKeys) -> Result<SignedInView, Problem> {
+    let (secret, now) = (SessionSecret::generate(), app.places.clock.now());
+    let refresh = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    let sealed = secret.seal_keys(session, keys).map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
+    let row = store::NewSession {
+        id: session,
+        account,
+        lookup_hash: &Sha256::digest(secret.lookup().bytes()),
+        sealed_keys: &sealed,
+        refresh_hash: &hash(&refresh),
+        now,
+        expires_at: now + LONGEST,
+    };
+    store::insert_session(&app.databases.door, &row).await?;
+    let access = app.tokens.issue(account, session, now).ok_or_else(|| Problem::fault("a token cannot be written"))?;
+    let text = secret.reveal();
+    let entered = session::enter(&app.places.main, &app.tokens, &app.places.trust, &access, &text, now).await;
+    let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
+    // A shared key that cannot be renewed now must not keep anybody out.
+    if let Err(problem) = shared_keys::renew_due(app, &who).await {
+        tracing::warn!(code = problem.code(), "a shared key was not renewed at sign-in");
+    }
+    Ok(SignedInView {
+        account,
+        session,
+        role: who.role(),
+        access_token: access,
+        session_secret: Some(text.as_str().to_owned()),
+        refresh_handle: refresh,
+        access_expires_at: now + token::LIFE,
+        session_expires_at: now + LONGEST,
+    })
+}
+
+/// Get a new access token and refresh handle.
+#[utoipa::path(post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
+    responses((status = 200, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
+pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answer, Problem> {
+    let given = body.check()?;
+    let now = app.places.clock.now();
+    let mut transaction = app.databases.door.begin().await?;
+    let found = store::session_to_refresh(&mut transaction, &hash(&given.refresh_handle)).await?;
+    let Some(found) = found else {
+        return Err(Problem::sign_in());
+    };
+    if !found.current && now > found.refreshed_at + GRACE {
+        store::end_session(&mut transaction, found.id, now).await?;
+        transaction.commit().await?;
+        tracing::warn!("a refresh handle was used again after it was replaced; the session is ended");
+        return Err(Problem::sign_in());
+    }
+    let refresh = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    store::rotate_refresh(&mut transaction, found.id, &hash(&refresh), now).await?;
+    transaction.commit().await?;
+    let (account, session) = (AccountId(found.account_id), SessionId(found.id));
+    let access = app.tokens.issue(account, session, now).ok_or_else(|| Problem::fault("a token cannot be written"))?;
+    Answer::ok(&SignedInView {
+        account,
+        session,
+        // A refresh proves a session, not a membership: the role is told by the next request.
+        role: Role::Unadmitted,
+        access_token: access,
+        session_secret: None,
+        refresh_handle: refresh,
+        access_expires_at: now + token::LIFE,
+        session_expires_at: found.expires_at,
+    })
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/api/v1/sessions/current", tag = "door",
+    responses((status = 200, body = CurrentSession), (status = "4XX", body = ProblemDocument)))]
+pub async fn current(SignedIn(who): SignedIn) -> Json<CurrentSession> {
+    Json(CurrentSession {
+        session: who.session,
+        account: who.account,
+        organisation: who.organisation,
+        role: who.role(),
+        expires_at: who.expires_at,
+    })
+}
+
+/// Sign out: the session ends at once, on every replica.
+#[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "door",
+    responses((status = 200, body = Made), (status = "4XX", body = ProblemDocument)))]
+pub async fn sign_out(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Answer, Problem> {
+    let target = Target::Own(RecordKind::Session, who.session.0);
+    let leave = app.gate.authorize::<verbs::Close, kinds::Session>(&who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    store::leave(&mut unit).await?;
+    let _committed = unit.commit().await?;
+    Answer::ok(&Made { id: who.session.0 })
+}

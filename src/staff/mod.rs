@@ -1,0 +1,36 @@
+//! The people who work here and how they come in: organisations, accounts, foundings, memberships, signing in, and the
+//! keys that an organisation holds together.
+//!
+//! The administrator makes organisations and empty accounts. A person makes keys at the first sign-in (`door`). Two
+//! responsible persons found the organisation (`founding`) and admit its members (`membership`). Nobody of these can
+//! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
+
+pub mod door;
+pub mod founding;
+pub mod http;
+pub mod membership;
+pub mod model;
+pub mod shared_keys;
+pub(crate) mod store;
+
+use crate::platform::app::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this capability.
+#[must_use]
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(http::create_organisation, http::list_organisations))
+        .routes(routes!(http::create_account, http::list_accounts))
+        .routes(routes!(http::disable_account))
+        .routes(routes!(founding::propose, founding::read))
+        .routes(routes!(founding::countersign))
+        .routes(routes!(membership::list))
+        .routes(routes!(membership::propose))
+        .routes(routes!(membership::countersign))
+        .routes(routes!(door::enrol))
+        .routes(routes!(door::sign_in))
+        .routes(routes!(door::refresh))
+        .routes(routes!(door::current, door::sign_out))
+}

@@ -1,0 +1,144 @@
+//! The keys that an organisation holds together for a time: INTAKE for a day, REVIEW for a month, LEDGER for a quarter.
+//!
+//! They are renewed by the sessions of those who hold them, when they sign in or look at their queue: half-way through an
+//! epoch the next one begins, open notices pass on to it, and the private key of an emptied epoch is erased.
+
+use super::founding::{key_fault, statement_fault};
+use super::store::{self, NewSharedKey};
+use crate::audit::unit::Unit;
+use crate::guard::action::{Role, Verb};
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::keys::{self, KemPrivate};
+use crate::guard::policy::DecisionTable;
+use crate::guard::record::{RecordKind, SharedKeyId};
+use crate::guard::session::Who;
+use crate::guard::statement::{self, SharedKeyStatement, SharedPurpose, hex};
+use crate::guard::trust::recipient_being_made;
+use crate::guard::vault::{self, SealingKey};
+use crate::platform::app::App;
+use crate::platform::problem::Problem;
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+type Renewing = Unit<verbs::Renew, kinds::SharedKey>;
+
+struct Kind {
+    purpose: SharedPurpose,
+    record: RecordKind,
+    life: TimeDelta,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind { purpose: SharedPurpose::Intake, record: RecordKind::Intake, life: TimeDelta::hours(24) },
+    Kind { purpose: SharedPurpose::Review, record: RecordKind::Review, life: TimeDelta::days(31) },
+    Kind { purpose: SharedPurpose::Ledger, record: RecordKind::Ledger, life: TimeDelta::days(90) },
+];
+
+/// Renews what this person may renew and what is due, and passes open notices on.
+///
+/// # Errors
+/// When the database or the ledger does not answer; nothing is half renewed.
+pub async fn renew_due(app: &App, who: &Arc<Who>) -> Result<(), Problem> {
+    for kind in &KINDS {
+        if app.policy.ever_does(who.role(), kind.record, Verb::Renew) {
+            renew(app, who, kind).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
+    let target = Target::Kind(kind.record);
+    let leave = app.gate.authorize::<verbs::Renew, kinds::SharedKey>(who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    // Two colleagues who sign in at once would each make an epoch: the second waits, and then finds one.
+    unit.serialise(who.organisation.0).await?;
+    let current = unit.shared_key(who.organisation, kind.purpose).await?;
+    let mine = match &current {
+        Some(key) => unit.shared_wrap(key.id).await?.is_some(),
+        None => false,
+    };
+    let newest = match current {
+        Some(key) if mine && unit.now() < key.opens_at + kind.life / 2 => key.id,
+        _ => make(app, &mut unit, kind).await?,
+    };
+    let passed = if kind.purpose == SharedPurpose::Intake { pass_on(&mut unit, newest).await? } else { 0 };
+    if unit.is_untouched() && passed == 0 {
+        return Ok(());
+    }
+    let _committed = unit.commit().await?;
+    Ok(())
+}
+
+/// Who holds the key: the members whose role does the work that it is for.
+fn holds(policy: &DecisionTable, purpose: SharedPurpose, role: Role) -> bool {
+    match purpose {
+        SharedPurpose::Intake => policy.ever_does(role, RecordKind::Notice, Verb::Acknowledge),
+        SharedPurpose::Review => policy.ever_does(role, RecordKind::Review, Verb::Renew),
+        SharedPurpose::Ledger => policy.ever_does(role, RecordKind::Ledger, Verb::List),
+        SharedPurpose::Custody => false,
+    }
+}
+
+async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId, Problem> {
+    let who = unit.who();
+    let (id, private, now) = (SharedKeyId::random(), KemPrivate::generate(), unit.now());
+    let public = private.public().map_err(key_fault)?;
+    let stated = SharedKeyStatement {
+        key: id,
+        organisation: who.organisation,
+        purpose: kind.purpose,
+        public: hex(&public.0),
+        opens_at: now,
+        closes_at: now + kind.life,
+    };
+    let note = statement::sign(&stated, who.account, &who.keys).map_err(statement_fault)?;
+    let row = NewSharedKey {
+        id,
+        organisation: who.organisation,
+        purpose: kind.purpose.as_str(),
+        public,
+        note: &note,
+        opens_at: stated.opens_at,
+        closes_at: stated.closes_at,
+    };
+    store::insert_shared_key(unit, &row).await?;
+    let (mut accounts, mut wraps) = (Vec::new(), Vec::new());
+    for account in store::accounts_of(unit, who.organisation).await? {
+        // Accounts without a proven membership are passed over: a ghost gets no key.
+        let Some(member) = unit.member(account).await? else { continue };
+        if member.organisation == who.organisation && holds(&app.policy, kind.purpose, member.role) {
+            let context = vault::shared_context(id.0);
+            let wrap = keys::wrap(private.as_bytes(), &member.recipient(), &context).map_err(key_fault)?;
+            accounts.push(account.0);
+            wraps.push(wrap);
+        }
+    }
+    store::insert_shared_key_wraps(unit, id, &accounts, &wraps).await?;
+    unit.touch(id.0);
+    Ok(id)
+}
+
+/// Open notices pass on to the newest epoch: their keys are unwrapped with the old one and wrapped to the new one.
+async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Problem> {
+    let who = unit.who();
+    let notices = store::notices_to_pass_on(unit, newest).await?;
+    if notices.is_empty() {
+        return Ok(0);
+    }
+    let key = unit.shared_key(who.organisation, SharedPurpose::Intake).await?;
+    let Some(key) = key.filter(|key| key.id == newest) else { return Ok(0) };
+    let recipient = recipient_being_made(newest, key.recipient.kem());
+    for notice in &notices {
+        let hanging = store::sealed_of_notice(unit, *notice).await?;
+        for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+            let sealing = SealingKey::of(&who.keys, &sealed)?;
+            let wrap = sealing.wrap_to(&recipient, None, sealed.epoch(), None)?;
+            unit.replace_shared_wraps(sealed.key_id(), wrap).await?;
+        }
+        store::pass_notice_on(unit, *notice, newest).await?;
+        unit.touch(*notice);
+    }
+    store::erase_emptied_epochs(unit).await?;
+    Ok(notices.len())
+}

@@ -1,0 +1,7 @@
+//! A recipient is made from a signed statement, by the guard.
+use himaya::guard::keys::{KemPublic, WrapContext, wrap};
+
+fn main() {
+    let context = WrapContext { purpose: "x", case: None, key_id: uuid::Uuid::nil(), epoch: 1, grant: None };
+    let _ = wrap(b"secret", &KemPublic([0; 32]), &context);
+}

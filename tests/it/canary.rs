@@ -1,0 +1,126 @@
+//! A unique string is planted in every sealed field and searched for everywhere it must not be.
+
+use crate::harness::World;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+const CANARY: &str = "Qanarya7391";
+
+/// Puts the canary into every text of a JSON document whose rules leave room for it.
+fn plant(content: &mut Value, planted: &mut usize, plain: &[&str]) {
+    if let Value::Object(fields) = content {
+        for (name, value) in fields {
+            if plain.contains(&name.as_str()) {
+                *value = json!(format!("{CANARY} {name}"));
+                *planted += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_string_appears_in_no_dump_log_error_or_url() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).init();
+    let world = World::new().await;
+    let (operator, duty) = (world.signed_in("operator1").await, world.signed_in("duty1").await);
+    let mut errors = String::new();
+
+    let content = json!({
+        "safe_to_talk": "yes", "kind": "crisis", "place": CANARY, "said": CANARY,
+        "call_back": { "wanted": "yes", "when": CANARY, "how": CANARY, "number": CANARY },
+        "person": { "first_name": CANARY, "second_name": CANARY, "phone": CANARY, "doing_now": CANARY }
+    });
+    let opened = operator.post("/api/v1/calls", &json!({ "content": content })).await.unwrap();
+    assert_eq!(opened.status, 201, "{}", opened.text);
+    let call = format!("/api/v1/calls/{}", opened.id("id"));
+    for bad in [
+        json!({ "content": { "safe_to_talk": CANARY } }),
+        json!({ "content": { "place": 7, "said": CANARY } }),
+        json!({ "content": { "person": { "birthdate": CANARY } } }),
+        json!({ "content": { "language": CANARY } }),
+        json!({ "content": CANARY }),
+        json!({ "content": { "said": CANARY.repeat(3000) } }),
+    ] {
+        let refused = operator.put(&call, opened.etag.as_deref().unwrap(), &bad).await.unwrap();
+        assert!((400..500).contains(&refused.status), "{} {}", refused.status, refused.text);
+        errors.push_str(&refused.text);
+    }
+    let handed = operator.post(&format!("{call}/hand-over"), &json!({ "basis": "consent" })).await.unwrap();
+    assert_eq!(handed.status, 201, "{}", handed.text);
+    let notice = format!("/api/v1/notices/{}", handed.id("id"));
+    let slip = format!("/api/v1/slips/{}", handed.id("id"));
+    assert_eq!(operator.post(&format!("{slip}/addenda"), &json!({ "text": CANARY })).await.unwrap().status, 201);
+    errors.push_str(&handed.text);
+    errors.push_str(&operator.get(&slip, "intake").await.unwrap().text);
+    errors.push_str(&operator.get("/api/v1/slips", "intake").await.unwrap().text);
+    errors.push_str(&duty.get("/api/v1/notices", "intake").await.unwrap().text);
+    duty.post(&format!("{notice}/acknowledge"), &json!({})).await.unwrap();
+    // The control: where it belongs, it is.
+    let read = duty.get(&notice, "intake").await.unwrap();
+    assert!(read.text.matches(CANARY).count() >= 9, "{}", read.text);
+    let accepted = duty.post(&format!("{notice}/accept"), &json!({})).await.unwrap();
+    assert_eq!(accepted.status, 201, "{}", accepted.text);
+    let case = format!("/api/v1/cases/{}", accepted.id("case"));
+    let given = json!({ "category": "witness" });
+    let person = duty.post(&format!("{case}/persons"), &given).await.unwrap().id("id");
+    let mut planted = 0;
+    for (path, fields) in [
+        (
+            format!("{case}/persons/{person}/sections/identity"),
+            ["first_name", "middle_name", "second_name", "identity_number"].as_slice(),
+        ),
+        (
+            format!("{case}/persons/{person}/sections/contact_and_safety"),
+            ["street", "city", "how_to_contact", "risk_notes"].as_slice(),
+        ),
+        (format!("{case}/sections/narrative"), ["text"].as_slice()),
+        (format!("{case}/sections/legal"), ["notes"].as_slice()),
+        (format!("{case}/sections/investigation"), ["leads"].as_slice()),
+    ] {
+        let read = duty.get(&path, "case_work").await.unwrap();
+        assert_eq!(read.status, 200, "{path} {}", read.text);
+        let mut content = read.body["content"].clone();
+        for field in fields {
+            if content.get(field).is_none() {
+                content[field] = json!("");
+            }
+        }
+        plant(&mut content, &mut planted, fields);
+        let saved = duty.put(&path, read.etag.as_deref().unwrap(), &content).await.unwrap();
+        assert_eq!(saved.status, 200, "{path} {}", saved.text);
+        errors.push_str(&saved.text);
+    }
+    assert_eq!(planted, 11);
+    assert_eq!(duty.post(&format!("{case}/notes"), &json!({ "text": CANARY })).await.unwrap().status, 201);
+    for path in [case.clone(), "/api/v1/cases".to_owned()] {
+        errors.push_str(&duty.get(&path, "case_work").await.unwrap().text);
+    }
+    errors.push_str(&world.signed_in("auditor1").await.get("/api/v1/ledger/entries", "audit").await.unwrap().text);
+
+    let found = |place: &[u8]| place.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
+    assert!(!found(errors.as_bytes()), "an answer says it");
+    assert!(!found(&world.dump()), "the dump says it");
+    let log = log.0.lock().unwrap().clone();
+    assert!(log.len() > 10_000, "the log was written: {} bytes", log.len());
+    assert!(!found(&log), "the log says it");
+    // No id of a record stands in the log either: routes are logged by their pattern.
+    let id = person.to_string();
+    assert!(!log.windows(id.len()).any(|part| part == id.as_bytes()), "the log names a person on a case");
+}

@@ -1,0 +1,21 @@
+//! The integration tests: one binary, through the public API, on real PostgreSQL, as actors.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at the first surprise"
+)]
+
+mod bad_input;
+mod canary;
+mod catalogue;
+mod harness;
+mod ledger;
+mod matrix;
+mod sessions;
+mod story;
+mod tampering;
+mod thief;
+mod types;
+mod walls;

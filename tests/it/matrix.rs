@@ -1,0 +1,160 @@
+//! Every route × every actor, from the router's own list, against a reviewed file. A new route without a row fails.
+//!
+//! The gate comes before everything that looks at a body or a record, so an actor whom it lets through is told what is
+//! wrong with an empty body; one whom it refuses is told 403 or 404, whatever was sent. `through` stands for every answer
+//! that only somebody who was let through gets.
+
+use crate::harness::World;
+use himaya::demo::actor::Actor;
+use himaya::demo::story;
+use himaya::platform::router::document;
+use reqwest::Method;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// One actor for each role, then somebody who is not admitted, then somebody who is not signed in.
+const ACTORS: [&str; 12] = [
+    "operator1",
+    "hsupervisor1",
+    "duty1",
+    "officer1",
+    "officer2",
+    "ssupervisor1",
+    "worker1",
+    "manager1",
+    "coordinator1",
+    "statistician1",
+    "auditor1",
+    "admin1",
+];
+
+/// The routes, in the order of the document; those that end something come last.
+fn routes() -> Vec<(Method, String)> {
+    let document = serde_json::to_value(document()).unwrap();
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in ["get", "post", "put", "patch", "delete"] {
+            if item.get(method).is_some() {
+                routes.push((Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(), path.clone()));
+            }
+        }
+    }
+    routes.sort_by_key(|(method, path)| {
+        let ends = match (method.as_str(), path.as_str()) {
+            ("DELETE", "/api/v1/sessions/current") => 2,
+            ("DELETE", _) => 1,
+            (_, path) if path.ends_with("/disable") => 1,
+            _ => 0,
+        };
+        (ends, path.clone(), method.to_string())
+    });
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let operator = world.signed_in("operator1").await;
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } });
+    let sent = operator.post("/api/v1/calls", &crisis).await.unwrap();
+    let sent =
+        operator.post(&format!("/api/v1/calls/{}/hand-over", sent.id("id")), &json!({ "basis": "pseudonymous" })).await;
+    let notice = sent.unwrap().id("id").to_string();
+    let draft = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id").to_string();
+    let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
+    let duty = world.country.person("duty1").unwrap().account.to_string();
+    let concrete = |path: &str| {
+        let record = match path {
+            path if path.starts_with("/api/v1/calls/") => &draft,
+            path if path.starts_with("/api/v1/notices/") || path.starts_with("/api/v1/slips/") => &notice,
+            path if path.starts_with("/api/v1/cases/") => &case,
+            path if path.starts_with("/api/v1/organisations/") => &squad,
+            _ => &duty,
+        };
+        path.replace("{id}", record)
+            .replace("{membership}", &squad)
+            .replace("{person}", &played.person.to_string())
+            .replace("{account}", &duty)
+            .replace("{kind}", if path.contains("{person}") { "identity" } else { "narrative" })
+    };
+    let admin = world.signed_in("admin1").await;
+    let helpline = world.country.organisations["helpline"];
+    let made =
+        admin.post("/api/v1/accounts", &json!({ "organisation": helpline, "handle": "newcomer" })).await.unwrap();
+    let newcomer = Actor::enrol(&world.base, "newcomer", made.text_of("enrolment_code")).await.unwrap();
+    newcomer.sign_in().await.unwrap();
+    let mut actors = Vec::new();
+    for handle in ACTORS {
+        actors.push((handle, world.signed_in(handle).await));
+    }
+    actors.push(("newcomer", newcomer.clone()));
+    actors.push(("nobody", newcomer.elsewhere()));
+
+    let mut matrix = String::new();
+    for (method, path) in routes() {
+        let concrete = concrete(&path);
+        let _ = writeln!(matrix, "{method} {path}");
+        for (handle, actor) in &actors {
+            let purposes = ["intake", "case_work", "supervision", "audit"];
+            let mut best = 0;
+            for purpose in if method == Method::GET { &purposes[..] } else { &purposes[..1] } {
+                let mut request = actor.request(method.clone(), &concrete).await.header("purpose", *purpose);
+                if method != Method::GET && method != Method::DELETE {
+                    request = request.header("idempotency-key", "matrix-matrix").json(&json!({ "no_such_field": 1 }));
+                }
+                let status = actor.send(request).await.unwrap().status;
+                assert!(status < 500, "{handle} {method} {path}: {status}");
+                best = if matches!(best, 0 | 401 | 403 | 404) { status } else { best };
+            }
+            let word = match best {
+                401 | 403 | 404 => best.to_string(),
+                _ => "through".to_owned(),
+            };
+            let _ = writeln!(matrix, "  {handle:<14} {word}");
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/routes.txt");
+    if std::env::var_os("HIMAYA_WRITE_MATRIX").is_some() {
+        std::fs::write(&file, &matrix).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
+    let difference = reviewed.lines().zip(matrix.lines()).position(|(a, b)| a != b);
+    assert!(
+        reviewed == matrix,
+        "differs at line {:?}; write it anew with HIMAYA_WRITE_MATRIX=1 and review",
+        difference
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let outsider = world.signed_in("officer2").await;
+    let missing = himaya::platform::random::uuid();
+    for path in [
+        format!("/api/v1/notices/{}", played.notice),
+        format!("/api/v1/slips/{}", played.notice),
+        format!("/api/v1/cases/{}", played.case),
+        format!("/api/v1/cases/{}/sections/narrative", played.case),
+        format!("/api/v1/cases/{}/notes", played.case),
+    ] {
+        let other = path
+            .replace(&played.notice.to_string(), &missing.to_string())
+            .replace(&played.case.to_string(), &missing.to_string());
+        assert_ne!(path, other);
+        let mut answers = Vec::new();
+        for path in [&path, &other] {
+            let reply = outsider.get(path, "case_work").await.unwrap();
+            let mut body = reply.body.clone();
+            body["request_id"] = json!("");
+            let mut headers: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
+            headers.sort();
+            answers.push((reply.status, body, headers, reply.text.len()));
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+        assert_eq!(answers[0].0, 404);
+    }
+}

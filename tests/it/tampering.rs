@@ -1,0 +1,191 @@
+//! The owner of the database changes rows behind the service: each change is refused or found.
+
+use crate::harness::World;
+use crate::story::whole_ledger;
+use himaya::audit::verify::verify;
+use himaya::demo::story;
+use serde_json::json;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+async fn change(connection: &mut PgConnection, statement: &str, id: Uuid) -> u64 {
+    let statement = sqlx::AssertSqlSafe(statement.to_owned());
+    sqlx::query(statement).bind(id).execute(connection).await.unwrap().rows_affected()
+}
+
+async fn section_id(world: &World, case: Uuid, kind: &str) -> Uuid {
+    sqlx::query_scalar("SELECT id FROM sections WHERE case_id = $1 AND kind = $2 ORDER BY id LIMIT 1")
+        .bind(case)
+        .bind(kind)
+        .fetch_one(&mut world.owner().await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_blob_does_not_open() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let (narrative, legal) =
+        (section_id(&world, played.case, "narrative").await, section_id(&world, played.case, "legal").await);
+    let path = format!("/api/v1/cases/{}/sections/legal", played.case);
+    assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200);
+    let moved = "UPDATE sealed t SET blob = s.blob, signature = s.signature, author = s.author FROM sealed s
+                 WHERE s.record_id = $1 AND t.record_id = $2";
+    sqlx::query(moved).bind(narrative).bind(legal).execute(&mut world.owner().await).await.unwrap();
+    let read = officer.get(&path, "case_work").await.unwrap();
+    assert_eq!((read.status, read.code()), (500, "fault"));
+    assert!(!read.text.contains("waitress"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_put_back_is_refused_and_with_its_old_head_it_is_found() {
+    let mut world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let id = section_id(&world, played.case, "narrative").await;
+    let path = format!("/api/v1/cases/{}/sections/narrative", played.case);
+    let mut owner = world.owner().await;
+    sqlx::raw_sql("CREATE TABLE kept AS SELECT * FROM sealed; CREATE TABLE kept_heads AS SELECT * FROM case_heads;")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let read = officer.get(&path, "case_work").await.unwrap();
+    let mut content = read.body["content"].clone();
+    content["text"] = json!("She withdrew the first account.");
+    assert_eq!(officer.put(&path, read.etag.as_deref().unwrap(), &content).await.unwrap().status, 200);
+
+    let back = "UPDATE sealed t SET version = k.version, blob = k.blob, signature = k.signature, author = k.author
+                FROM kept k WHERE k.record_id = t.record_id AND t.record_id = $1";
+    assert_eq!(change(&mut owner, back, id).await, 1);
+    assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 500);
+
+    let head = "UPDATE case_heads t SET number = k.number, note = k.note, signer_id = k.signer_id
+                FROM kept_heads k WHERE k.case_id = t.case_id AND t.case_id = $1";
+    assert_eq!(change(&mut owner, head, played.case).await, 1);
+    // With its own head it opens again: what finds it is the ledger.
+    assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200);
+    world.stop().await;
+    let key = world.app.checkpoint_key.verifying_key();
+    let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+    assert!(!report.ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swapped_public_key_is_nobodys() {
+    let world = World::new().await;
+    let (duty, officer2) = (world.signed_in("duty1").await, world.country.person("officer2").unwrap().clone());
+    let played = story::play(&world.country).await.unwrap();
+    // The thief's own key in the place of the colleague's, in the table and in the statement.
+    let mut owner = world.owner().await;
+    let swap = "UPDATE account_keys SET kem_public = decode(repeat('09', 32), 'hex') WHERE account_id = $1";
+    assert_eq!(change(&mut owner, swap, officer2.account).await, 1);
+    let given = json!({ "account": officer2.account, "relation": "assigned", "reason": "night shift" });
+    let path = format!("/api/v1/cases/{}/access", played.case);
+    // The table alone is never asked: what counts is the statement.
+    let reply = duty.post(&path, &given).await.unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text);
+    assert_eq!(duty.delete(&format!("{path}/{}", officer2.account)).await.unwrap().status, 200);
+    let swap = r#"UPDATE memberships SET note = regexp_replace(note, '"kem":"[0-9a-f]{64}"', '"kem":"' || repeat('09', 32) || '"')
+                  WHERE account_id = $1"#;
+    assert_eq!(change(&mut owner, swap, officer2.account).await, 1);
+    let refused = duty.post(&path, &given).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (422, "invalid"), "{}", refused.text);
+    // The person whose statement was changed has no role any more.
+    officer2.sign_in().await.unwrap();
+    assert_eq!(officer2.get("/api/v1/cases", "case_work").await.unwrap().status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_officer_is_nobody() {
+    let world = World::new().await;
+    let (admin, duty) = (world.signed_in("admin1").await, world.signed_in("duty1").await);
+    let squad = world.country.organisations["squad"];
+    // An administrator's account, enrolled by the bribed administrator, with a membership row of the owner's making.
+    let made = admin.post("/api/v1/accounts", &json!({ "organisation": squad, "handle": "ghost" })).await.unwrap();
+    let ghost = himaya::demo::actor::Actor::enrol(&world.base, "ghost", made.text_of("enrolment_code")).await.unwrap();
+    let forge = r#"INSERT INTO memberships (id, account_id, organisation_id, note, complete, proposed_at)
+                   SELECT gen_random_uuid(), $1, organisation_id, replace(note, account_id::text, $1::text), true, now()
+                   FROM memberships WHERE complete LIMIT 1"#;
+    assert_eq!(change(&mut world.owner().await, forge, ghost.account).await, 1);
+    ghost.sign_in().await.unwrap();
+    for (path, purpose) in [("/api/v1/notices", "intake"), ("/api/v1/cases", "case_work")] {
+        assert_eq!(ghost.get(path, purpose).await.unwrap().status, 403);
+    }
+    let played = story::play(&world.country).await.unwrap();
+    let given = json!({ "account": ghost.account, "relation": "assigned", "reason": "x" });
+    let refused = duty.post(&format!("/api/v1/cases/{}/access", played.case), &given).await.unwrap();
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    // No shared key was wrapped to the ghost either.
+    let wraps: i64 = sqlx::query_scalar("SELECT count(*) FROM shared_key_wraps WHERE account_id = $1")
+        .bind(ghost.account)
+        .fetch_one(&mut world.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(wraps, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_that_is_not_pinned_receives_nothing() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let pins = std::fs::read_to_string(&world.app.config.pins).unwrap();
+    let without: String =
+        pins.lines().filter(|line| !line.contains("# squad")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&world.app.config.pins, without).unwrap();
+    // A replica that starts with these pins knows no squad.
+    let (_app, serving, base) = world.replica().await;
+    let operator = operator.at(&base);
+    let opened = operator
+        .post("/api/v1/calls", &json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } }))
+        .await
+        .unwrap();
+    assert_eq!(opened.status, 201, "{}", opened.text);
+    let path = format!("/api/v1/calls/{}/hand-over", opened.id("id"));
+    let refused = operator.post(&path, &json!({ "basis": "pseudonymous" })).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (503, "squad_not_reachable"));
+    let kept = operator.get(&format!("/api/v1/calls/{}", opened.id("id")), "intake").await.unwrap();
+    assert_eq!(kept.status, 200);
+    serving.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_or_edited_entry_is_found_by_name() {
+    let mut world = World::new().await;
+    story::play(&world.country).await.unwrap();
+    world.stop().await;
+    whole_ledger(&world).await;
+    let saved = std::fs::read_to_string(world.app.config.checkpoints.join("checkpoint")).unwrap();
+    let key = world.app.checkpoint_key.verifying_key();
+    let origin = world.app.config.log_origin.clone();
+    for (tamper, undo) in [
+        (
+            "UPDATE ledger_entries e SET leaf = set_byte(leaf, 100, get_byte(leaf, 100) # 1) FROM ledger_tree t
+             WHERE t.position = 5 AND t.replica = e.replica AND t.lane = e.lane AND t.n = e.n",
+            "UPDATE ledger_entries e SET leaf = set_byte(leaf, 100, get_byte(leaf, 100) # 1) FROM ledger_tree t
+             WHERE t.position = 5 AND t.replica = e.replica AND t.lane = e.lane AND t.n = e.n",
+        ),
+        (
+            "CREATE TABLE gone AS SELECT e.* FROM ledger_entries e JOIN ledger_tree t USING (replica, lane, n)
+             WHERE t.position = 7; DELETE FROM ledger_entries e USING gone g
+             WHERE g.replica = e.replica AND g.lane = e.lane AND g.n = e.n",
+            "INSERT INTO ledger_entries SELECT * FROM gone",
+        ),
+        (
+            "CREATE TABLE tail AS SELECT * FROM ledger_tree WHERE position > 20;
+             CREATE TABLE points AS SELECT * FROM ledger_checkpoints WHERE size > 20;
+             DELETE FROM ledger_tree WHERE position > 20; DELETE FROM ledger_checkpoints WHERE size > 20",
+            "INSERT INTO ledger_tree SELECT * FROM tail; INSERT INTO ledger_checkpoints SELECT * FROM points",
+        ),
+    ] {
+        let mut owner = world.owner().await;
+        sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
+        let saved = std::slice::from_ref(&saved);
+        let report = verify(&world.app.databases.auditor, &key, &origin, saved, false).await.unwrap();
+        assert!(!report.ok(), "not found: {tamper}");
+        sqlx::raw_sql(undo).execute(&mut owner).await.unwrap();
+        let report = verify(&world.app.databases.auditor, &key, &origin, saved, false).await.unwrap();
+        assert!(report.ok(), "found after it was undone: {tamper}");
+    }
+}
