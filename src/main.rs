@@ -43,7 +43,7 @@ enum Command {
     Migrate(At),
     /// Set up roles, databases, secrets and the first organisation on an empty PostgreSQL.
     Init {
-        /// Address of a superuser, used once: postgres://user:password@host/postgres
+        /// Address of a superuser, used once: `postgres://user:password@host/postgres`
         #[arg(long, env = "HIMAYA_SUPERUSER_URL", hide_env_values = true)]
         superuser_url: String,
         /// Where configuration, secrets and pins go.

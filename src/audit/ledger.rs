@@ -19,7 +19,7 @@ use crate::platform::random;
 use ed25519_dalek::{Signer as _, SigningKey};
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -89,6 +89,7 @@ pub struct Ledger {
     turn: AtomicUsize,
     next_lane: AtomicI32,
     reads: mpsc::Sender<Waiting>,
+    behind: AtomicBool,
 }
 
 struct Waiting {
@@ -129,9 +130,24 @@ impl Ledger {
             turn: AtomicUsize::new(0),
             next_lane: AtomicI32::new(first),
             reads,
+            behind: AtomicBool::new(false),
         });
         tokio::spawn(write_reads(Arc::downgrade(&ledger), waiting));
         ledger
+    }
+
+    /// Whether entries have waited too long for their place in the tree: then no record is opened (DESIGN section 5), and
+    /// calls can still be written.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Told by the watch over the sequencer's queue.
+    pub fn set_behind(&self, behind: bool) {
+        if self.behind.swap(behind, Ordering::Relaxed) != behind {
+            tracing::warn!(behind, "the ledger's queue");
+        }
     }
 
     /// Enters a read, or a refusal, and returns when the entry is durable.

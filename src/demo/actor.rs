@@ -42,6 +42,12 @@ impl Reply {
         self.text_of(field).parse().unwrap_or_default()
     }
 
+    /// Any field of the body; null if it is not there.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Value {
+        self.body.get(name).cloned().unwrap_or(Value::Null)
+    }
+
     /// The problem's stable code; empty for an answer that is none.
     #[must_use]
     pub fn code(&self) -> &str {

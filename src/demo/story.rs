@@ -114,7 +114,7 @@ async fn call(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let handed = operator.post(&format!("{path}/hand-over"), &json!({ "basis": "vital_interest" })).await?;
     let slip = ok(handed, 201, &operator, "hand the call over")?;
     stage.played.notice = slip.id("id");
-    stage.say(format!("2. The call is handed over as notice {}. The operator keeps a slip.", slip.body["number"]));
+    stage.say(format!("2. The call is handed over as notice {}. The operator keeps a slip.", slip.field("number")));
     stage.tries(&path, "the draft, now", "intake", &[("operator1", 404), ("hsupervisor1", 404)]).await?;
     let notice = format!("/api/v1/notices/{}", slip.id("id"));
     let everybody = [
@@ -154,7 +154,7 @@ async fn desk(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let (duty, officer, operator) = (stage.who("duty1")?, stage.who("officer1")?, stage.who("operator1")?);
     let notice = format!("/api/v1/notices/{}", stage.played.notice);
     let queue = ok(duty.get("/api/v1/notices", "intake").await?, 200, &duty, "see the queue")?;
-    let waiting = queue.body["items"].as_array().map_or(0, Vec::len);
+    let waiting = queue.field("items").as_array().map_or(0, Vec::len);
     stage.say(format!("3. The duty officer sees {waiting} notice in the queue, acknowledges, opens and accepts it."));
     ok(duty.post(&format!("{notice}/acknowledge"), &json!({})).await?, 200, &duty, "acknowledge")?;
     let slip = operator.get(&format!("/api/v1/slips/{}", stage.played.notice), "intake").await?;
@@ -177,17 +177,17 @@ async fn case(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     stage.played.person = ok(person, 201, &officer, "add a person")?.id("id");
     let identity = format!("{case}/persons/{}/sections/identity", stage.played.person);
     let read = ok(officer.get(&identity, "case_work").await?, 200, &officer, "read the identity")?;
-    let mut content = read.body["content"].clone();
-    content["first_name"] = json!("Leyla");
-    content["second_name"] = json!("Fictional");
+    let mut content = read.field("content");
+    set(&mut content, "first_name", "Leyla");
+    set(&mut content, "second_name", "Fictional");
     let etag = read.etag.clone().unwrap_or_default();
     ok(officer.put(&identity, &etag, &content).await?, 200, &officer, "write the identity")?;
     let lost = officer.put(&identity, &etag, &content).await?;
     ok(lost, 412, &officer, "be told of a lost update")?;
     let narrative = format!("{case}/sections/narrative");
     let read = ok(officer.get(&narrative, "case_work").await?, 200, &officer, "read the narrative")?;
-    let mut told = read.body["content"].clone();
-    told["text"] = json!("Recruited as a waitress; passport taken on arrival.");
+    let mut told = read.field("content");
+    set(&mut told, "text", "Recruited as a waitress; passport taken on arrival.");
     ok(officer.put(&narrative, read.etag.as_deref().unwrap_or_default(), &told).await?, 200, &officer, "write")?;
     ok(
         officer.post(&format!("{case}/notes"), &json!({ "text": "Met her. She is safe tonight." })).await?,
@@ -252,7 +252,14 @@ async fn overseers(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     if text.contains(&real) || text.contains("Leyla") {
         return Err(ActorError::Other("the ledger names somebody".to_owned()));
     }
-    let shown = entries.body["items"].as_array().map_or(0, Vec::len);
+    let shown = entries.field("items").as_array().map_or(0, Vec::len);
     stage.say(format!("    {shown} entries on the first page, each under a pseudonym, none with content"));
     Ok(())
+}
+
+/// Sets one field of a section's content.
+fn set(content: &mut serde_json::Value, field: &str, text: &str) {
+    if let Some(fields) = content.as_object_mut() {
+        fields.insert(field.to_owned(), json!(text));
+    }
 }

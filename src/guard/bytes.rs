@@ -48,8 +48,6 @@ pub enum SealError {
     #[error("the content is too long to be sealed")]
     TooLong,
     /// The operating system gave no random bytes, so there is no salt.
-    #[error("no randomness for a salt")]
-    Randomness,
     /// A chunk numbered 2³⁸ or more, or a primitive that refuses its input. No input to [`seal`]
     /// is known to bring it about.
     #[error("the cipher refused its input")]
@@ -136,11 +134,9 @@ impl Context {
 /// four-byte length filled up to 256 B, 1 KiB, 4 KiB, or the next multiple of 16 KiB.
 ///
 /// # Errors
-/// [`SealError::TooLong`] from 4 GiB of plaintext on, [`SealError::Randomness`] without a salt.
+/// [`SealError::TooLong`] from 4 GiB of plaintext on.
 pub fn seal(key: &ContentKey, epoch: u32, context: &Context, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-    let mut salt = [0; SALT];
-    getrandom::fill(&mut salt).map_err(|_| SealError::Randomness)?;
-    seal_with_salt(key, epoch, context, &salt, plaintext)
+    seal_with_salt(key, epoch, context, &crate::platform::random::bytes::<SALT>(), plaintext)
 }
 
 /// [`seal`] with its salt given, apart so that known answers can be checked. A salt used twice

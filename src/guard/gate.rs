@@ -234,14 +234,10 @@ impl Gate {
         if target.named().is_some() {
             return Err(Problem::absent());
         }
-        if purpose.is_none() && self.asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {
+        if purpose.is_none() && asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {
             return Err(Problem::field("Purpose", "state why you read: send a Purpose header"));
         }
         Err(Problem::not_your_work())
-    }
-
-    fn asks_purpose(&self, kind: RecordKind, verb: Verb) -> bool {
-        super::action::ALL_WORK.iter().any(|work| work.kind == kind && work.verb == verb && work.asks_purpose)
     }
 
     async fn relations(&self, who: &Who, target: Target) -> Result<Vec<Relation>, Problem> {
@@ -262,6 +258,10 @@ impl Gate {
         // Everybody stands to everything at least as a stranger; the same one look-up is made for a missing record.
         Ok(if found.is_empty() { vec![Relation::None] } else { found })
     }
+}
+
+fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
+    super::action::ALL_WORK.iter().any(|work| work.kind == kind && work.verb == verb && work.asks_purpose)
 }
 
 async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) -> Result<Vec<Relation>, sqlx::Error> {

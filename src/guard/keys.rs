@@ -25,7 +25,7 @@ type Kem = X25519HkdfSha256;
 const ENCAPSULATED: usize = 32;
 
 /// A key operation failed. It never says why: the reasons differ only for somebody who tampers.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
     #[error("the wrap does not open with this key")]
     NotForThisKey,

@@ -43,7 +43,6 @@ impl<V: Does, K: About> Look<V, K> {
         Ok(Self { authorized, transaction, places: places.clone() })
     }
 
-    #[must_use]
     pub fn authorized(&self) -> &Authorized<V, K> {
         &self.authorized
     }
@@ -62,10 +61,6 @@ impl<V: Does, K: About> Look<V, K> {
     /// For the capability's own SQL.
     pub(crate) fn sql(&mut self) -> &mut PgConnection {
         &mut self.transaction
-    }
-
-    pub(crate) fn trust(&self) -> &Trust {
-        &self.places.trust
     }
 
     pub(crate) fn with_trust(&mut self) -> (&mut PgConnection, &Trust) {
@@ -87,6 +82,12 @@ impl<V: Does, K: About> Look<V, K> {
     /// # Errors
     /// When the entry is not durable: then nothing may be shown.
     pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
+        if !versions.is_empty() && self.places.ledger.is_behind() {
+            return Err(Problem::away(
+                "ledger_behind",
+                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
+            ));
+        }
         self.transaction.rollback().await?;
         let entry: Entry = self.authorized.entry(&self.places.clock, named);
         self.places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)

@@ -1,6 +1,6 @@
 //! A session over stateless replicas: a short access token that says who, and a secret that opens.
 //!
-//! The token (JWT, EdDSA, five minutes) holds ids only. The session secret, 32 random bytes that only the client keeps,
+//! The token (JWT, `EdDSA`, five minutes) holds ids only. The session secret, 32 random bytes that only the client keeps,
 //! splits into a look-up half, which finds the session's row and is what row-level security resolves, and a wrap half,
 //! under which that row keeps the person's private keys. The row without the secret, or the secret without the row, is
 //! nothing.

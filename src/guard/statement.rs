@@ -178,7 +178,7 @@ pub struct HeadLine {
 }
 
 /// Why a statement is not believed.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StatementError {
     #[error("the statement has the wrong shape")]
     Malformed,
@@ -208,8 +208,8 @@ pub fn sign<S: Statement>(statement: &S, account: AccountId, keys: &PersonKeys) 
 /// # Errors
 /// [`StatementError::SignedAlready`] if it is the same person's.
 pub fn countersign(signed: &str, account: AccountId, keys: &PersonKeys) -> Result<String, StatementError> {
-    let signer = NoteSigner::new(key_name(account)?, keys.signing_key());
-    note::add_signature(signed, &signer).map_err(|_| StatementError::SignedAlready)
+    let second = NoteSigner::new(key_name(account)?, keys.signing_key());
+    note::add_signature(signed, &second).map_err(|_| StatementError::SignedAlready)
 }
 
 /// Reads a statement whose signatures are not checked yet: only to find out whose they should be.
@@ -225,17 +225,17 @@ pub fn unverified<S: Statement>(signed: &str) -> Result<S, StatementError> {
 /// # Errors
 /// [`StatementError::NotSigned`] if one of them has not signed it, or a signature is wrong.
 pub fn verified<S: Statement>(signed: &str, signers: &[(AccountId, VerifyingKey)]) -> Result<S, StatementError> {
-    let mut verifiers = Vec::with_capacity(signers.len());
+    let mut trusted = Vec::with_capacity(signers.len());
     for (account, key) in signers {
-        verifiers.push(NoteVerifier::new(key_name(*account)?, key));
+        trusted.push(NoteVerifier::new(key_name(*account)?, key));
     }
-    let opened = note::open(signed, &verifiers).map_err(|_| StatementError::NotSigned)?;
+    let read = note::open(signed, &trusted).map_err(|_| StatementError::NotSigned)?;
     for (account, _) in signers {
-        if !opened.signed_by().contains(&key_name(*account)?) {
+        if !read.signed_by().contains(&key_name(*account)?) {
             return Err(StatementError::NotSigned);
         }
     }
-    parse(opened.text())
+    parse(read.text())
 }
 
 fn parse<S: Statement>(text: &str) -> Result<S, StatementError> {

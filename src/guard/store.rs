@@ -320,26 +320,6 @@ pub async fn sealed(
     .await
 }
 
-/// The ids of everything sealed on a case that this person can unwrap, in a fixed order.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sealed_of_case(connection: &mut PgConnection, case: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT record_id FROM sealed WHERE case_id = $1 ORDER BY record_id", case)
-        .fetch_all(connection)
-        .await
-}
-
-/// The ids sealed under one record key.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sealed_under_key(connection: &mut PgConnection, key: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT record_id FROM sealed WHERE key_id = $1 ORDER BY record_id", key)
-        .fetch_all(connection)
-        .await
-}
-
 /// What is written when a record is sealed.
 pub struct SealedWrite<'a> {
     pub record_id: Uuid,

@@ -185,7 +185,8 @@ impl Trust {
         if founding.organisation == organisation { Ok(founding) } else { Err(TrustError::Forming) }
     }
 
-    /// The member that a person is now. The statements come from [`store::statements_of`] or the session's own query.
+    /// The member that a person is now. The statements come from the
+    /// store or the session's own query.
     ///
     /// # Errors
     /// [`TrustError::NotAMember`] without a complete chain.

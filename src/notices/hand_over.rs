@@ -12,13 +12,12 @@ use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
-use uuid::Uuid;
 
 type HandingOver = Unit<verbs::HandOver, kinds::Call>;
 
 /// Hand a call over to the squad. It cannot be read again by the one who hands it over.
 #[utoipa::path(post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
-    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Slip), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
 pub async fn hand_over(
     State(app): State<App>,

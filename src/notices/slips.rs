@@ -14,7 +14,6 @@ use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::model::Made;
 use axum::Json;
 use axum::extract::State;
-use uuid::Uuid;
 
 pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
     Ok(Slip {
@@ -50,7 +49,7 @@ pub async fn list(
 
 /// Read one slip.
 #[utoipa::path(get, path = "/api/v1/slips/{id}", tag = "notices",
-    params(("id" = Uuid, Path), ("Purpose" = String, Header)),
+    params(("id" = uuid::Uuid, Path), ("Purpose" = String, Header)),
     responses((status = 200, body = Slip), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
     State(app): State<App>,
@@ -68,7 +67,7 @@ pub async fn read(
 
 /// Append something to a notice that was handed over. It is sealed at once, and cannot be read again either.
 #[utoipa::path(post, path = "/api/v1/slips/{id}/addenda", tag = "notices", request_body = AddendumContent,
-    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
+    params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn append(
     State(app): State<App>,

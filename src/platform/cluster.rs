@@ -258,7 +258,7 @@ impl Cluster {
     /// `pg_ctl start`, which returns when the server takes connections.
     fn launch(&mut self, options: Options) -> Result<(), ClusterError> {
         if self.socket_dir.as_os_str().len() > LONGEST_SOCKET_DIR {
-            self.socket_dir = PathBuf::from(format!("/tmp/himaya-{}", random_hex()?));
+            self.socket_dir = PathBuf::from(format!("/tmp/himaya-{}", random_hex()));
         }
         make_dir(&self.socket_dir, self.user.as_ref())?;
         let socket_dir = self.socket_dir.to_string_lossy().replace('\'', r"'\''");

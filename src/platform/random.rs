@@ -12,10 +12,10 @@ use uuid::Uuid;
 #[expect(clippy::panic, reason = "going on without randomness would make guessable keys")]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
-    if getrandom::fill(&mut bytes).is_err() {
-        panic!("the operating system gives no randomness");
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => bytes,
+        Err(error) => panic!("the operating system gives no randomness: {error}"),
     }
-    bytes
 }
 
 /// A random (version 4) UUID.

@@ -43,12 +43,11 @@ pub fn document() -> Document {
 }
 
 /// The whole service.
-#[must_use]
 pub fn router(app: App) -> Router {
     let (routes, document) = api().split_for_parts();
     let document = serde_json::to_vec(&document).unwrap_or_default();
     routes
-        .route("/api/openapi.json", get(move || served(document.clone())))
+        .route("/api/openapi.json", get(move || async move { served(&document) }))
         .route("/health", get(|| async { "alive" }))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
         .method_not_allowed_fallback(|| async {
@@ -61,8 +60,8 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn served(document: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
+fn served(document: &[u8]) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document.to_vec()).into_response()
 }
 
 /// Runs the request in a task of its own, so that nothing of it is cancelled when the client goes away.

@@ -80,8 +80,8 @@ pub async fn init(plan: &Plan, clock: &Clock) -> Result<Founded, SetupError> {
 /// # Errors
 /// [`SetupError`] with the step that failed.
 pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if plan.database.is_empty() || plan.database.len() > 40 || !plan.database.chars().all(plain) {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if plan.database.is_empty() || plan.database.len() > 40 || !plan.database.chars().all(allowed) {
         return Err(SetupError::Name);
     }
     let (main, erasure) = (plan.database.clone(), format!("{}_erasure", plan.database));

@@ -88,7 +88,8 @@ async fn template(address: &str) -> (Template, PathBuf) {
         }
     }
     about.update(std::fs::read(std::env::current_exe().unwrap()).unwrap());
-    let name: String = about.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let digest: [u8; 32] = about.finalize().into();
+    let name = himaya::guard::statement::hex(&digest[..6]);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template-{name}"));
     let ready = folder.join("template.json");
     if !ready.exists() {

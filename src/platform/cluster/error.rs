@@ -66,9 +66,6 @@ pub enum ClusterError {
     /// A server that does not sync is running where a durable one was asked for.
     #[error("the server running in {} does not write durably: stop it first", .0.display())]
     NotDurable(PathBuf),
-    /// The system gave no random bytes.
-    #[error("making a random value: {0}")]
-    Random(getrandom::Error),
 }
 
 pub(super) fn io<'a>(step: &'static str, path: &'a Path) -> impl Fn(io::Error) -> ClusterError + 'a {
@@ -95,5 +92,5 @@ pub(super) fn run(command: &mut Command, step: &'static str, log: Option<&Path>)
 
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    lines[lines.len().saturating_sub(6)..].join(" | ")
+    lines.get(lines.len().saturating_sub(6)..).unwrap_or_default().join(" | ")
 }

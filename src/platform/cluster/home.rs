@@ -16,8 +16,7 @@ pub(super) fn make(home: &Path, root: bool) -> Result<(), ClusterError> {
     }
     // The server's user has to pass through; what is secret in here is 0600.
     let mode = if root { 0o711 } else { 0o700 };
-    let made = DirBuilder::new().recursive(true).mode(mode).create(home);
-    made.map_err(io(step, home))?;
+    DirBuilder::new().recursive(true).mode(mode).create(home).map_err(io(step, home))?;
     // Again, past the umask.
     fs::set_permissions(home, Permissions::from_mode(mode)).map_err(io(step, home))
 }
@@ -40,7 +39,7 @@ pub(super) fn known_folder(home: &Path, root: bool) -> Result<Option<PathBuf>, C
     }
     // It lies in a folder that everybody writes to: were it removed, somebody else
     // could have put their own in its place.
-    if root && !ServerUser::is_known(&ServerUser::owner_of(&folder)?)? {
+    if root && !ServerUser::owner_of(&folder)?.is_known()? {
         return Err(ClusterError::Io {
             step: "checking who owns the cluster",
             path: folder,
@@ -51,7 +50,7 @@ pub(super) fn known_folder(home: &Path, root: bool) -> Result<Option<PathBuf>, C
 }
 
 /// A folder for the server: in `home`, or below /var/tmp where the server's user
-/// cannot get there or pg_ctl, which goes through a shell, cannot quote the path.
+/// cannot get there or `pg_ctl`, which goes through a shell, cannot quote the path.
 pub(super) fn new_folder(home: &Path, user: Option<&ServerUser>) -> Result<PathBuf, ClusterError> {
     let quotable = |c: char| !c.is_control() && !"\"$`\\,".contains(c);
     let plain = home.to_str().is_some_and(|path| path.chars().all(quotable));
@@ -60,7 +59,7 @@ pub(super) fn new_folder(home: &Path, user: Option<&ServerUser>) -> Result<PathB
         let _ = fs::remove_file(&location);
         home.join("postgres")
     } else {
-        let folder = PathBuf::from(format!("/var/tmp/himaya-{}", random_hex()?));
+        let folder = PathBuf::from(format!("/var/tmp/himaya-{}", random_hex()));
         let line = format!("{}\n", folder.display());
         fs::write(&location, line).map_err(io("noting where the cluster is", &location))?;
         folder
@@ -109,7 +108,7 @@ pub(super) fn password(path: &Path, known: Option<&Path>) -> Result<String, Clus
             Err(ClusterError::PasswordLost { path: path.to_owned(), data: known.unwrap_or(path).join("data") })
         }
         _ => {
-            let password = random_hex()?;
+            let password = random_hex();
             let _ = fs::remove_file(path);
             write_secret(path, &password)?;
             Ok(password)
@@ -124,8 +123,6 @@ pub(super) fn write_secret(path: &Path, secret: &str) -> Result<(), ClusterError
 }
 
 /// 128 random bits in letters that need no quoting anywhere.
-pub(super) fn random_hex() -> Result<String, ClusterError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(ClusterError::Random)?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+pub(super) fn random_hex() -> String {
+    format!("{:032x}", u128::from_ne_bytes(crate::platform::random::bytes()))
 }

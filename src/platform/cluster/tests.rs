@@ -8,7 +8,7 @@ struct Home(PathBuf);
 
 impl Home {
     fn new() -> Self {
-        Self(PathBuf::from(format!("/tmp/himaya-home-{}", random_hex().unwrap())))
+        Self(PathBuf::from(format!("/tmp/himaya-home-{}", random_hex())))
     }
 }
 

@@ -27,12 +27,12 @@ impl ServerUser {
     }
 
     /// Whether this is a user that [`ServerUser::lookup`] could have answered.
-    pub(super) fn is_known(&self) -> Result<bool, ClusterError> {
+    pub(super) fn is_known(self) -> Result<bool, ClusterError> {
         Ok(candidates()?.iter().any(|user| user.uid == self.uid))
     }
 
     /// Whether the permissions let the user pass through every folder down to `path`.
-    pub(super) fn may_enter(&self, path: &Path) -> bool {
+    pub(super) fn may_enter(self, path: &Path) -> bool {
         path.ancestors().all(|dir| {
             fs::metadata(dir).is_ok_and(|meta| {
                 let class = if meta.uid() == self.uid {
