@@ -60,7 +60,7 @@ pub async fn give(
     if in_force(&mut unit, case, new.account).await?.is_some() {
         return Err(Problem::illegal("already_on_case", "This colleague is on the case. Nothing was stored."));
     }
-    let grant = team::grant(&unit, case, new.account, new.relation, &new.reason)?;
+    let grant = team::grant(&unit, case, new.account, new.relation, new.reason)?;
     let mut wraps = Vec::new();
     for key in case_keys(&mut unit, case).await? {
         wraps.push(key.wrap_to(&member.recipient(), Some(case), row.epoch, Some(grant.grant))?);

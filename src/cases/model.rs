@@ -4,6 +4,7 @@ use super::states::CaseState;
 use super::terms::Category;
 use crate::guard::action::Relation;
 use crate::guard::record::{AccountId, CaseId, CaseNoteId, OrganisationId, RecordKind, SectionId, SubjectId};
+use crate::guard::statement::AccessReason;
 use crate::guard::words::words;
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -174,7 +175,7 @@ pub struct NewAccess {
     pub account: AccountId,
     #[garde(skip)]
     pub relation: CaseRelation,
-    /// Why, in the words of the person who decides it. Signed with the decision; nothing of the case belongs here.
-    #[garde(length(chars, min = 1, max = 500))]
-    pub reason: String,
+    /// Why. Signed with the decision.
+    #[garde(skip)]
+    pub reason: AccessReason,
 }

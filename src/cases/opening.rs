@@ -8,6 +8,7 @@ use super::team::{self, Teammate};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{CaseId, OrganisationId, SectionId};
+use crate::guard::statement::AccessReason;
 use crate::guard::trust::Member;
 use crate::guard::vault::Placement;
 use crate::platform::problem::Problem;
@@ -26,7 +27,7 @@ pub(crate) async fn open_new<V: Does, K: About>(
     case: CaseId,
     organisation: OrganisationId,
     team: &[Arc<Member>],
-    reason: &str,
+    reason: AccessReason,
 ) -> Result<i64, Problem> {
     let opener = unit.who().member.clone().ok_or_else(Problem::absent)?;
     let everybody: BTreeMap<_, _> =

@@ -6,7 +6,7 @@ use super::store::{self, GrantRow, NewGrant};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, CaseId, GrantId, OrganisationId};
-use crate::guard::statement::{self, GrantStatement};
+use crate::guard::statement::{self, AccessReason, GrantStatement};
 use crate::guard::trust::{Member, Recipient, TrustError};
 use crate::guard::vault::{SealingKey, VaultError};
 use crate::platform::problem::Problem;
@@ -127,10 +127,9 @@ pub(super) fn grant<V: Does, K: About>(
     case: CaseId,
     account: AccountId,
     relation: CaseRelation,
-    reason: &str,
+    reason: AccessReason,
 ) -> Result<NewGrant, Problem> {
     let (who, grant) = (unit.who(), GrantId::random());
-    let reason = reason.to_owned();
     let statement = GrantStatement { grant, case, account, relation: relation.into(), reason, at: unit.now() };
     let note = statement::sign(&statement, who.account, &who.keys)
         .map_err(|_| Problem::fault("a permission cannot be written"))?;
@@ -185,7 +184,7 @@ mod tests {
             case: CaseId::random(),
             account: AccountId::random(),
             relation: CaseRelation::Granted.into(),
-            reason: format!("\n\n\u{2014} himaya/{} AAAA", AccountId::random()),
+            reason: AccessReason::ShiftChange,
             at: Clock::default().now(),
         };
         let once = sign(&statement, first, &keys).unwrap();

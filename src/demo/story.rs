@@ -219,7 +219,7 @@ async fn colleague(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let case = format!("/api/v1/cases/{}", stage.played.case);
     let narrative = format!("{case}/sections/narrative");
     stage.say("5. A colleague is given access, and loses it again with a new epoch.");
-    let given = json!({ "account": colleague.account, "relation": "assigned", "reason": "night shift" });
+    let given = json!({ "account": colleague.account, "relation": "assigned", "reason": "shift_change" });
     ok(officer.post(&format!("{case}/access"), &given).await?, 201, &officer, "give access")?;
     stage.tries(&narrative, "what happened", "case_work", &[("officer1", 200), ("officer2", 200)]).await?;
     ok(officer.delete(&format!("{case}/access/{}", colleague.account)).await?, 200, &officer, "take access away")?;

@@ -60,6 +60,19 @@ words! {
     }
 }
 
+words! {
+    /// Why somebody is given access to a case. A code: the statement lies open in the database, where a sentence would
+    /// say too much of the case.
+    pub enum AccessReason {
+        NoticeAccepted = "notice_accepted",
+        ShiftChange = "shift_change",
+        Absence = "absence",
+        Workload = "workload",
+        Expertise = "expertise",
+        WishOfThePerson = "wish_of_the_person",
+    }
+}
+
 /// A statement's words and the line that names its kind.
 pub trait Statement: Serialize + DeserializeOwned {
     /// First line of the signed text.
@@ -154,7 +167,7 @@ pub struct GrantStatement {
     pub case: CaseId,
     pub account: AccountId,
     pub relation: Relation,
-    pub reason: String,
+    pub reason: AccessReason,
     pub at: DateTime<Utc>,
 }
 

@@ -9,6 +9,7 @@ use crate::cases;
 use crate::guard::action::Verb;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{CaseId, NoticeId, RecordKind};
+use crate::guard::statement::AccessReason;
 use crate::guard::trust::Member;
 use crate::guard::vault::{Placement, SealingKey};
 use crate::platform::app::App;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 type Accepting = Unit<verbs::Accept, kinds::Notice>;
 
 /// Accept a notice.
-#[utoipa::path(post, path = "/api/v1/notices/{id}/accept", tag = "notices", request_body = Acceptance,
+#[utoipa::path(operation_id = "notice_accept", post, path = "/api/v1/notices/{id}/accept", tag = "notices", request_body = Acceptance,
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Accepted), (status = "4XX", body = ProblemDocument)))]
 pub async fn accept(
@@ -48,7 +49,7 @@ pub async fn accept(
             let team = team(&app, &mut unit, &how).await?;
             let case = CaseId::random();
             let organisation = who.organisation;
-            (case, cases::open_new(&mut unit, case, organisation, &team, "accepted a notice").await?)
+            (case, cases::open_new(&mut unit, case, organisation, &team, AccessReason::NoticeAccepted).await?)
         }
     };
     store::set_accepted(&mut unit, case).await?;

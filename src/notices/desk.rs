@@ -28,7 +28,7 @@ pub(super) fn state_of(row: &store::Row) -> Result<NoticeState, Problem> {
 }
 
 /// The queue: open notices, the most urgent first.
-#[utoipa::path(get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = String, Header)),
+#[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = String, Header)),
     responses((status = 200, body = Listed<QueueRow>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
@@ -58,7 +58,7 @@ pub async fn list(
 }
 
 /// Open a notice with its addenda.
-#[utoipa::path(get, path = "/api/v1/notices/{id}", tag = "notices",
+#[utoipa::path(operation_id = "notice_read", get, path = "/api/v1/notices/{id}", tag = "notices",
     params(("id" = Uuid, Path), ("Purpose" = String, Header)),
     responses((status = 200, body = NoticeView), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
@@ -106,7 +106,7 @@ pub async fn read(
 }
 
 /// Acknowledge a notice: the squad has it, and its clock stops.
-#[utoipa::path(post, path = "/api/v1/notices/{id}/acknowledge", tag = "notices", params(("id" = Uuid, Path)),
+#[utoipa::path(operation_id = "notice_acknowledge", post, path = "/api/v1/notices/{id}/acknowledge", tag = "notices", params(("id" = Uuid, Path)),
     responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
 pub async fn acknowledge(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
     let target = Target::Record(RecordKind::Notice, id);
@@ -122,7 +122,7 @@ pub async fn acknowledge(State(app): State<App>, SignedIn(who): SignedIn, Id(id)
 }
 
 /// Return a notice with a code. Its content passes to the sender's supervisor; the sender's slip shows the code.
-#[utoipa::path(post, path = "/api/v1/notices/{id}/return", tag = "notices", request_body = Return,
+#[utoipa::path(operation_id = "notice_give_back", post, path = "/api/v1/notices/{id}/return", tag = "notices", request_body = Return,
     params(("id" = Uuid, Path)),
     responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
 pub async fn give_back(

@@ -16,7 +16,7 @@ use axum::extract::State;
 type HandingOver = Unit<verbs::HandOver, kinds::Call>;
 
 /// Hand a call over to the squad. It cannot be read again by the one who hands it over.
-#[utoipa::path(post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
+#[utoipa::path(operation_id = "hand_over", post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
     params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Slip), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
 pub async fn hand_over(

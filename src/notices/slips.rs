@@ -29,7 +29,7 @@ pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
 }
 
 /// List one's own slips, newest first.
-#[utoipa::path(get, path = "/api/v1/slips", tag = "notices", params(Page, ("Purpose" = String, Header)),
+#[utoipa::path(operation_id = "slip_list", get, path = "/api/v1/slips", tag = "notices", params(Page, ("Purpose" = String, Header)),
     responses((status = 200, body = Listed<Slip>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
@@ -48,7 +48,7 @@ pub async fn list(
 }
 
 /// Read one slip.
-#[utoipa::path(get, path = "/api/v1/slips/{id}", tag = "notices",
+#[utoipa::path(operation_id = "slip_read", get, path = "/api/v1/slips/{id}", tag = "notices",
     params(("id" = uuid::Uuid, Path), ("Purpose" = String, Header)),
     responses((status = 200, body = Slip), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
@@ -66,7 +66,7 @@ pub async fn read(
 }
 
 /// Append something to a notice that was handed over. It is sealed at once, and cannot be read again either.
-#[utoipa::path(post, path = "/api/v1/slips/{id}/addenda", tag = "notices", request_body = AddendumContent,
+#[utoipa::path(operation_id = "slip_append", post, path = "/api/v1/slips/{id}/addenda", tag = "notices", request_body = AddendumContent,
     params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn append(

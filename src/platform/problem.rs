@@ -169,6 +169,8 @@ impl From<sqlx::Error> for Problem {
                 let code = inner.code().unwrap_or_default().into_owned();
                 // 57P0x: shutting down; 53xxx: out of resources; 40xxx: serialisation, deadlock.
                 if code.starts_with("57P") || code.starts_with("53") || code.starts_with("40") || code.starts_with("08")
+                    // The database does not take connections at the moment.
+                    || code == "55000"
                 {
                     tracing::warn!(code, "the database cannot serve now");
                     return away("The database cannot serve now. Nothing was stored. Send it again.");

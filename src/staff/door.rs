@@ -76,7 +76,7 @@ async fn enter(app: &App, event: Event) -> Result<(), Problem> {
 }
 
 /// Make keys, once, with the code that the administrator handed over.
-#[utoipa::path(post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
+#[utoipa::path(operation_id = "enrol", post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
     responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
 pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answer, Problem> {
     let given = body.check()?;
@@ -118,7 +118,7 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
 }
 
 /// Sign in.
-#[utoipa::path(post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
+#[utoipa::path(operation_id = "sign_in", post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
     responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
 pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answer, Problem> {
     let given = body.check()?;
@@ -172,7 +172,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
 }
 
 /// Get a new access token and refresh handle.
-#[utoipa::path(post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
+#[utoipa::path(operation_id = "refresh", post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
     responses((status = 200, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
 pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answer, Problem> {
     let given = body.check()?;
@@ -207,7 +207,7 @@ pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answ
 }
 
 /// Who am I?
-#[utoipa::path(get, path = "/api/v1/sessions/current", tag = "door",
+#[utoipa::path(operation_id = "current", get, path = "/api/v1/sessions/current", tag = "door",
     responses((status = 200, body = CurrentSession), (status = "4XX", body = ProblemDocument)))]
 pub async fn current(SignedIn(who): SignedIn) -> Json<CurrentSession> {
     Json(CurrentSession {
@@ -220,7 +220,7 @@ pub async fn current(SignedIn(who): SignedIn) -> Json<CurrentSession> {
 }
 
 /// Sign out: the session ends at once, on every replica.
-#[utoipa::path(delete, path = "/api/v1/sessions/current", tag = "door",
+#[utoipa::path(operation_id = "sign_out", delete, path = "/api/v1/sessions/current", tag = "door",
     responses((status = 200, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn sign_out(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Answer, Problem> {
     let target = Target::Own(RecordKind::Session, who.session.0);

@@ -25,7 +25,7 @@ fn target(id: Uuid) -> Target {
 }
 
 /// Write and sign the founding statement, as the first of the two responsible persons.
-#[utoipa::path(post, path = "/api/v1/organisations/{id}/founding", tag = "staff", request_body = NewFounding,
+#[utoipa::path(operation_id = "founding_propose", post, path = "/api/v1/organisations/{id}/founding", tag = "staff", request_body = NewFounding,
     params(("id" = Uuid, Path)),
     responses((status = 201, body = FoundingView), (status = "4XX", body = ProblemDocument)))]
 pub async fn propose(
@@ -144,7 +144,7 @@ fn view(note: String, complete: bool) -> Result<FoundingView, Problem> {
 }
 
 /// Read the founding statement before signing it.
-#[utoipa::path(get, path = "/api/v1/organisations/{id}/founding", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(operation_id = "founding_read", get, path = "/api/v1/organisations/{id}/founding", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 200, body = FoundingView), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Json<FoundingView>, Problem> {
     let leave = app.gate.authorize::<verbs::Found, kinds::Organisation>(&who, target(id), None).await?;
@@ -157,7 +157,7 @@ pub async fn read(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -
 }
 
 /// Countersign the founding statement, as the second responsible person.
-#[utoipa::path(post, path = "/api/v1/organisations/{id}/founding/countersign", tag = "staff",
+#[utoipa::path(operation_id = "founding_countersign", post, path = "/api/v1/organisations/{id}/founding/countersign", tag = "staff",
     request_body = Countersignature, params(("id" = Uuid, Path)),
     responses((status = 200, body = FoundingView), (status = "4XX", body = ProblemDocument)))]
 pub async fn countersign(

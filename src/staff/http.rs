@@ -24,7 +24,7 @@ use sqlx::PgConnection;
 pub const ENROLMENT: TimeDelta = TimeDelta::hours(72);
 
 /// Create an organisation.
-#[utoipa::path(post, path = "/api/v1/organisations", tag = "staff", request_body = NewOrganisation,
+#[utoipa::path(operation_id = "create_organisation", post, path = "/api/v1/organisations", tag = "staff", request_body = NewOrganisation,
     params(("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn create_organisation(
@@ -55,7 +55,7 @@ pub async fn create_organisation(
 }
 
 /// List the organisations.
-#[utoipa::path(get, path = "/api/v1/organisations", tag = "staff",
+#[utoipa::path(operation_id = "list_organisations", get, path = "/api/v1/organisations", tag = "staff",
     responses((status = 200, body = Listed<OrganisationView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_organisations(
     State(app): State<App>,
@@ -110,7 +110,7 @@ pub(super) async fn make_account(
 }
 
 /// Create an empty account.
-#[utoipa::path(post, path = "/api/v1/accounts", tag = "staff", request_body = NewAccount,
+#[utoipa::path(operation_id = "create_account", post, path = "/api/v1/accounts", tag = "staff", request_body = NewAccount,
     params(("Idempotency-Key" = String, Header)),
     responses((status = 201, body = AccountMade), (status = "4XX", body = ProblemDocument)))]
 pub async fn create_account(
@@ -143,7 +143,7 @@ pub async fn create_account(
 }
 
 /// List the accounts.
-#[utoipa::path(get, path = "/api/v1/accounts", tag = "staff",
+#[utoipa::path(operation_id = "list_accounts", get, path = "/api/v1/accounts", tag = "staff",
     responses((status = 200, body = Listed<AccountView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_accounts(
     State(app): State<App>,
@@ -168,7 +168,7 @@ pub async fn list_accounts(
 }
 
 /// Disable an account: its sessions end with the next request.
-#[utoipa::path(post, path = "/api/v1/accounts/{id}/disable", tag = "staff", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(operation_id = "disable_account", post, path = "/api/v1/accounts/{id}/disable", tag = "staff", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn disable_account(
     State(app): State<App>,

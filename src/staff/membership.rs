@@ -18,7 +18,7 @@ use axum::extract::State;
 use uuid::Uuid;
 
 /// List the people of the organisation, with what waits for a signature.
-#[utoipa::path(get, path = "/api/v1/organisations/{id}/members", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(operation_id = "membership_list", get, path = "/api/v1/organisations/{id}/members", tag = "staff", params(("id" = Uuid, Path)),
     responses((status = 200, body = Listed<MemberView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
@@ -47,7 +47,7 @@ pub async fn list(
 }
 
 /// Propose a member, as one of the two responsible persons.
-#[utoipa::path(post, path = "/api/v1/organisations/{id}/members", tag = "staff", request_body = NewMembership,
+#[utoipa::path(operation_id = "membership_propose", post, path = "/api/v1/organisations/{id}/members", tag = "staff", request_body = NewMembership,
     params(("id" = Uuid, Path)),
     responses((status = 201, body = MembershipMade), (status = "4XX", body = ProblemDocument)))]
 pub async fn propose(
@@ -94,7 +94,7 @@ pub async fn propose(
 }
 
 /// Countersign a membership, as the other responsible person.
-#[utoipa::path(post, path = "/api/v1/organisations/{id}/members/{membership}/countersign", tag = "staff",
+#[utoipa::path(operation_id = "membership_countersign", post, path = "/api/v1/organisations/{id}/members/{membership}/countersign", tag = "staff",
     request_body = Countersignature, params(("id" = Uuid, Path), ("membership" = Uuid, Path)),
     responses((status = 200, body = Made), (status = "4XX", body = ProblemDocument)))]
 pub async fn countersign(

@@ -108,11 +108,11 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
                 assert!(got < 500, "{handle} {method} {path}: {got}");
                 best = if matches!(best, 0 | 401 | 403 | 404) { got } else { best };
             }
-            let word = match best {
+            let answer = match best {
                 401 | 403 | 404 => best.to_string(),
                 _ => "through".to_owned(),
             };
-            let _ = writeln!(matrix, "  {handle:<14} {word}");
+            let _ = writeln!(matrix, "  {handle:<14} {answer}");
         }
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/routes.txt");
@@ -121,11 +121,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     }
     let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
     let difference = reviewed.lines().zip(matrix.lines()).position(|(a, b)| a != b);
-    assert!(
-        reviewed == matrix,
-        "differs at line {:?}; write it anew with HIMAYA_WRITE_MATRIX=1 and review",
-        difference
-    );
+    assert!(reviewed == matrix, "differs at line {difference:?}; write it anew with HIMAYA_WRITE_MATRIX=1 and review");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,7 +81,7 @@ async fn a_swapped_public_key_is_nobodys() {
     let mut owner = world.owner().await;
     let swap = "UPDATE account_keys SET kem_public = decode(repeat('09', 32), 'hex') WHERE account_id = $1";
     assert_eq!(change(&mut owner, swap, officer2.account).await, 1);
-    let given = json!({ "account": officer2.account, "relation": "assigned", "reason": "night shift" });
+    let given = json!({ "account": officer2.account, "relation": "assigned", "reason": "shift_change" });
     let path = format!("/api/v1/cases/{}/access", played.case);
     // The table alone is never asked: what counts is the statement.
     let reply = duty.post(&path, &given).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_ghost_officer_is_nobody() {
         assert_eq!(ghost.get(path, purpose).await.unwrap().status, 403);
     }
     let played = story::play(&world.country).await.unwrap();
-    let given = json!({ "account": ghost.account, "relation": "assigned", "reason": "x" });
+    let given = json!({ "account": ghost.account, "relation": "assigned", "reason": "workload" });
     let refused = duty.post(&format!("/api/v1/cases/{}/access", played.case), &given).await.unwrap();
     assert_eq!(refused.status, 422, "{}", refused.text);
     // No shared key was wrapped to the ghost either.
