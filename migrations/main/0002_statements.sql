@@ -87,7 +87,8 @@ CREATE POLICY shared_keys_write ON shared_keys FOR INSERT TO himaya_app WITH CHE
 CREATE POLICY shared_keys_resolver ON shared_keys FOR SELECT TO himaya_resolver USING (true);
 ALTER TABLE shared_key_wraps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE shared_key_wraps FORCE ROW LEVEL SECURITY;
-CREATE POLICY shared_key_wraps_mine ON shared_key_wraps FOR SELECT TO himaya_app USING (account_id = public.me());
+-- A holder sees to whom else the key is wrapped, and so can erase all of its wraps; theirs open nothing for them.
+CREATE POLICY shared_key_wraps_held ON shared_key_wraps FOR SELECT TO himaya_app USING (public.i_hold(key_id));
 -- A wrap to oneself that nobody gave would open nothing, but it would count for i_hold: only holders and makers add.
 CREATE FUNCTION key_is_new_or_mine(wanted uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

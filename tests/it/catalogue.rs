@@ -76,3 +76,19 @@ async fn every_column_is_sealed_or_on_the_reviewed_list_of_clear_columns() {
     let gone: Vec<_> = listed.difference(&found).collect();
     assert!(unknown.is_empty() && gone.is_empty(), "not on the list: {unknown:?}; not there any more: {gone:?}");
 }
+
+#[test]
+fn the_document_is_openapi_3_1_and_each_operation_has_a_name_of_its_own() {
+    let document = serde_json::to_value(himaya::platform::router::document()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut names = Vec::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            names.push(operation["operationId"].as_str().unwrap().to_owned());
+        }
+    }
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert!(names.len() == count && count > 35, "{count} operations, {} names", names.len());
+}
