@@ -13,7 +13,7 @@ use crate::guard::statement::{
 };
 use crate::guard::trust::{CUSTODIANS, check_founding, recipient_in_proposal};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
@@ -26,17 +26,22 @@ fn target(id: Uuid) -> Target {
 
 /// Write and sign the founding statement, as the first of the two responsible persons.
 #[utoipa::path(operation_id = "founding_propose", post, path = "/api/v1/organisations/{id}/founding", tag = "staff", request_body = NewFounding,
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = FoundingView), (status = "4XX", body = ProblemDocument)))]
 pub async fn propose(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
+    key: IdempotencyKey,
     body: Body<NewFounding>,
 ) -> Result<Answer, Problem> {
     let leave = app.gate.authorize::<verbs::Found, kinds::Organisation>(&who, target(id), None).await?;
+    let once = key.for_body(&who, &body.raw())?;
     let new = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
     let (kind, name) = store::organisation(&mut unit).await?.ok_or_else(Problem::absent)?;
     let kind: OrganisationKind = kind.parse().map_err(|_| Problem::fault("an organisation has no known kind"))?;
     let founders = store::founders(&mut unit).await?;
@@ -69,9 +74,10 @@ pub async fn propose(
     };
     store::insert_shared_key(&mut unit, &key).await?;
     share_custody(&mut unit, &founders, custody_key, &custody).await?;
-    let view = view(note, false)?;
+    let answer = Answer::created(&view(note, false)?)?;
+    once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
-    Answer::created(&view)
+    Ok(answer)
 }
 
 /// Each pair of custodians gets HPKE to the first of HPKE to the second: neither opens it without the other.

@@ -11,7 +11,7 @@ use crate::guard::record::{AccountId, MembershipId, OrganisationId, RecordKind};
 use crate::guard::statement::{self, MembershipStatement, StatementError, hex};
 use crate::guard::trust::check_membership;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, InPath, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
@@ -48,18 +48,23 @@ pub async fn list(
 
 /// Propose a member, as one of the two responsible persons.
 #[utoipa::path(operation_id = "membership_propose", post, path = "/api/v1/organisations/{id}/members", tag = "staff", request_body = NewMembership,
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = MembershipMade), (status = "4XX", body = ProblemDocument)))]
 pub async fn propose(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
+    key: IdempotencyKey,
     body: Body<NewMembership>,
 ) -> Result<Answer, Problem> {
     let target = Target::OfOrganisation(RecordKind::Membership, id, id);
     let leave = app.gate.authorize::<verbs::Propose, kinds::Membership>(&who, target, None).await?;
+    let once = key.for_body(&who, &body.raw())?;
     let new = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
     let organisation = OrganisationId(id);
     let founding = unit.founding(organisation).await?.ok_or_else(Problem::absent)?;
     if !founding.kind.roles().contains(&new.role) {
@@ -89,8 +94,10 @@ pub async fn propose(
     }
     unit.touch(statement.membership.0);
     let fingerprint = hex(&statement::fingerprint(&note).map_err(statement_fault)?);
+    let answer = Answer::created(&MembershipMade { id: statement.membership, fingerprint })?;
+    once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
-    Answer::created(&MembershipMade { id: statement.membership, fingerprint })
+    Ok(answer)
 }
 
 /// Countersign a membership, as the other responsible person.
