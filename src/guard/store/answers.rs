@@ -1,0 +1,59 @@
+//! What was answered to an idempotency key.
+
+use crate::guard::record::AccountId;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// What was answered to an idempotency key before.
+pub struct Answered {
+    pub body_hash: Vec<u8>,
+    pub status: i16,
+    pub answer: serde_json::Value,
+}
+
+/// The stored answer to a key of this person.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn answered(
+    connection: &mut PgConnection,
+    account: AccountId,
+    key_hash: &[u8],
+) -> Result<Option<Answered>, sqlx::Error> {
+    sqlx::query_as!(
+        Answered,
+        "SELECT body_hash, status, answer FROM idempotency WHERE account_id = $1 AND key_hash = $2",
+        account.0,
+        key_hash
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Remembers an answer; false if another request with the same key was first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remember_answer(
+    connection: &mut PgConnection,
+    account: AccountId,
+    key_hash: &[u8],
+    body_hash: &[u8],
+    status: i16,
+    answer: &serde_json::Value,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "INSERT INTO idempotency (account_id, key_hash, body_hash, status, answer, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        account.0,
+        key_hash,
+        body_hash,
+        status,
+        answer,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

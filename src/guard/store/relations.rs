@@ -1,0 +1,115 @@
+//! How a person stands to a record, for the gate.
+
+use crate::guard::action::Relation;
+use crate::guard::record::{AccountId, OrganisationId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// How a person stands to a call.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_call(
+    connection: &mut PgConnection,
+    account: AccountId,
+    call: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (operator_id = $2 AND expires_at > now()
+                   AND state IN ('opened', 'safety_checked', 'triaged')) AS "own!",
+                  (i_supervise(organisation_id) AND (expires_at <= now()
+                   OR state IN ('referred', 'callback_scheduled', 'closed'))) AS "supervises!"
+           FROM calls WHERE id = $1"#,
+        call,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([(row.own, Relation::OwnDraft), (row.supervises, Relation::SupervisorOf)])
+    }))
+}
+
+/// How a person stands to a notice: the squad's duty by the INTAKE key they hold, until it is accepted or returned.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_notice(
+    connection: &mut PgConnection,
+    account: AccountId,
+    notice: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (sender_id = $2) AS "sender!",
+                  (i_hold(intake_key_id) AND state IN ('sent', 'acknowledged')) AS "duty!",
+                  (case_id IS NOT NULL AND i_am_on_case(case_id)) AS "assigned!",
+                  (state = 'returned' AND i_supervise(sender_organisation_id)) AS "supervises!"
+           FROM notices WHERE id = $1"#,
+        notice,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([
+            (row.duty, Relation::Duty),
+            (row.assigned, Relation::Assigned),
+            (row.sender, Relation::Sender),
+            (row.supervises, Relation::SupervisorOf),
+        ])
+    }))
+}
+
+/// How a person stands to a case.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_case(
+    connection: &mut PgConnection,
+    account: AccountId,
+    case: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT a.relation AS "relation?", i_supervise(c.organisation_id) AS "supervises!"
+           FROM cases c
+           LEFT JOIN case_access a ON a.case_id = c.id AND a.account_id = $2 AND a.ended_at IS NULL
+           WHERE c.id = $1"#,
+        case,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        let own = row.relation.as_deref().unwrap_or_default();
+        relations([
+            (own == Relation::Assigned.as_str(), Relation::Assigned),
+            (own == Relation::Granted.as_str(), Relation::Granted),
+            (row.supervises, Relation::SupervisorOf),
+        ])
+    }))
+}
+
+fn relations<const N: usize>(found: [(bool, Relation); N]) -> Vec<Relation> {
+    found.into_iter().filter_map(|(holds, relation)| holds.then_some(relation)).collect()
+}
+
+/// Whether somebody is one of the two nominated to found an organisation that has no complete statement yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_founder(
+    connection: &mut PgConnection,
+    account: AccountId,
+    organisation: OrganisationId,
+) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT a.nominated_responsible AND NOT EXISTS (
+                      SELECT FROM foundings f WHERE f.organisation_id = a.organisation_id AND f.complete)
+           FROM accounts a WHERE a.id = $1 AND a.organisation_id = $2"#,
+        account.0,
+        organisation.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.flatten().unwrap_or(false))
+}

@@ -1,0 +1,117 @@
+//! Sealed records: ciphertext, who sealed it, and the way to its key.
+
+use crate::guard::record::AccountId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// One sealed record as it lies in the database, with the wrap that leads this person to its key.
+pub struct SealedRow {
+    pub record_id: Uuid,
+    pub kind: String,
+    pub case_id: Option<Uuid>,
+    pub key_id: Uuid,
+    pub epoch: i32,
+    pub version: i64,
+    pub blob: Vec<u8>,
+    pub author: Uuid,
+    pub signature: Vec<u8>,
+    pub wrap: Vec<u8>,
+    pub grant_id: Option<Uuid>,
+    pub shared_key: Option<Uuid>,
+    pub shared_wrap: Option<Vec<u8>>,
+}
+
+/// The sealed rows of these records that this person can unwrap, in no order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sealed(
+    connection: &mut PgConnection,
+    account: AccountId,
+    records: &[Uuid],
+) -> Result<Vec<SealedRow>, sqlx::Error> {
+    sqlx::query_as!(
+        SealedRow,
+        r#"SELECT DISTINCT ON (s.record_id) s.record_id, s.kind, s.case_id, s.key_id, s.epoch, s.version, s.blob,
+                  s.author, s.signature, w.wrap, w.grant_id, k.key_id AS "shared_key?", k.wrap AS "shared_wrap?"
+           FROM sealed s
+           JOIN wraps w ON w.key_id = s.key_id AND w.epoch = s.epoch
+           LEFT JOIN shared_key_wraps k ON k.key_id = w.recipient_key AND k.account_id = $1
+           WHERE s.record_id = ANY($2) AND (w.recipient_account = $1 OR k.key_id IS NOT NULL)
+             AND w.active_from <= now() AND w.active_until > now()
+           ORDER BY s.record_id, w.recipient_account NULLS LAST"#,
+        account.0,
+        records
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// What is written when a record is sealed.
+pub struct SealedWrite<'a> {
+    pub record_id: Uuid,
+    pub kind: &'static str,
+    pub case_id: Option<Uuid>,
+    pub key_id: Uuid,
+    pub epoch: i32,
+    pub version: i64,
+    pub blob: &'a [u8],
+    pub author: Uuid,
+    pub signature: &'a [u8],
+}
+
+/// Stores the first version of a record.
+///
+/// # Errors
+/// When the database does not answer or refuses.
+pub async fn insert_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO sealed (record_id, kind, case_id, key_id, epoch, version, blob, author, signature)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        row.record_id,
+        row.kind,
+        row.case_id,
+        row.key_id,
+        row.epoch,
+        row.version,
+        row.blob,
+        row.author,
+        row.signature
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores the next version of a record over the one before; false if that one is not there any more.
+///
+/// # Errors
+/// When the database does not answer or refuses.
+pub async fn replace_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE sealed SET epoch = $2, version = $3::bigint, blob = $4, author = $5, signature = $6, case_id = $7
+         WHERE record_id = $1 AND version = $3::bigint - 1",
+        row.record_id,
+        row.epoch,
+        row.version,
+        row.blob,
+        row.author,
+        row.signature,
+        row.case_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Removes a record's ciphertext and, when nothing else is sealed under it, every wrap of its key.
+///
+/// # Errors
+/// When the database does not answer or refuses.
+pub async fn delete_sealed(connection: &mut PgConnection, record: Uuid, key: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM sealed WHERE record_id = $1", record).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM wraps WHERE key_id = $1 AND NOT EXISTS (SELECT FROM sealed WHERE key_id = $1)", key)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Who vouches for whom: the statements of organisations, people and shared keys, none of them believed yet.
+
+use crate::guard::record::{AccountId, OrganisationId};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The founding statement of an organisation.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn founding_note(
+    connection: &mut PgConnection,
+    organisation: OrganisationId,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT note FROM foundings WHERE organisation_id = $1", organisation.0)
+        .fetch_optional(connection)
+        .await
+}
+
+/// The statements that vouch for somebody.
+pub struct Statements {
+    pub founding: Option<String>,
+    pub membership: Option<String>,
+    pub disabled: bool,
+}
+
+/// The statements in force for a person.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn statements_of(
+    connection: &mut PgConnection,
+    account: AccountId,
+) -> Result<Option<Statements>, sqlx::Error> {
+    sqlx::query_as!(
+        Statements,
+        r#"SELECT f.note AS "founding?", m.note AS "membership?",
+                  (a.disabled_at IS NOT NULL) AS "disabled!"
+           FROM accounts a
+           LEFT JOIN foundings f ON f.organisation_id = a.organisation_id
+           LEFT JOIN memberships m ON m.account_id = a.id AND m.ended_at IS NULL AND m.complete
+           WHERE a.id = $1"#,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// The newest statements that ever vouched for a person: to check what they signed while they were here.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn statements_ever_of(
+    connection: &mut PgConnection,
+    account: AccountId,
+) -> Result<Option<Statements>, sqlx::Error> {
+    sqlx::query_as!(
+        Statements,
+        r#"SELECT f.note AS "founding?", m.note AS "membership?",
+                  (a.disabled_at IS NOT NULL) AS "disabled!"
+           FROM accounts a
+           LEFT JOIN foundings f ON f.organisation_id = a.organisation_id
+           LEFT JOIN memberships m ON m.account_id = a.id AND m.complete
+           WHERE a.id = $1
+           ORDER BY m.proposed_at DESC NULLS LAST LIMIT 1"#,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// A shared key's row, not believed yet.
+pub struct SharedKeyRow {
+    pub id: Uuid,
+    pub maker: Uuid,
+    pub note: String,
+}
+
+/// Keys of one purpose that claim to be in force, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn shared_keys_in_force(
+    connection: &mut PgConnection,
+    organisation: OrganisationId,
+    purpose: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<SharedKeyRow>, sqlx::Error> {
+    sqlx::query_as!(
+        SharedKeyRow,
+        r#"SELECT id, maker_id AS maker, note FROM shared_keys
+           WHERE organisation_id = $1 AND purpose = $2 AND opens_at <= $3 AND closes_at > $3
+           ORDER BY opens_at DESC, id LIMIT 16"#,
+        organisation.0,
+        purpose,
+        now
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Organisations of a kind, in the order in which they came.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn organisations_of_kind(
+    connection: &mut PgConnection,
+    kind: &str,
+) -> Result<Vec<OrganisationId>, sqlx::Error> {
+    let ids =
+        sqlx::query_scalar!("SELECT id FROM organisations WHERE kind = $1 ORDER BY created_at, id LIMIT 100", kind)
+            .fetch_all(connection)
+            .await?;
+    Ok(ids.into_iter().map(OrganisationId).collect())
+}

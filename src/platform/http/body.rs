@@ -1,0 +1,119 @@
+//! A JSON body, checked, and what is said about one that does not fit.
+
+use crate::platform::app::App;
+use crate::platform::problem::{FieldProblem, Problem};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use garde::Validate;
+use serde::de::DeserializeOwned;
+
+/// The largest body that a route takes.
+pub const LARGEST_BODY: usize = 256 * 1024;
+
+/// A JSON body that fits its type, with the bytes it was sent as. `check` applies the fields' own bounds: handlers call
+/// it after the gate, so that nothing about a record can be learnt from a bad body.
+pub struct Body<T> {
+    value: Result<T, Problem>,
+    raw: Bytes,
+}
+
+impl<T> Body<T>
+where
+    T: Validate<Context = ()>,
+{
+    /// The content, within its bounds.
+    ///
+    /// # Errors
+    /// 400 for what is no JSON, 422 with the field's name for what does not fit.
+    pub fn check(self) -> Result<T, Problem> {
+        let value = self.value?;
+        value.validate().map_err(|report| {
+            let errors = report
+                .iter()
+                .map(|(path, error)| FieldProblem { field: path.to_string(), message: error.to_string() })
+                .collect();
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field is not right. Nothing was stored.")
+                .with_fields(errors)
+        })?;
+        Ok(value)
+    }
+
+    /// The bytes, for telling a repeated request from another one under the same key.
+    #[must_use]
+    pub fn raw(&self) -> Bytes {
+        self.raw.clone()
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+        let raw = Bytes::from_request(request, app).await.map_err(|_| {
+            Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The body is larger than 256 KiB. Nothing was stored.",
+            )
+        })?;
+        let value = if json {
+            parse(&raw)
+        } else {
+            Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "Send the body as application/json. Nothing was stored.",
+            ))
+        };
+        Ok(Self { value, raw })
+    }
+}
+
+fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
+    let malformed = |detail| Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+    if std::str::from_utf8(raw).is_err() {
+        return Err(malformed("The body is not UTF-8. Nothing was stored."));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(raw);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => {
+                let (field, message) = what_does_not_fit(&path, &inner.to_string());
+                Problem::field(field, message)
+            }
+            _ => malformed("The body is not JSON. Nothing was stored."),
+        }
+    })?;
+    reader.end().map_err(|_| malformed("There is something behind the JSON. Nothing was stored."))?;
+    Ok(value)
+}
+
+/// Field and rule, from the library's sentence; the value, which that sentence may quote, is left out.
+fn what_does_not_fit(path: &str, sentence: &str) -> (String, &'static str) {
+    let named = |rest: &str| {
+        let name: String = rest.chars().take_while(|c| *c != '`').take(64).collect();
+        let prefix = if path == "." { String::new() } else { format!("{path}.") };
+        // A field's name is the client's own word: it is repeated only when it looks like a name.
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if plain { format!("{prefix}{name}") } else { path.to_owned() }
+    };
+    if let Some(rest) = sentence.strip_prefix("unknown field `") {
+        (named(rest), "there is no such field")
+    } else if let Some(rest) = sentence.strip_prefix("missing field `") {
+        (named(rest), "is needed")
+    } else if sentence.starts_with("unknown variant") {
+        (path.to_owned(), "is not one of the words that stand here")
+    } else if sentence.starts_with("duplicate field") {
+        (path.to_owned(), "stands twice")
+    } else {
+        (path.to_owned(), "has the wrong type")
+    }
+}

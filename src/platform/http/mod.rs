@@ -1,0 +1,94 @@
+//! What every handler takes in and gives out: who asks, a checked body, the headers that make repeating safe.
+//!
+//! Here is who asks, why, and about what; `body` checks what is sent, `repeat` makes sending again safe, `answer` and
+//! `pages` are what goes out.
+
+mod answer;
+mod body;
+mod pages;
+mod repeat;
+
+pub use answer::Answer;
+pub use body::{Body, LARGEST_BODY};
+pub use pages::{Listed, Page, Paged};
+pub use repeat::{IdempotencyKey, IfMatch, Once};
+
+use crate::guard::action::Purpose;
+use crate::guard::session::{self, EnterError, Who};
+use crate::guard::statement::hex;
+use crate::platform::app::App;
+use crate::platform::problem::Problem;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The header in which the session secret travels, beside `Authorization: Bearer`.
+pub const SESSION_HEADER: &str = "himaya-session";
+
+/// Who asks: a live session with both halves. Anything else is 401.
+pub struct SignedIn(pub Arc<Who>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let token = text(header::AUTHORIZATION.as_str())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or_else(Problem::sign_in)?;
+        let secret = text(SESSION_HEADER).ok_or_else(Problem::sign_in)?;
+        let trust = &app.places.trust;
+        match session::enter(&app.places.main, &app.tokens, trust, token, secret, app.places.clock.now()).await {
+            Ok(who) => Ok(Self(Arc::new(who))),
+            Err(EnterError::SignIn) => Err(Problem::sign_in()),
+            Err(EnterError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// The purpose stated for a read. Absent or unknown words count as none: the gate decides what that means.
+pub struct Stated(pub Option<Purpose>);
+
+impl FromRequestParts<App> for Stated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Problem> {
+        Ok(Self(session::stated_purpose(parts.headers.get("purpose").and_then(|value| value.to_str().ok()))))
+    }
+}
+
+/// One id in the path. A path that holds none is answered like a record that is not there.
+pub struct Id(pub Uuid);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(id) = Path::from_request_parts(parts, app).await.map_err(|_| Problem::absent())?;
+        Ok(Self(id))
+    }
+}
+
+/// Several parts of a path; likewise.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(path) = Path::from_request_parts(parts, app).await.map_err(|_| Problem::absent())?;
+        Ok(Self(path))
+    }
+}
+
+/// A short name for a key that two people compare out loud: eight groups of four hexadecimal digits.
+#[must_use]
+pub fn spoken(bytes: &[u8]) -> String {
+    let text = hex(bytes);
+    let groups: Vec<String> =
+        text.as_bytes().chunks(4).take(8).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+    groups.join(" ")
+}

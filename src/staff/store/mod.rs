@@ -1,0 +1,21 @@
+//! All SQL about organisations, accounts, memberships, sessions and shared keys.
+
+mod door;
+mod foundings;
+mod memberships;
+mod organisations;
+mod shared_keys;
+
+pub use door::*;
+pub use foundings::*;
+pub use memberships::*;
+pub use organisations::*;
+pub use shared_keys::*;
+
+use crate::guard::keys::{KemPublic, PublicKeys};
+use ed25519_dalek::VerifyingKey;
+
+fn public_keys(kem: Option<&[u8]>, sign: Option<&[u8]>) -> Option<PublicKeys> {
+    let kem = KemPublic(kem?.try_into().ok()?);
+    Some(PublicKeys { kem, sign: VerifyingKey::from_bytes(sign?.try_into().ok()?).ok()? })
+}
