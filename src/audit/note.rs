@@ -21,10 +21,9 @@ use thiserror::Error;
 
 /// The longest note accepted or produced, in bytes, signatures included.
 ///
-/// Sixteen signatures of every type assigned today (`0x01` to `0x06`) fit, with
-/// more than ten kilobytes left for text. Sixteen of the very largest
-/// post-quantum kind (ML-DSA-87) would not; such a note is refused, never cut.
-pub const MAX_NOTE_BYTES: usize = 64 * 1024;
+/// Room for sixteen signatures of any kind, and for a case head that lists some
+/// seven thousand sealed records. A longer note is refused, never cut.
+pub const MAX_NOTE_BYTES: usize = 1024 * 1024;
 
 /// The most signature lines accepted or produced in one note.
 ///

@@ -42,7 +42,6 @@ pub enum SealError {
     /// 4 GiB of plaintext or more.
     #[error("the content is too long to be sealed")]
     TooLong,
-    /// The operating system gave no random bytes, so there is no salt.
     /// A chunk numbered 2³⁸ or more, or a primitive that refuses its input. No input to [`seal`]
     /// is known to bring it about.
     #[error("the cipher refused its input")]

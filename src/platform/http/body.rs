@@ -98,22 +98,26 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
 
 /// Field and rule, from the library's sentence; the value, which that sentence may quote, is left out.
 fn what_does_not_fit(path: &str, sentence: &str) -> (String, &'static str) {
-    let named = |rest: &str| {
-        let name: String = rest.chars().take_while(|c| *c != '`').take(64).collect();
-        let prefix = if path == "." { String::new() } else { format!("{path}.") };
-        // A field's name is the client's own word: it is repeated only when it looks like a name.
-        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-        if plain { format!("{prefix}{name}") } else { path.to_owned() }
-    };
-    if let Some(rest) = sentence.strip_prefix("unknown field `") {
-        (named(rest), "there is no such field")
-    } else if let Some(rest) = sentence.strip_prefix("missing field `") {
-        (named(rest), "is needed")
-    } else if sentence.starts_with("unknown variant") {
-        (path.to_owned(), "is not one of the words that stand here")
-    } else if sentence.starts_with("duplicate field") {
-        (path.to_owned(), "stands twice")
-    } else {
-        (path.to_owned(), "has the wrong type")
+    if let Some(rest) = sentence.strip_prefix("missing field `") {
+        let name = rest.split('`').next().unwrap_or_default();
+        let whole = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
+        return (shown(&whole), "is needed");
     }
+    let rule = if sentence.starts_with("unknown field") {
+        "there is no such field"
+    } else if sentence.starts_with("unknown variant") {
+        "is not one of the words that stand here"
+    } else if sentence.starts_with("duplicate field") {
+        "stands twice"
+    } else {
+        "has the wrong type"
+    };
+    (shown(path), rule)
+}
+
+/// A path as it may be sent back. The names in it are the client's own words: they are repeated only when they look like
+/// names, since somebody may have typed content where a name belongs.
+fn shown(path: &str) -> String {
+    let like_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']');
+    if path.len() <= 120 && path.chars().all(like_a_name) { path.to_owned() } else { "body".to_owned() }
 }

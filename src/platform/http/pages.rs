@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 /// A page of a list: where to go on, and how much at most.
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
     /// `next` of the page before.
