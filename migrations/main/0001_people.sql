@@ -72,6 +72,14 @@ CREATE FUNCTION my_organisation() RETURNS uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT a.organisation_id FROM public.accounts a WHERE a.id = public.me() $$;
 
+-- The technical administrator's people; what they may do there is the policy's to say.
+CREATE FUNCTION i_administer() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.organisations o
+                       WHERE o.id = public.my_organisation() AND o.kind = 'technical_administrator')
+    $$;
+
 -- The one way in for the app: the row of the session whose look-up secret it holds.
 CREATE FUNCTION session_enter(lookup bytea) RETURNS TABLE (
         session_id uuid, account_id uuid, organisation_id uuid, sealed_keys bytea, expires_at timestamptz)
@@ -98,7 +106,7 @@ CREATE FUNCTION session_leave(lookup bytea) RETURNS boolean
         WHERE lookup_hash = pg_catalog.sha256(lookup) AND ended_at IS NULL RETURNING true
     $$;
 
-GRANT SELECT ON sessions, accounts TO himaya_resolver;
+GRANT SELECT ON sessions, accounts, organisations TO himaya_resolver;
 GRANT UPDATE (last_seen_at, ended_at) ON sessions TO himaya_resolver;
 
 -- Accounts and organisations are not secret among those who work here; sessions and credentials are.
@@ -118,8 +126,15 @@ ALTER TABLE accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE accounts FORCE ROW LEVEL SECURITY;
 -- Who works where is not secret here, and the ledger looks up the auditors without a session.
 CREATE POLICY accounts_read ON accounts FOR SELECT TO himaya_app USING (true);
-CREATE POLICY accounts_add ON accounts FOR INSERT TO himaya_app WITH CHECK (public.me() IS NOT NULL);
-CREATE POLICY accounts_change ON accounts FOR UPDATE TO himaya_app USING (public.me() IS NOT NULL);
+CREATE POLICY accounts_add ON accounts FOR INSERT TO himaya_app WITH CHECK (public.i_administer());
+-- An account is disabled, and never enabled again.
+CREATE POLICY accounts_change ON accounts FOR UPDATE TO himaya_app
+    USING (public.i_administer() AND disabled_at IS NULL) WITH CHECK (disabled_at IS NOT NULL);
+ALTER TABLE organisations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE organisations FORCE ROW LEVEL SECURITY;
+CREATE POLICY organisations_read ON organisations FOR SELECT USING (true);
+CREATE POLICY organisations_add ON organisations FOR INSERT TO himaya_app WITH CHECK (public.i_administer());
+CREATE POLICY organisations_door ON organisations FOR INSERT TO himaya_door WITH CHECK (true);
 CREATE POLICY accounts_door ON accounts TO himaya_door USING (true) WITH CHECK (true);
 CREATE POLICY accounts_resolver ON accounts TO himaya_resolver USING (true);
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
@@ -137,8 +152,9 @@ CREATE POLICY account_keys_door ON account_keys TO himaya_door USING (true) WITH
 GRANT CREATE ON SCHEMA public TO himaya_resolver;
 ALTER FUNCTION me() OWNER TO himaya_resolver;
 ALTER FUNCTION my_organisation() OWNER TO himaya_resolver;
+ALTER FUNCTION i_administer() OWNER TO himaya_resolver;
 ALTER FUNCTION session_enter(bytea) OWNER TO himaya_resolver;
 ALTER FUNCTION session_leave(bytea) OWNER TO himaya_resolver;
 REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
-REVOKE ALL ON FUNCTION me(), my_organisation(), session_enter(bytea), session_leave(bytea) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION me(), my_organisation(), session_enter(bytea), session_leave(bytea) TO himaya_app, himaya_resolver;
+REVOKE ALL ON FUNCTION me(), my_organisation(), i_administer(), session_enter(bytea), session_leave(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION me(), my_organisation(), i_administer(), session_enter(bytea), session_leave(bytea) TO himaya_app, himaya_resolver;

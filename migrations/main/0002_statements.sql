@@ -61,10 +61,21 @@ CREATE FUNCTION i_supervise(wanted uuid) RETURNS boolean
             WHERE k.organisation_id = wanted AND k.purpose = 'review' AND w.account_id = public.me())
     $$;
 
+-- The first key of a purpose, or the next one by somebody who held one: nobody makes themselves a supervisor.
+CREATE FUNCTION i_may_make_key(organisation uuid, wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT organisation = public.my_organisation()
+           AND (NOT EXISTS (SELECT FROM public.shared_keys k
+                            WHERE k.organisation_id = organisation AND k.purpose = wanted)
+                OR EXISTS (SELECT FROM public.shared_keys k JOIN public.shared_key_wraps w ON w.key_id = k.id
+                           WHERE k.organisation_id = organisation AND k.purpose = wanted AND w.account_id = public.me()))
+    $$;
+
 GRANT SELECT ON shared_keys, shared_key_wraps TO himaya_resolver;
 GRANT SELECT, INSERT ON foundings, memberships, shared_keys, shared_key_wraps, custody_shares TO himaya_app;
 GRANT UPDATE (note, complete) ON foundings TO himaya_app;
-GRANT UPDATE (note, complete, ended_at) ON memberships TO himaya_app;
+GRANT UPDATE (note, complete) ON memberships TO himaya_app;
 GRANT DELETE ON shared_key_wraps TO himaya_app;
 
 -- Statements are read by everybody who seals to a key, and are worthless without their signatures.
@@ -79,11 +90,14 @@ ALTER TABLE memberships ENABLE ROW LEVEL SECURITY;
 ALTER TABLE memberships FORCE ROW LEVEL SECURITY;
 CREATE POLICY memberships_read ON memberships FOR SELECT TO himaya_app USING (true);
 CREATE POLICY memberships_write ON memberships FOR INSERT TO himaya_app WITH CHECK (organisation_id = public.my_organisation());
-CREATE POLICY memberships_sign ON memberships FOR UPDATE TO himaya_app USING (organisation_id = public.my_organisation());
+CREATE POLICY memberships_sign ON memberships FOR UPDATE TO himaya_app
+    USING (organisation_id = public.my_organisation() AND NOT complete)
+    WITH CHECK (organisation_id = public.my_organisation());
 ALTER TABLE shared_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE shared_keys FORCE ROW LEVEL SECURITY;
 CREATE POLICY shared_keys_read ON shared_keys FOR SELECT TO himaya_app USING (true);
-CREATE POLICY shared_keys_write ON shared_keys FOR INSERT TO himaya_app WITH CHECK (organisation_id = public.my_organisation());
+CREATE POLICY shared_keys_write ON shared_keys FOR INSERT TO himaya_app
+    WITH CHECK (maker_id = public.me() AND public.i_may_make_key(organisation_id, purpose));
 CREATE POLICY shared_keys_resolver ON shared_keys FOR SELECT TO himaya_resolver USING (true);
 ALTER TABLE shared_key_wraps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE shared_key_wraps FORCE ROW LEVEL SECURITY;
@@ -112,6 +126,8 @@ GRANT CREATE ON SCHEMA public TO himaya_resolver;
 ALTER FUNCTION i_hold(uuid) OWNER TO himaya_resolver;
 ALTER FUNCTION i_supervise(uuid) OWNER TO himaya_resolver;
 ALTER FUNCTION key_is_new_or_mine(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION i_may_make_key(uuid, text) OWNER TO himaya_resolver;
 REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
-REVOKE ALL ON FUNCTION i_hold(uuid), i_supervise(uuid), key_is_new_or_mine(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION i_hold(uuid), i_supervise(uuid), key_is_new_or_mine(uuid) TO himaya_app, himaya_resolver;
+REVOKE ALL ON FUNCTION i_hold(uuid), i_supervise(uuid), key_is_new_or_mine(uuid), i_may_make_key(uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION i_hold(uuid), i_supervise(uuid), key_is_new_or_mine(uuid), i_may_make_key(uuid, text)
+    TO himaya_app, himaya_resolver;

@@ -49,7 +49,9 @@ CREATE FUNCTION key_is_free_or_mine(wanted uuid) RETURNS boolean
            AND (NOT EXISTS (SELECT FROM public.wraps w WHERE w.key_id = wanted) OR public.i_can_unwrap(wanted))
     $$;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON sealed, wraps TO himaya_app;
+GRANT SELECT, INSERT, DELETE ON sealed, wraps TO himaya_app;
+GRANT UPDATE (epoch, version, blob, author, signature, case_id) ON sealed TO himaya_app;
+GRANT UPDATE (active_from, active_until) ON wraps TO himaya_app;
 ALTER TABLE sealed ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sealed FORCE ROW LEVEL SECURITY;
 CREATE POLICY sealed_mine ON sealed FOR SELECT TO himaya_app USING (public.i_can_unwrap(key_id));

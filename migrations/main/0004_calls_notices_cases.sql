@@ -120,8 +120,14 @@ CREATE FUNCTION i_sent(wanted uuid) RETURNS boolean
     AS $$ SELECT EXISTS (SELECT FROM public.notices n WHERE n.id = wanted AND n.sender_id = public.me()) $$;
 
 GRANT SELECT ON case_access, cases, notices TO himaya_resolver;
-GRANT SELECT, INSERT, UPDATE, DELETE ON calls TO himaya_app;
-GRANT SELECT, INSERT, UPDATE ON notices, cases, case_access, case_heads TO himaya_app;
+-- Only what changes can be changed: a row cannot be pointed at another person, organisation or moment.
+GRANT SELECT, INSERT, DELETE ON calls TO himaya_app;
+GRANT UPDATE (state, closed_at) ON calls TO himaya_app;
+GRANT SELECT, INSERT ON notices, cases, case_access, case_heads TO himaya_app;
+GRANT UPDATE (state, acknowledged_at, return_code, case_id, intake_key_id) ON notices TO himaya_app;
+GRANT UPDATE (state, epoch, epoch_pending) ON cases TO himaya_app;
+GRANT UPDATE (ended_at) ON case_access TO himaya_app;
+GRANT UPDATE (number, note, signer_id) ON case_heads TO himaya_app;
 GRANT SELECT, INSERT ON addenda, subjects, sections, case_notes, idempotency TO himaya_app;
 
 ALTER TABLE calls ENABLE ROW LEVEL SECURITY;

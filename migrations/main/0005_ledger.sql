@@ -22,7 +22,8 @@ CREATE TABLE ledger_pending (
     lane       integer NOT NULL,
     n          bigint NOT NULL,
     entered_at timestamptz NOT NULL DEFAULT clock_timestamp(), -- how long the sequencer keeps entries waiting
-    PRIMARY KEY (replica, lane, n)
+    PRIMARY KEY (replica, lane, n),
+    FOREIGN KEY (replica, lane, n) REFERENCES ledger_entries -- nothing waits that was not entered
 );
 
 CREATE TABLE ledger_lanes (
@@ -49,7 +50,8 @@ CREATE TABLE ledger_checkpoints (
     made_at    timestamptz NOT NULL
 );
 
-GRANT INSERT ON ledger_detail_keys, ledger_entries, ledger_pending TO himaya_app;
+GRANT INSERT ON ledger_detail_keys, ledger_entries TO himaya_app;
+GRANT INSERT (replica, lane, n) ON ledger_pending TO himaya_app;
 GRANT SELECT ON ledger_entries, ledger_tree, ledger_checkpoints TO himaya_sequencer;
 GRANT INSERT ON ledger_tree, ledger_checkpoints TO himaya_sequencer;
 GRANT SELECT, DELETE ON ledger_pending TO himaya_sequencer;

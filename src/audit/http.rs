@@ -50,7 +50,7 @@ pub async fn list(
     let target = Target::Kind(RecordKind::Ledger);
     let leave = app.gate.authorize::<verbs::List, kinds::LedgerEntry>(&who, target, purpose).await?;
     let before = page.before()?;
-    shared_keys::renew_due(&app, &who).await?;
+    shared_keys::renew_or_warn(&app, &who).await;
     let mut look = Look::begin(&app.places, leave).await?;
     let rows = store::page(&app.databases.auditor, before, page.limit + 1).await?;
     let detail_keys = detail_keys(&mut look, &who, &rows).await?;

@@ -31,11 +31,15 @@ pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), s
         keys.push(row.detail_key);
         details.push(row.detail.clone());
     }
-    sqlx::query!(
-        "WITH entered AS (
+    let stored = sqlx::query!(
+        r#"WITH entered AS (
              INSERT INTO ledger_entries (replica, lane, n, leaf, signature, detail_key, detail)
-             SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::uuid[], $7::bytea[]))
-         INSERT INTO ledger_pending (replica, lane, n) SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[])",
+             SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::uuid[], $7::bytea[])
+             RETURNING 1),
+         queued AS (
+             INSERT INTO ledger_pending (replica, lane, n) SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[])
+             RETURNING 1)
+         SELECT (SELECT count(*) FROM entered) AS "entered!", (SELECT count(*) FROM queued) AS "queued!""#,
         &replicas,
         &lanes,
         &numbers,
@@ -44,9 +48,11 @@ pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), s
         &keys,
         &details
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    // An insert that succeeds and stores nothing (a trigger could see to that) is no entry.
+    let wanted = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    if (stored.entered, stored.queued) == (wanted, wanted) { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
 /// Stores a key under which details are sealed. `key_id` is the auditors' LEDGER epoch that `wrap` is sealed to; without

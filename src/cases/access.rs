@@ -112,7 +112,7 @@ pub async fn end(
     if holds_keys {
         let checked = head::lock(&mut unit, case).await?;
         let (grant, staying) = part(&mut unit, &checked.case, leaver).await?;
-        renewal::renew(&mut unit, checked, &staying).await?;
+        renewal::renew(&mut unit, checked, &staying, &[grant]).await?;
         unit.touch(grant.0);
         // Last: from here on a person who leaves sees nothing of the case any more.
         store::end_access(&mut unit, grant).await?;

@@ -11,7 +11,7 @@ use super::team;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
-use crate::guard::record::CaseId;
+use crate::guard::record::{CaseId, GrantId};
 use crate::guard::statement::{self, CaseHead, HeadLine, hex};
 use crate::guard::trust::Trust;
 use crate::guard::vault::Sealed;
@@ -40,7 +40,12 @@ pub(super) async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId)
     let head = to_replace(unit, case).await?;
     let lines = store::lines(unit, case).await?;
     let notes = store::count_notes(unit, case).await?;
-    if head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
+    // Every permission's signature, and the relation that it states, at each write.
+    team::members(unit, &row).await?;
+    let team = store::grants(unit, case).await?;
+    // Fewer than the head lists is well: a supervisor ended somebody's access, and signs no head.
+    let listed = team.iter().filter(|grant| grant.in_force).all(|grant| head.team.contains(&grant.grant));
+    if !listed || head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
         return Err(Problem::fault(DISAGREES));
     }
     Ok(Checked { case: row, head, lines })
@@ -61,7 +66,7 @@ pub(crate) async fn lock_and_check<V: Does, K: About>(unit: &mut Unit<V, K>, cas
 /// A fault when something is on the case that neither the old head nor this person's own writing accounts for.
 pub(crate) async fn sign_new_head<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
     let old = to_replace(unit, case).await?;
-    sign_after(unit, case, &old).await
+    sign_after(unit, case, &old, &[]).await
 }
 
 /// [`sign_new_head`] by who compared the old head already: a new epoch makes it older than the case.
@@ -72,8 +77,9 @@ pub(super) async fn sign_after<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
     old: &CaseHead,
+    leaving: &[GrantId],
 ) -> Result<(), Problem> {
-    sign(unit, case, Some(old)).await
+    sign(unit, case, Some(old), leaving).await
 }
 
 /// Signs the first head of a case that this unit makes.
@@ -81,10 +87,15 @@ pub(super) async fn sign_after<V: Does, K: About>(
 /// # Errors
 /// As [`sign_new_head`].
 pub(super) async fn sign_first<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
-    sign(unit, case, None).await
+    sign(unit, case, None, &[]).await
 }
 
-async fn sign<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, old: Option<&CaseHead>) -> Result<(), Problem> {
+async fn sign<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    old: Option<&CaseHead>,
+    leaving: &[GrantId],
+) -> Result<(), Problem> {
     let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
     let lines = store::lines(unit, case).await?;
     let notes = store::count_notes(unit, case).await?;
@@ -92,13 +103,18 @@ async fn sign<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, old: Optio
     let known = old.map_or_else(Vec::new, |head| head.sealed.iter().collect());
     let own = lines.iter().all(|line| line.author == who.account || known.contains(&&line.head));
     let none_gone = known.iter().all(|old| lines.iter().any(|line| line.head.record == old.record));
-    if !own || !none_gone || old.is_some_and(|head| head.notes > notes) {
+    let in_force = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force);
+    let team: Vec<GrantId> = in_force.map(|grant| grant.grant).filter(|grant| !leaving.contains(grant)).collect();
+    // A permission is new only if this very unit gave it: an old one put back meanwhile is not.
+    let given = team.iter().all(|grant| old.is_none_or(|head| head.team.contains(grant)) || unit.has_touched(grant.0));
+    if !own || !given || !none_gone || old.is_some_and(|head| head.notes > notes) {
         return Err(Problem::fault(DISAGREES));
     }
     let head = CaseHead {
         case,
         number: old.map_or(1, |head| head.number + 1),
         epoch: row.epoch,
+        team,
         notes,
         sealed: lines.into_iter().map(|line| line.head).collect(),
     };

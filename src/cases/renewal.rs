@@ -12,7 +12,7 @@ use crate::audit::unit::Unit;
 use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::policy::Decision;
-use crate::guard::record::{CaseId, RecordKind};
+use crate::guard::record::{CaseId, GrantId, RecordKind};
 use crate::guard::session::Who;
 use crate::guard::store::delete_old_wraps;
 use crate::guard::vault::{Placement, SealingKey};
@@ -30,11 +30,21 @@ const INCOMPLETE: &str = "a new epoch does not cover everything on the case";
 /// # Errors
 /// As [`renew`].
 pub(super) async fn complete<V: Does, K: About>(unit: &mut Unit<V, K>, checked: Checked) -> Result<CaseRow, Problem> {
-    if !checked.case.epoch_pending {
+    let case = checked.case.id;
+    let staying = team::members(unit, &checked.case).await?;
+    // Somebody who is no member any more leaves every case that they were on, with the first write to it.
+    let stays = |grant: &GrantId| staying.iter().any(|mate| mate.grant == *grant);
+    let in_force = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force);
+    let gone: Vec<GrantId> = in_force.map(|grant| grant.grant).filter(|grant| !stays(grant)).collect();
+    if !checked.case.epoch_pending && gone.is_empty() {
         return Ok(checked.case);
     }
-    let staying = team::members(unit, &checked.case).await?;
-    renew(unit, checked, &staying).await
+    let row = renew(unit, checked, &staying, &gone).await?;
+    for grant in gone {
+        unit.touch(grant.0);
+        store::end_access(unit, grant).await?;
+    }
+    Ok(row)
 }
 
 /// Encrypts everything on the case again, for those who stay.
@@ -45,6 +55,7 @@ pub(super) async fn renew<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     checked: Checked,
     staying: &[Teammate],
+    leaving: &[GrantId],
 ) -> Result<CaseRow, Problem> {
     let Checked { mut case, head: old, lines } = checked;
     case.epoch += 1;
@@ -80,7 +91,7 @@ pub(super) async fn renew<V: Does, K: About>(
     }
     store::set_epoch(unit, case.id, case.epoch).await?;
     // Before the old wraps go: they are what shows the case to somebody who is leaving it by their own hand.
-    head::sign_after(unit, case.id, &old).await?;
+    head::sign_after(unit, case.id, &old, leaving).await?;
     for id in ids {
         delete_old_wraps(unit.sql(), id, case.epoch).await?;
     }

@@ -8,7 +8,7 @@ use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{AccountId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
 use super::words::words;
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,19 @@ words! {
         Review = "review",
         Ledger = "ledger",
         Custody = "custody",
+    }
+}
+
+impl SharedPurpose {
+    /// How long an epoch lasts at most: a day of INTAKE, a month of REVIEW, a quarter of LEDGER.
+    #[must_use]
+    pub const fn life(self) -> TimeDelta {
+        match self {
+            Self::Intake => TimeDelta::hours(24),
+            Self::Review => TimeDelta::days(31),
+            Self::Ledger => TimeDelta::days(90),
+            Self::Custody => TimeDelta::days(36_500),
+        }
     }
 }
 
@@ -177,6 +190,8 @@ pub struct CaseHead {
     pub case: CaseId,
     pub number: i64,
     pub epoch: i32,
+    /// The permissions in force, in order: one that had ended and is put back is not among them.
+    pub team: Vec<GrantId>,
     /// How many notes the officers have written on the case.
     pub notes: i64,
     pub sealed: Vec<HeadLine>,

@@ -45,6 +45,17 @@ impl PersonKeys {
         KemPrivate::from_stolen(*self.kem().as_bytes())
     }
 
+    /// A wrap of the thief's own key, as anybody can make who knows the public key and the clear columns.
+    #[must_use]
+    pub fn planted_wrap(&self, key: [u8; 32], case: Uuid, key_id: Uuid, epoch: u32, grant: Uuid) -> Vec<u8> {
+        let context =
+            WrapContext { purpose: "record key", case: Some(CaseId(case)), key_id, epoch, grant: Some(GrantId(grant)) };
+        let recipient = self
+            .public()
+            .map(|public| super::trust::recipient_in_proposal(super::record::AccountId(Uuid::nil()), public.kem));
+        recipient.and_then(|recipient| keys::wrap(&key, &recipient, &context)).unwrap_or_default()
+    }
+
     /// Tries to open a stolen wrap of a shared key.
     #[must_use]
     pub fn stolen_shared(&self, key: Uuid, wrap: &[u8]) -> Option<KemPrivate> {

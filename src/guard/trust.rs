@@ -255,7 +255,8 @@ impl Trust {
         for row in store::shared_keys_in_force(connection, organisation, purpose.as_str(), now).await? {
             // A row that is not believed is passed over: planting one must not stop calls from being handed over.
             let Ok(claimed) = statement::unverified::<SharedKeyStatement>(&row.note) else { continue };
-            let Ok(maker) = self.signer(connection, AccountId(row.maker)).await else { continue };
+            // Made by somebody who is a member now: whoever was dismissed makes no key, and theirs ends with them.
+            let Ok(maker) = self.member(connection, AccountId(row.maker)).await else { continue };
             let signed = statement::verified::<SharedKeyStatement>(&row.note, &[(maker.account, maker.keys.sign)]);
             let believed = signed.is_ok()
                 && maker.organisation == organisation
@@ -264,7 +265,8 @@ impl Trust {
                 && claimed.purpose == purpose
                 && claimed.key.0 == row.id
                 && claimed.opens_at <= now
-                && claimed.closes_at > now;
+                && claimed.closes_at > now
+                && claimed.closes_at - claimed.opens_at <= purpose.life();
             if believed {
                 let kem = KemPublic(statement::unhex(&claimed.public)?);
                 return Ok(SharedKey {

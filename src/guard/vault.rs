@@ -158,7 +158,10 @@ pub fn open<T: DeserializeOwned>(
 
 /// A record re-sealed by the service on the way from one key to another. It is never turned into content.
 pub(crate) fn decrypt<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let key = record_key(keys, sealed)?;
+    open_with(&record_key(keys, sealed)?, sealed)
+}
+
+fn open_with<T>(key: &RecordKey, sealed: &Sealed<T>) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let (row, context) = (&sealed.row, context_of(&sealed.row)?);
     let signature = Signature::from_slice(&row.signature).map_err(|_| VaultError::Tampered)?;
     let signed = signed_message(&context, &bytes::digest(&row.blob));
@@ -240,13 +243,16 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
-    /// The key under which an existing record is sealed.
+    /// The key under which an existing record is sealed. It must open that record: a wrap says nothing of who made it, so
+    /// somebody with the database could put a key of their own in its place, and the next version would be sealed to them.
     ///
     /// # Errors
-    /// [`VaultError::NoKey`] or the like if this person cannot unwrap it.
+    /// [`VaultError::Tampered`] or the like unless it does.
     pub fn of<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<Self, VaultError> {
         let erasure = RecordKey::from_bytes(Zeroizing::new(*sealed.erasure.as_bytes()));
-        Ok(Self { id: sealed.row.key_id, record: record_key(keys, sealed)?, erasure })
+        let record = record_key(keys, sealed)?;
+        drop(open_with(&record, sealed)?);
+        Ok(Self { id: sealed.row.key_id, record, erasure })
     }
 
     /// The same erasure key with a fresh record key: what a new epoch is made of.

@@ -37,7 +37,7 @@ pub async fn list(
 ) -> Result<Json<Listed<QueueRow>>, Problem> {
     let leave =
         app.gate.authorize::<verbs::List, kinds::Notice>(&who, Target::Kind(RecordKind::Notice), purpose).await?;
-    shared_keys::renew_due(&app, &who).await?;
+    shared_keys::renew_or_warn(&app, &who).await;
     let mut look = Look::begin(&app.places, leave).await?;
     let now = app.places.clock.now();
     let mut items = Vec::new();

@@ -88,8 +88,8 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
     let superuser = PgConnectOptions::from_str(&plan.superuser)?;
     let mut connection = superuser.connect().await?;
     store::make_roles(&mut connection).await?;
-    let password = hex(&random::bytes::<24>());
-    store::set_passwords(&mut connection, &password).await?;
+    let passwords = store::LOGINS.map(|role| (role, hex(&random::bytes::<24>())));
+    store::set_passwords(&mut connection, &passwords).await?;
     for name in [&main, &erasure] {
         store::make_database(&mut connection, name).await?;
     }
@@ -99,7 +99,10 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         store::own_schema(&mut connection).await?;
         connection.close().await?;
     }
-    let url = |role: &str, database: &str| address(&plan.superuser, role, &password, database);
+    let url = |role: &str, database: &str| {
+        let password = passwords.iter().find(|(known, _)| *known == role).map(|(_, password)| password.as_str());
+        address(&plan.superuser, role, password.ok_or(SetupError::Name)?, database)
+    };
     let database = DatabaseConfig {
         app: url("himaya_app", &main)?,
         door: url("himaya_door", &main)?,

@@ -3,7 +3,8 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 const ROLES: &str = include_str!("../../migrations/roles.sql");
-const LOGINS: [&str; 5] = ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor"];
+/// The roles that log in.
+pub const LOGINS: [&str; 5] = ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor"];
 
 /// Makes the roles that are not there yet.
 pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -11,9 +12,12 @@ pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error
     Ok(())
 }
 
-/// Gives each login role this password, which is hexadecimal.
-pub async fn set_passwords(connection: &mut PgConnection, password: &str) -> Result<(), sqlx::Error> {
-    for role in LOGINS {
+/// Gives each login role a password of its own, which is hexadecimal.
+pub async fn set_passwords(
+    connection: &mut PgConnection,
+    passwords: &[(&'static str, String)],
+) -> Result<(), sqlx::Error> {
+    for (role, password) in passwords {
         let statement = format!("ALTER ROLE {role} PASSWORD '{password}'");
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
     }

@@ -104,7 +104,8 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
         kind: RecordKind::Account,
         verb: Verb::Create,
         outcome: Outcome::Done,
-        record: account.0,
+        // Not the account's id: beside the pseudonym it would tell the auditor who that is.
+        record: Uuid::nil(),
     };
     enter(&app, event).await?;
     if !store::store_enrolment(door, account, &code, &public, &slot, now).await? {
@@ -155,10 +156,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
     let text = secret.reveal();
     let entered = session::enter(&app.places.main, &app.tokens, &app.places.trust, &access, &text, now).await;
     let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
-    // A shared key that cannot be renewed now must not keep anybody out.
-    if let Err(problem) = shared_keys::renew_due(app, &who).await {
-        tracing::warn!(code = problem.code(), "a shared key was not renewed at sign-in");
-    }
+    shared_keys::renew_or_warn(app, &who).await;
     Ok(SignedInView {
         account,
         session,

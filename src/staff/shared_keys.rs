@@ -13,11 +13,10 @@ use crate::guard::policy::DecisionTable;
 use crate::guard::record::{RecordKind, SharedKeyId};
 use crate::guard::session::Who;
 use crate::guard::statement::{self, SharedKeyStatement, SharedPurpose, hex};
-use crate::guard::trust::recipient_being_made;
+use crate::guard::trust::{Member, recipient_being_made};
 use crate::guard::vault::{self, SealingKey};
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
-use chrono::TimeDelta;
 use std::sync::Arc;
 
 type Renewing = Unit<verbs::Renew, kinds::SharedKey>;
@@ -25,13 +24,12 @@ type Renewing = Unit<verbs::Renew, kinds::SharedKey>;
 struct Kind {
     purpose: SharedPurpose,
     record: RecordKind,
-    life: TimeDelta,
 }
 
 const KINDS: [Kind; 3] = [
-    Kind { purpose: SharedPurpose::Intake, record: RecordKind::Intake, life: TimeDelta::hours(24) },
-    Kind { purpose: SharedPurpose::Review, record: RecordKind::Review, life: TimeDelta::days(31) },
-    Kind { purpose: SharedPurpose::Ledger, record: RecordKind::Ledger, life: TimeDelta::days(90) },
+    Kind { purpose: SharedPurpose::Intake, record: RecordKind::Intake },
+    Kind { purpose: SharedPurpose::Review, record: RecordKind::Review },
+    Kind { purpose: SharedPurpose::Ledger, record: RecordKind::Ledger },
 ];
 
 /// Renews what this person may renew and what is due, and passes open notices on.
@@ -47,6 +45,13 @@ pub async fn renew_due(app: &App, who: &Arc<Who>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// [`renew_due`], where a key that cannot be renewed now must not keep anybody from their work.
+pub async fn renew_or_warn(app: &App, who: &Arc<Who>) {
+    if let Err(problem) = renew_due(app, who).await {
+        tracing::warn!(code = problem.code(), "a shared key was not renewed");
+    }
+}
+
 async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
     let target = Target::Kind(kind.record);
     let leave = app.gate.authorize::<verbs::Renew, kinds::SharedKey>(who, target, None).await?;
@@ -54,12 +59,15 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
     // Two colleagues who sign in at once would each make an epoch: the second waits, and then finds one.
     unit.serialise(who.organisation.0).await?;
     let current = unit.shared_key(who.organisation, kind.purpose).await?;
-    let mine = match &current {
-        Some(key) => unit.shared_wrap(key.id).await?.is_some(),
-        None => false,
-    };
     let newest = match current {
-        Some(key) if mine && unit.now() < key.opens_at + kind.life / 2 => key.id,
+        // Who holds no wrap of the key in force waits for a colleague who does: nobody makes themselves a holder.
+        Some(key) if unit.shared_wrap(key.id).await?.is_none() => return Ok(()),
+        Some(key) if unit.now() < key.opens_at + kind.purpose.life() / 2 => {
+            let holders = store::holders(&mut unit, key.id).await?;
+            let roster = roster(app, &mut unit, kind.purpose).await?;
+            let complete = roster.iter().all(|member| holders.contains(&member.account.0));
+            if complete { key.id } else { make(app, &mut unit, kind).await? }
+        }
         _ => make(app, &mut unit, kind).await?,
     };
     let passed = if kind.purpose == SharedPurpose::Intake { pass_on(&mut unit, newest).await? } else { 0 };
@@ -80,6 +88,17 @@ fn holds(policy: &DecisionTable, purpose: SharedPurpose, role: Role) -> bool {
     }
 }
 
+/// The members who are to hold a key now. Accounts without a proven membership are passed over: a ghost gets no key.
+async fn roster(app: &App, unit: &mut Renewing, purpose: SharedPurpose) -> Result<Vec<Arc<Member>>, Problem> {
+    let organisation = unit.who().organisation;
+    let mut roster = Vec::new();
+    for account in store::accounts_of(unit, organisation).await? {
+        let member = unit.member(account).await?;
+        roster.extend(member.filter(|m| m.organisation == organisation && holds(&app.policy, purpose, m.role)));
+    }
+    Ok(roster)
+}
+
 async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId, Problem> {
     let who = unit.who();
     let (id, private, now) = (SharedKeyId::random(), KemPrivate::generate(), unit.now());
@@ -90,7 +109,7 @@ async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId
         purpose: kind.purpose,
         public: hex(&public.0),
         opens_at: now,
-        closes_at: now + kind.life,
+        closes_at: now + kind.purpose.life(),
     };
     let note = statement::sign(&stated, who.account, &who.keys).map_err(statement_fault)?;
     let row = NewSharedKey {
@@ -104,15 +123,10 @@ async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId
     };
     store::insert_shared_key(unit, &row).await?;
     let (mut accounts, mut wraps) = (Vec::new(), Vec::new());
-    for account in store::accounts_of(unit, who.organisation).await? {
-        // Accounts without a proven membership are passed over: a ghost gets no key.
-        let Some(member) = unit.member(account).await? else { continue };
-        if member.organisation == who.organisation && holds(&app.policy, kind.purpose, member.role) {
-            let context = vault::shared_context(id.0);
-            let wrap = keys::wrap(private.as_bytes(), &member.recipient(), &context).map_err(key_fault)?;
-            accounts.push(account.0);
-            wraps.push(wrap);
-        }
+    for member in roster(app, unit, kind.purpose).await? {
+        let context = vault::shared_context(id.0);
+        wraps.push(keys::wrap(private.as_bytes(), &member.recipient(), &context).map_err(key_fault)?);
+        accounts.push(member.account.0);
     }
     store::insert_shared_key_wraps(unit, id, &accounts, &wraps).await?;
     unit.touch(id.0);
@@ -124,7 +138,7 @@ async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Prob
     let who = unit.who();
     let notices = store::notices_to_pass_on(unit, newest).await?;
     if notices.is_empty() {
-        return Ok(0);
+        return erase_emptied(unit).await;
     }
     let key = unit.shared_key(who.organisation, SharedPurpose::Intake).await?;
     let Some(key) = key.filter(|key| key.id == newest) else { return Ok(0) };
@@ -139,6 +153,10 @@ async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Prob
         store::pass_notice_on(unit, *notice, newest).await?;
         unit.touch(*notice);
     }
-    store::erase_emptied_epochs(unit).await?;
-    Ok(notices.len())
+    Ok(notices.len() + erase_emptied(unit).await?)
+}
+
+/// The private keys of epochs that are over and hold nothing any more.
+async fn erase_emptied(unit: &mut Renewing) -> Result<usize, Problem> {
+    Ok(usize::try_from(store::erase_emptied_epochs(unit).await?).unwrap_or(usize::MAX))
 }

@@ -21,3 +21,4 @@ mod tampering;
 mod thief;
 mod types;
 mod walls;
+mod wraps;

@@ -188,3 +188,25 @@ async fn a_deleted_or_edited_entry_is_found_by_name() {
         assert!(report.ok(), "found after it was undone: {tamper}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_that_had_ended_and_is_put_back_is_refused_and_no_key_is_wrapped_to_it() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (officer, colleague) = (world.signed_in("officer1").await, world.signed_in("officer2").await);
+    // The story gave the colleague access and took it away: the owner of the database gives it back, signature and all.
+    let back = "UPDATE case_access SET ended_at = NULL WHERE account_id = $1";
+    assert_eq!(change(&mut world.owner().await, back, colleague.account).await, 1);
+    let case = format!("/api/v1/cases/{}", played.case);
+    assert_ne!(colleague.get(&format!("{case}/sections/narrative"), "case_work").await.unwrap().status, 200);
+    let write = officer.post(&format!("{case}/notes"), &json!({ "text": "a note" })).await.unwrap();
+    assert_eq!((write.status, write.code()), (500, "fault"));
+    let person = officer.post(&format!("{case}/persons"), &json!({ "category": "witness" })).await.unwrap();
+    assert_eq!((person.status, person.code()), (500, "fault"));
+    let wraps: i64 = sqlx::query_scalar("SELECT count(*) FROM wraps WHERE recipient_account = $1")
+        .bind(colleague.account)
+        .fetch_one(&mut world.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(wraps, 0);
+}

@@ -140,7 +140,7 @@ async fn with_one_officers_passphrase_the_thief_opens_that_officers_cases_and_no
 }
 
 /// What the thief does with a passphrase, a dump and the pepper: exactly what the service does at sign-in.
-async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
+pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
     use himaya::guard::passphrase::{Cost, Passphrase, Slot, Stretcher};
     let person = world.country.person(handle).unwrap();
     let row = sqlx::query("SELECT salt, memory_kib, passes, lanes, sealed FROM credential_slots WHERE account_id = $1")

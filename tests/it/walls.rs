@@ -159,6 +159,15 @@ async fn wall_3_alone_injected_sql_sees_what_its_session_may_see() {
             "SELECT enrolment_hash FROM accounts",
             "SET ROLE himaya_owner",
             "INSERT INTO sessions SELECT * FROM sessions",
+            "INSERT INTO ledger_pending (replica, lane, n) VALUES (gen_random_uuid(), 0, 0)",
+            "INSERT INTO organisations (id, kind, name, created_at) VALUES (gen_random_uuid(), 'squad', 'x', now())",
+            "INSERT INTO shared_keys SELECT gen_random_uuid(), organisation_id, purpose, public_key, maker_id, note, now(),
+             closes_at FROM shared_keys LIMIT 1",
+            "UPDATE notices SET sender_id = me()",
+            "UPDATE notices SET squad_id = my_organisation()",
+            "UPDATE calls SET operator_id = me()",
+            "UPDATE case_access SET account_id = me()",
+            "UPDATE wraps SET recipient_account = me()",
         ] {
             assert!(sqlx::query(forbidden).execute(&mut theirs).await.is_err(), "{handle}: {forbidden}");
         }

@@ -81,6 +81,12 @@ impl<V: Does, K: About> Unit<V, K> {
         (&mut self.transaction, &self.places.trust)
     }
 
+    /// Whether this unit itself named the record.
+    #[must_use]
+    pub fn has_touched(&self, record: Uuid) -> bool {
+        self.touched.contains(&record)
+    }
+
     /// Names a record that this unit creates or changes without sealing anything.
     pub fn touch(&mut self, record: Uuid) {
         self.touched.push(record);

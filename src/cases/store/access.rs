@@ -71,6 +71,9 @@ pub async fn insert_grants<V: Does, K: About>(
     case: CaseId,
     new: &[NewGrant],
 ) -> Result<(), sqlx::Error> {
+    for grant in new {
+        unit.touch(grant.grant.0);
+    }
     let now = unit.now();
     let grants: Vec<Uuid> = new.iter().map(|grant| grant.grant.0).collect();
     let accounts: Vec<Uuid> = new.iter().map(|grant| grant.account.0).collect();

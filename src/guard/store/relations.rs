@@ -42,7 +42,8 @@ pub async fn relations_to_notice(
     let row = sqlx::query!(
         r#"SELECT (sender_id = $2) AS "sender!",
                   (i_hold(intake_key_id) AND state IN ('sent', 'acknowledged')) AS "duty!",
-                  (case_id IS NOT NULL AND i_am_on_case(case_id)) AS "assigned!",
+                  EXISTS (SELECT FROM case_access a WHERE a.case_id = notices.case_id AND a.account_id = $2
+                          AND a.relation = 'assigned' AND a.ended_at IS NULL) AS "assigned!",
                   (state = 'returned' AND i_supervise(sender_organisation_id)) AS "supervises!"
            FROM notices WHERE id = $1"#,
         notice,

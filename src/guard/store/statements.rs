@@ -108,9 +108,12 @@ pub async fn organisations_of_kind(
     connection: &mut PgConnection,
     kind: &str,
 ) -> Result<Vec<OrganisationId>, sqlx::Error> {
-    let ids =
-        sqlx::query_scalar!("SELECT id FROM organisations WHERE kind = $1 ORDER BY created_at, id LIMIT 100", kind)
-            .fetch_all(connection)
-            .await?;
+    let ids = sqlx::query_scalar!(
+        "SELECT o.id FROM organisations o JOIN foundings f ON f.organisation_id = o.id
+         WHERE o.kind = $1 AND f.complete ORDER BY o.created_at, o.id LIMIT 100",
+        kind
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(ids.into_iter().map(OrganisationId).collect())
 }

@@ -129,3 +129,8 @@ pub async fn erase_emptied_epochs<V: Does, K: About>(unit: &mut Unit<V, K>) -> R
     .await?;
     Ok(done.rows_affected())
 }
+
+/// To whom a shared key is wrapped, for one who holds it.
+pub async fn holders<V: Does, K: About>(unit: &mut Unit<V, K>, key: SharedKeyId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT account_id FROM shared_key_wraps WHERE key_id = $1", key.0).fetch_all(unit.sql()).await
+}
