@@ -174,7 +174,18 @@ async fn wall_3_alone_injected_sql_sees_what_its_session_may_see() {
             let refused = sqlx::query(forbidden).execute(&mut theirs).await.is_err();
             assert!(refused || theirs_to_do, "{handle}: {forbidden}");
         }
+        // Making oneself a supervisor by a REVIEW key of one's own, or a colleague by an account of one's own.
+        if matches!(handle, "officer2" | "duty2") {
+            let key = "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at)
+                       VALUES (gen_random_uuid(), my_organisation(), 'review', decode(repeat('07', 32), 'hex'), me(), '',
+                               now(), now() + interval '1 day')";
+            assert!(sqlx::query(key).execute(&mut theirs).await.is_err(), "{handle} makes a REVIEW key");
+        }
         if handle != "admin1" {
+            let account = "INSERT INTO accounts (id, organisation_id, handle, nominated_responsible, nominated_custodian, created_at)
+                           VALUES (gen_random_uuid(), $1, 'planted', true, true, now())";
+            let planted = sqlx::query(account).bind(world.country.organisations["squad"]).execute(&mut theirs).await;
+            assert!(planted.is_err(), "{handle} makes an account");
             let disabled = sqlx::query("UPDATE accounts SET disabled_at = now()").execute(&mut theirs).await.unwrap();
             assert_eq!(disabled.rows_affected(), 0, "{handle}");
         }
