@@ -232,8 +232,8 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
     let key = secrets.ledger.verifying_key();
     let report = verify::verify(&databases.auditor, &key, &config.log_origin, &saved, records).await?;
     println!(
-        "{} entries, {} in the tree, {} waiting; {} checkpoints and {} records compared.",
-        report.entries, report.leaves, report.unsequenced, report.checkpoints, report.records
+        "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records and {} rows compared.",
+        report.entries, report.leaves, report.unsequenced, report.checkpoints, report.records, report.rows
     );
     for change in &report.policy_changes {
         let hash = himaya::guard::statement::hex(&change.policy);

@@ -4,11 +4,11 @@
 //! 1970 (8) ‖ policy hash (32) ‖ commitment to the detail (32) ‖ mark (32) ‖ digest (32) ‖ two zero bytes. A read fills
 //! mark and digest with random bytes, so that it looks like a write. Numbers are big-endian.
 
+use super::mark::Mark;
 use super::tree::Hash;
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::guard::statement::hex;
-use crate::guard::vault::Mark;
 use crate::guard::words::words;
 use crate::platform::random;
 use chrono::{DateTime, Utc};
@@ -40,7 +40,7 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Every record that was named or returned.
     pub records: Vec<Uuid>,
-    /// The version that was written, if one was.
+    /// What was written, if something was.
     pub mark: Option<Mark>,
 }
 
@@ -99,7 +99,7 @@ impl Entry {
             purpose: self.purpose,
             outcome: self.outcome,
             records: self.records.clone(),
-            version: self.mark.map(|mark| mark.version),
+            version: self.mark.and_then(|mark| mark.version),
         }
     }
 }
@@ -108,17 +108,6 @@ impl Entry {
 #[must_use]
 pub fn commitment(detail: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(b"himaya ledger detail v1").chain_update(detail).finalize().into()
-}
-
-/// Names one version of one record without naming the record: only who knows the id can recompute it.
-#[must_use]
-pub fn mark_of(record: Uuid, version: i64) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(b"himaya record version v1")
-        .chain_update(record.as_bytes())
-        .chain_update(version.to_be_bytes())
-        .finalize()
-        .into()
 }
 
 /// The place of an entry: which process, which of its lanes, and the dense number within the lane.
@@ -162,10 +151,7 @@ impl Leaf {
     /// The leaf for an entry in this place.
     #[must_use]
     pub fn new(place: Place, previous: Hash, hour: i64, policy: [u8; 32], detail: &[u8], mark: Option<Mark>) -> Self {
-        let (mark, digest) = mark.map_or_else(
-            || (random::bytes(), random::bytes()),
-            |mark| (mark_of(mark.record, mark.version), mark.digest),
-        );
+        let (mark, digest) = mark.map_or_else(|| (random::bytes(), random::bytes()), |mark| (mark.name, mark.digest));
         Self { place, previous, hour, policy, commitment: commitment(detail), mark, digest }
     }
 
@@ -243,9 +229,8 @@ mod tests {
         let (one, other) = (leaf(None), leaf(None));
         assert_ne!(one.mark, other.mark);
         assert_ne!(one.mark, [0; 32]);
-        let write = leaf(Some(Mark { record: Uuid::from_u128(9), version: 1, digest: [1; 32] }));
-        assert_eq!(write.mark, mark_of(Uuid::from_u128(9), 1));
-        assert_ne!(mark_of(Uuid::from_u128(9), 1), mark_of(Uuid::from_u128(9), 2));
+        let mark = Mark::content(Uuid::from_u128(9), 1, [1; 32]);
+        assert_eq!(leaf(Some(mark)).mark, mark.name);
     }
 
     #[test]

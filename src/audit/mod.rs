@@ -1,13 +1,14 @@
 //! The ledger: no plaintext leaves before the entry that says so is durable, and nobody can change or drop an entry
 //! unseen (DESIGN section 5).
 //!
-//! `entry` is what is written, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
+//! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
 //! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s; `verify` checks all of it.
 
 pub mod checkpoint;
 pub mod entry;
 pub mod http;
 pub mod ledger;
+pub mod mark;
 pub mod note;
 pub mod receipt;
 pub mod sequencer;

@@ -79,6 +79,45 @@ pub async fn insert_detail_key(
     Ok(())
 }
 
+/// A clear row as it stands, for its mark.
+pub struct WrittenRow {
+    pub kind: String,
+    pub id: Uuid,
+    pub register: Option<Uuid>,
+    pub register_no: Option<i64>,
+    pub standing: i64,
+    pub digest: [u8; 32],
+}
+
+/// How the rows of these ids stand that this very transaction wrote.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn written_rows(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<WrittenRow>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT kind AS "kind!", id AS "id!", register, register_no, standing AS "standing!", digest AS "digest!"
+           FROM standings_written($1) ORDER BY register_no, kind, id"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let digest = row.digest.try_into().map_err(|_| sqlx::Error::RowNotFound)?;
+            let (register, register_no, standing) = (row.register, row.register_no, row.standing);
+            Ok(WrittenRow { kind: row.kind, id: row.id, register, register_no, standing, digest })
+        })
+        .collect()
+}
+
+/// The register of the person whose session this is.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn own_register(connection: &mut PgConnection) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT my_register()").fetch_one(connection).await
+}
+
 /// Takes the sequencer's lock for this connection, if nobody has it.
 ///
 /// # Errors

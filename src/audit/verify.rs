@@ -6,6 +6,7 @@
 
 mod checkpoints;
 mod finding;
+mod rows;
 mod store;
 mod walk;
 
@@ -33,6 +34,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// Sealed records that were compared with the ledger.
     pub records: u64,
+    /// Clear rows that were compared with the ledger.
+    pub rows: u64,
     /// Each policy under which entries were made, in the order of its first one.
     pub policy_changes: Vec<PolicyChange>,
     /// At most a hundred.
@@ -88,7 +91,8 @@ pub enum VerifyError {
 
 /// Verifies the ledger as it stands at one moment, as the auditor's role. `saved` are the texts of checkpoints from
 /// outside the database; without any, a database that was rolled back as a whole looks whole. `with_records` also
-/// compares every sealed record with what the ledger says of it, which keeps 80 bytes an entry in memory.
+/// compares every sealed record and every clear row with what the ledger says of it, which keeps 80 bytes an entry in
+/// memory.
 ///
 /// # Errors
 /// [`VerifyError`] when it could not be read to the end; then nothing is known.
@@ -107,6 +111,7 @@ pub async fn verify(
     walk.unsequenced(&mut snapshot).await?;
     if with_records {
         walk.records(&mut snapshot).await?;
+        walk.rows(&mut snapshot).await?;
     }
     snapshot.rollback().await?;
     Ok(walk.report)

@@ -210,7 +210,7 @@ pub async fn save(
     let version = sealed.version() + 1;
     let key = SealingKey::of(&who.keys, &sealed)?;
     unit.put(&seal::placement(CallId(id), version), &key, &content).await?;
-    stored(store::set_state(&mut unit, state).await?)?;
+    stored(store::set_state(&mut unit, &draft, state).await?)?;
     let _committed = unit.commit().await?;
     Ok(Answer::ok(&CallSaved { id: CallId(id), state, version })?.version(version))
 }

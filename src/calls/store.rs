@@ -4,6 +4,7 @@
 //! go: all of them change over at the same moment.
 
 use super::model::{CallState, CallSummary};
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
@@ -32,6 +33,7 @@ pub struct NewCallRow {
 /// When the database does not answer or refuses.
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, row: &NewCallRow) -> Result<(), sqlx::Error> {
     let operator = unit.account();
+    unit.wrote(RowKind::Call, row.id.0);
     sqlx::query!(
         "INSERT INTO calls (id, organisation_id, operator_id, state, opened_at, expires_at, closed_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -174,19 +176,33 @@ pub(crate) async fn draft<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Op
 pub(crate) async fn delete_draft<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<(), Problem> {
     let id = unit.id();
     unit.forget(id, id).await?;
-    let done = sqlx::query!("DELETE FROM calls WHERE id = $1 AND closed_at IS NULL", id).execute(unit.sql()).await?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Problem::absent()) }
+    let gone = sqlx::query!("DELETE FROM calls WHERE id = $1 AND closed_at IS NULL RETURNING register_no", id)
+        .fetch_optional(unit.sql())
+        .await?;
+    unit.struck(RowKind::Call, id, gone.ok_or_else(Problem::absent)?.register_no).await
 }
 
-/// Stores the state that follows from a save. False when there is no such draft of this operator.
+/// Stores the state that follows from a save, if it is another one. False when there is no such draft of this operator.
 ///
 /// # Errors
 /// When the database does not answer or refuses.
-pub async fn set_state<V: Does, K: About>(unit: &mut Unit<V, K>, state: CallState) -> Result<bool, sqlx::Error> {
+pub async fn set_state<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    draft: &DraftRow,
+    state: CallState,
+) -> Result<bool, sqlx::Error> {
+    if draft.state == state {
+        return Ok(true);
+    }
     let id = unit.id();
-    let done = sqlx::query!("UPDATE calls SET state = $2 WHERE id = $1 AND closed_at IS NULL", id, state.as_str())
-        .execute(unit.sql())
-        .await?;
+    unit.wrote(RowKind::Call, id);
+    let done = sqlx::query!(
+        "UPDATE calls SET state = $2, standing = standing + 1 WHERE id = $1 AND closed_at IS NULL",
+        id,
+        state.as_str()
+    )
+    .execute(unit.sql())
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -200,8 +216,9 @@ pub async fn finish<V: Does, K: About>(
     closed_at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let id = unit.id();
+    unit.wrote(RowKind::Call, id);
     let done = sqlx::query!(
-        "UPDATE calls SET state = $2, closed_at = $3 WHERE id = $1 AND closed_at IS NULL",
+        "UPDATE calls SET state = $2, closed_at = $3, standing = standing + 1 WHERE id = $1 AND closed_at IS NULL",
         id,
         state.as_str(),
         closed_at

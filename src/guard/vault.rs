@@ -6,6 +6,7 @@ use super::keys::{self, KemPrivate, KeyError, PersonKeys, RecordKey, WrapContext
 use super::record::{AccountId, CaseId, GrantId, RecordKind};
 use super::store::{self, SealedRow, SealedWrite, WrapWrite};
 use super::trust::{Recipient, RecipientId, Trust, TrustError};
+use crate::audit::mark::Mark;
 use crate::audit::receipt::Receipt;
 use chrono::{DateTime, Utc};
 use ed25519_dalek::Signature;
@@ -227,14 +228,6 @@ pub struct Placement {
     pub version: i64,
 }
 
-/// What the ledger says of one sealed version: enough to find that it was changed or put back, and no more.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    pub record: Uuid,
-    pub version: i64,
-    pub digest: [u8; 32],
-}
-
 /// A key to seal under, with its erasure key.
 pub struct SealingKey {
     pub id: Uuid,
@@ -354,7 +347,7 @@ pub(crate) async fn put_bytes(
     } else if !store::replace_sealed(connection, &row).await? {
         return Err(VaultError::Tampered);
     }
-    Ok(Mark { record: place.record, version: place.version, digest })
+    Ok(Mark::content(place.record, place.version, digest))
 }
 
 /// Times during which a wrap counts; see the draft's life in [`crate::calls`].

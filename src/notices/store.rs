@@ -1,6 +1,7 @@
 //! All SQL about notices, slips and addenda.
 
 use super::model::{NoticeState, ReturnCode};
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
@@ -43,6 +44,7 @@ pub struct NewNotice {
 
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &NewNotice) -> Result<(), sqlx::Error> {
     let (who, now) = (unit.who(), unit.now());
+    unit.wrote(RowKind::Notice, new.id.0);
     sqlx::query!(
         "INSERT INTO notices (id, sender_id, sender_organisation_id, squad_id, intake_key_id, state, suspected_at, sent_at)
          VALUES ($1, $2, $3, $4, $5, 'sent', $6, $7)",
@@ -133,6 +135,7 @@ pub async fn addenda<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Add
 
 pub async fn insert_addendum<V: Does, K: About>(unit: &mut Unit<V, K>, id: AddendumId) -> Result<(), sqlx::Error> {
     let (notice, author, now) = (unit.id(), unit.account(), unit.now());
+    unit.wrote(RowKind::Addendum, id.0);
     sqlx::query!(
         "INSERT INTO addenda (id, notice_id, author_id, added_at) VALUES ($1, $2, $3, $4)",
         id.0,
@@ -155,24 +158,39 @@ pub async fn squad_of<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option
 
 pub async fn set_acknowledged<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<(), sqlx::Error> {
     let (id, now) = (unit.id(), unit.now());
-    sqlx::query!("UPDATE notices SET state = 'acknowledged', acknowledged_at = $2 WHERE id = $1", id, now)
-        .execute(unit.sql())
-        .await?;
+    unit.wrote(RowKind::Notice, id);
+    sqlx::query!(
+        "UPDATE notices SET state = 'acknowledged', standing = standing + 1, acknowledged_at = $2 WHERE id = $1",
+        id,
+        now
+    )
+    .execute(unit.sql())
+    .await?;
     Ok(())
 }
 
 pub async fn set_returned<V: Does, K: About>(unit: &mut Unit<V, K>, code: ReturnCode) -> Result<(), sqlx::Error> {
     let id = unit.id();
-    sqlx::query!("UPDATE notices SET state = 'returned', return_code = $2 WHERE id = $1", id, code.as_str())
-        .execute(unit.sql())
-        .await?;
+    unit.wrote(RowKind::Notice, id);
+    sqlx::query!(
+        "UPDATE notices SET state = 'returned', standing = standing + 1, return_code = $2 WHERE id = $1",
+        id,
+        code.as_str()
+    )
+    .execute(unit.sql())
+    .await?;
     Ok(())
 }
 
 pub async fn set_accepted<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), sqlx::Error> {
     let id = unit.id();
-    sqlx::query!("UPDATE notices SET state = 'accepted', case_id = $2 WHERE id = $1", id, case.0)
-        .execute(unit.sql())
-        .await?;
+    unit.wrote(RowKind::Notice, id);
+    sqlx::query!(
+        "UPDATE notices SET state = 'accepted', standing = standing + 1, case_id = $2 WHERE id = $1",
+        id,
+        case.0
+    )
+    .execute(unit.sql())
+    .await?;
     Ok(())
 }

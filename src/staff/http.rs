@@ -2,6 +2,7 @@
 
 use super::model::{AccountMade, AccountView, Made, NewAccount, NewOrganisation, OrganisationView};
 use super::store;
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
@@ -47,7 +48,7 @@ pub async fn create_organisation(
     if !store::insert_organisation(unit.sql(), id, new.kind.as_str(), new.name.trim(), now).await? {
         return Err(Problem::illegal("name_taken", "An organisation of this name is there already."));
     }
-    unit.touch(id.0);
+    unit.wrote(RowKind::Organisation, id.0);
     let answer = Answer::created(&Made { id: id.0 })?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
@@ -134,7 +135,7 @@ pub async fn create_account(
     let made = make_account(unit.sql(), &new, now)
         .await?
         .ok_or_else(|| Problem::illegal("handle_taken", "An account of this name is there already."))?;
-    unit.touch(made.id.0);
+    unit.wrote(RowKind::Account, made.id.0);
     // The code is shown once: what is remembered for a repeated request is the account without it.
     let again = AccountMade { id: made.id, enrolment_code: None, enrolment_expires_at: made.enrolment_expires_at };
     once.remember(&mut unit, &Answer::created(&again)?).await?;

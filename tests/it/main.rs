@@ -11,6 +11,7 @@ mod bad_input;
 mod canary;
 mod catalogue;
 mod harness;
+mod hidden;
 mod ledger;
 mod matrix;
 mod revocation;

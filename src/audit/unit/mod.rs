@@ -3,20 +3,22 @@
 //! A unit runs to its end once begun: the router runs each request in a task of its own, so a client that goes away
 //! cancels nothing (sqlx 0.9.0 gives a connection back inside an open transaction when a `BEGIN` is cancelled).
 
+mod rows;
 mod sealing;
 mod trusting;
 
 use super::entry::Entry;
+use super::mark::{Mark, RowKind};
 use crate::guard::gate::{About, Authorized, Does};
 use crate::guard::look::Places;
 use crate::guard::record::AccountId;
 use crate::guard::session::Who;
 use crate::guard::store;
 use crate::guard::trust::Trust;
-use crate::guard::vault::Mark;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, Transaction};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -27,6 +29,7 @@ pub struct Unit<V, K> {
     places: Places,
     marks: Vec<Mark>,
     touched: Vec<Uuid>,
+    rows: BTreeMap<(RowKind, Uuid), i64>,
     erase: Vec<Uuid>,
 }
 
@@ -44,7 +47,15 @@ impl<V: Does, K: About> Unit<V, K> {
         store::enter(&mut transaction, &authorized.who().lookup).await?;
         let touched = authorized.record().into_iter().collect();
         let places = places.clone();
-        Ok(Self { authorized, transaction, places, marks: Vec::new(), touched, erase: Vec::new() })
+        Ok(Self {
+            authorized,
+            transaction,
+            places,
+            marks: Vec::new(),
+            touched,
+            rows: BTreeMap::new(),
+            erase: Vec::new(),
+        })
     }
 
     pub fn authorized(&self) -> &Authorized<V, K> {
@@ -95,7 +106,7 @@ impl<V: Does, K: About> Unit<V, K> {
     /// Whether there is nothing to commit yet.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        self.marks.is_empty() && self.touched.is_empty()
+        self.marks.is_empty() && self.touched.is_empty() && self.rows.is_empty()
     }
 
     /// Writes the entries and commits. When this returns, both are durable.
@@ -104,6 +115,7 @@ impl<V: Does, K: About> Unit<V, K> {
     /// When the ledger or the database refuses, nothing was stored. When the outcome of the commit is unknown the
     /// problem says so, and the same Idempotency-Key finds out.
     pub async fn commit(mut self) -> Result<Committed, Problem> {
+        self.mark_rows().await?;
         let entries = self.entries();
         let mut lane = self.places.ledger.lane().await;
         self.places.ledger.write(&mut self.transaction, &mut lane, &entries).await?;

@@ -1,9 +1,10 @@
 //! What a unit seals: new records, new versions, new wraps. The marks of all of it go into the unit's entries.
 
 use super::Unit;
+use crate::audit::mark::Mark;
 use crate::guard::gate::{About, Does};
 use crate::guard::store;
-use crate::guard::vault::{self, Mark, Placement, Sealed, SealingKey, VaultError};
+use crate::guard::vault::{self, Placement, Sealed, SealingKey, VaultError};
 use crate::platform::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,6 +1,7 @@
 //! What the verifier finds, in words.
 
 use crate::audit::entry::Place;
+use crate::audit::mark::RowKind;
 use std::fmt;
 use uuid::Uuid;
 
@@ -67,6 +68,20 @@ pub enum Finding {
     RecordEnteredTwice { record: Uuid, version: i64 },
     /// A later version of the record was written than the one that is stored.
     OldVersionPutBack { record: Uuid, version: i64 },
+    /// A row that an account brought in is gone.
+    RowGone { account: Uuid, number: i64 },
+    /// No entry says that this row came in, or how it stands now.
+    RowNotEntered { kind: RowKind, row: Uuid },
+    /// A row does not stand as the ledger says.
+    RowChanged { kind: RowKind, row: Uuid },
+    /// A row was put back as it stood before, or after it was taken away.
+    RowPutBack { kind: RowKind, row: Uuid },
+    /// More than one entry speaks of a row under one name.
+    RowEnteredTwice { kind: RowKind, row: Uuid },
+    /// What was sealed for a row is gone.
+    ContentGone { kind: RowKind, row: Uuid },
+    /// A row is of no kind that this service writes.
+    UnknownRow { row: Uuid },
 }
 
 impl fmt::Display for Finding {
@@ -142,6 +157,21 @@ impl fmt::Display for Finding {
             Self::OldVersionPutBack { record, version } => {
                 write!(f, "Record {record}: an old version was put back: {version} is stored, a later one was written.")
             }
+            Self::RowGone { account, number } => {
+                write!(f, "A row was deleted: number {number} of what account {account} brought in.")
+            }
+            Self::RowNotEntered { kind, row } => {
+                write!(f, "{kind} {row}: no entry says that it came in, or how it stands now.")
+            }
+            Self::RowChanged { kind, row } => {
+                write!(f, "{kind} {row} was changed: it does not stand as it was entered.")
+            }
+            Self::RowPutBack { kind, row } => {
+                write!(f, "{kind} {row} was put back: it stands as it did before a later entry.")
+            }
+            Self::RowEnteredTwice { kind, row } => write!(f, "{kind} {row}: more than one entry says how it stands."),
+            Self::ContentGone { kind, row } => write!(f, "{kind} {row}: what was sealed for it was deleted."),
+            Self::UnknownRow { row } => write!(f, "Row {row} is of no kind that this service writes."),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the verifier reads, as the auditor's role: all of it in one snapshot.
 
 use crate::audit::entry::Place;
+use futures_util::stream::BoxStream;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -155,4 +156,37 @@ pub async fn records(
     )
     .fetch_all(connection)
     .await
+}
+
+/// Every account with the secret name of its register.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn registers(connection: &mut PgConnection) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT account_id AS "account!", register AS "register!" FROM registers_all()"#)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.account, row.register)).collect())
+}
+
+/// How a clear row stands: ids and a digest, nothing of what it says.
+pub struct StoredRow {
+    pub kind: String,
+    pub id: Uuid,
+    pub account: Option<Uuid>,
+    pub register_no: Option<i64>,
+    pub standing: i64,
+    pub digest: Vec<u8>,
+    /// Whether something is sealed under the row's id.
+    pub sealed: bool,
+}
+
+/// Every clear row that the ledger vouches for, register by register in order.
+pub fn rows(connection: &mut PgConnection) -> BoxStream<'_, Result<StoredRow, sqlx::Error>> {
+    sqlx::query_as!(
+        StoredRow,
+        r#"SELECT kind AS "kind!", id AS "id!", account_id AS account, register_no, standing AS "standing!",
+                  digest AS "digest!", sealed AS "sealed!" FROM standings_all()"#
+    )
+    .fetch(connection)
 }

@@ -4,7 +4,8 @@ use super::checkpoints::{Claims, read_checkpoint};
 use super::finding::{Finding, Kept};
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
 use super::{LISTED, Report};
-use crate::audit::entry::{Leaf, Place, mark_of, signed_message};
+use crate::audit::entry::{Leaf, Place, signed_message};
+use crate::audit::mark::Named;
 use crate::audit::note::NoteVerifier;
 use crate::audit::tree::{self, Frontier, Hash};
 use crate::guard::bytes::digest;
@@ -18,11 +19,11 @@ const RUN: i64 = 4096;
 /// Records that are read at once: each may be of two megabytes.
 const RECORDS: i64 = 64;
 
-/// What entries say of one version of one record.
-struct Written {
-    digest: [u8; 32],
+/// What entries say under one name.
+pub(super) struct Written {
+    pub(super) digest: [u8; 32],
     /// How many entries say it.
-    times: u64,
+    pub(super) times: u64,
 }
 
 pub(super) struct Walk<'a> {
@@ -224,6 +225,11 @@ impl<'a> Walk<'a> {
         self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf));
     }
 
+    /// What entries say under a name.
+    pub(super) fn entered(&self, named: Named) -> Option<&Written> {
+        self.marks.as_ref().and_then(|marks| marks.get(&named.name()))
+    }
+
     /// Compares every sealed record with the entries that speak of it.
     pub(super) async fn records(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let mut after = None;
@@ -240,7 +246,7 @@ impl<'a> Walk<'a> {
     fn record(&mut self, row: &StoredRecord) {
         self.report.records += 1;
         let (record, version) = (row.record_id, row.version);
-        let entered = |version| self.marks.as_ref().and_then(|marks| marks.get(&mark_of(record, version)));
+        let entered = |version| self.entered(Named::Content { record, version });
         let later = version.checked_add(1).and_then(entered).is_some();
         let finding = match entered(version) {
             None => Some(Finding::RecordNotEntered { record, version }),

@@ -1,6 +1,7 @@
 //! Who is on a case, and by whose signature.
 
 use super::{one, word};
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::cases::model::{AccessView, CaseRelation};
 use crate::guard::gate::{About, Does};
@@ -73,6 +74,7 @@ pub async fn insert_grants<V: Does, K: About>(
 ) -> Result<(), sqlx::Error> {
     for grant in new {
         unit.touch(grant.grant.0);
+        unit.wrote(RowKind::CaseAccess, grant.grant.0);
     }
     let now = unit.now();
     let grants: Vec<Uuid> = new.iter().map(|grant| grant.grant.0).collect();
@@ -97,9 +99,13 @@ pub async fn insert_grants<V: Does, K: About>(
 /// Access ends here and now.
 pub async fn end_access<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId) -> Result<(), Problem> {
     let now = unit.now();
-    let done =
-        sqlx::query!("UPDATE case_access SET ended_at = $2 WHERE grant_id = $1 AND ended_at IS NULL", grant.0, now)
-            .execute(unit.sql())
-            .await?;
+    unit.wrote(RowKind::CaseAccess, grant.0);
+    let done = sqlx::query!(
+        "UPDATE case_access SET ended_at = $2, standing = standing + 1 WHERE grant_id = $1 AND ended_at IS NULL",
+        grant.0,
+        now
+    )
+    .execute(unit.sql())
+    .await?;
     one(done.rows_affected())
 }

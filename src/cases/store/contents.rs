@@ -1,6 +1,7 @@
 //! What hangs on a case: persons, sections, notes, and the head that vouches for everything sealed.
 
 use super::{one, word};
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::cases::document::Place;
 use crate::guard::gate::{About, Does};
@@ -64,6 +65,7 @@ pub async fn put_head<V: Does, K: About>(
     note: &str,
 ) -> Result<(), Problem> {
     let account = unit.account();
+    unit.wrote(RowKind::CaseHead, case.0);
     let done = sqlx::query!(
         "INSERT INTO case_heads AS h (case_id, number, note, signer_id) VALUES ($1, $2::bigint, $3, $4)
          ON CONFLICT (case_id) DO UPDATE SET number = $2::bigint, note = $3, signer_id = $4
@@ -128,6 +130,7 @@ pub async fn insert_person<V: Does, K: About>(
     person: SubjectId,
 ) -> Result<(), sqlx::Error> {
     let now = unit.now();
+    unit.wrote(RowKind::Person, person.0);
     sqlx::query!("INSERT INTO subjects (id, case_id, added_at) VALUES ($1, $2, $3)", person.0, case.0, now)
         .execute(unit.sql())
         .await?;
@@ -148,6 +151,7 @@ pub async fn insert_section<V: Does, K: About>(
     section: SectionId,
     place: &Place,
 ) -> Result<(), sqlx::Error> {
+    unit.wrote(RowKind::Section, section.0);
     sqlx::query!(
         "INSERT INTO sections (id, case_id, subject_id, kind) VALUES ($1, $2, $3, $4)",
         section.0,
@@ -219,6 +223,7 @@ pub async fn insert_note<V: Does, K: About>(
     position: i64,
 ) -> Result<(), sqlx::Error> {
     let (account, now): (AccountId, DateTime<Utc>) = (unit.account(), unit.now());
+    unit.wrote(RowKind::CaseNote, note.0);
     sqlx::query!(
         "INSERT INTO case_notes (id, case_id, position, author_id, written_at) VALUES ($1, $2, $3, $4, $5)",
         note.0,

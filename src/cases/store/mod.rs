@@ -9,6 +9,7 @@ pub use contents::*;
 
 use super::model::{CaseRelation, CaseRow};
 use super::states::CaseState;
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
@@ -135,6 +136,7 @@ pub async fn insert_case<V: Does, K: About>(
     organisation: OrganisationId,
 ) -> Result<(), sqlx::Error> {
     let now = unit.now();
+    unit.wrote(RowKind::Case, case.0);
     sqlx::query!(
         "INSERT INTO cases (id, organisation_id, state, epoch, opened_at) VALUES ($1, $2, $3, 1, $4)",
         case.0,
@@ -152,15 +154,19 @@ pub async fn set_state<V: Does, K: About>(
     case: CaseId,
     state: CaseState,
 ) -> Result<(), Problem> {
+    unit.wrote(RowKind::Case, case.0);
     let done =
-        sqlx::query!("UPDATE cases SET state = $2 WHERE id = $1", case.0, state.as_str()).execute(unit.sql()).await?;
+        sqlx::query!("UPDATE cases SET state = $2, standing = standing + 1 WHERE id = $1", case.0, state.as_str())
+            .execute(unit.sql())
+            .await?;
     one(done.rows_affected())
 }
 
 /// The case goes on in a new epoch.
 pub async fn set_epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, epoch: i32) -> Result<(), Problem> {
+    unit.wrote(RowKind::Case, case.0);
     let done = sqlx::query!(
-        "UPDATE cases SET epoch = $2::int, epoch_pending = false WHERE id = $1 AND epoch = $2::int - 1",
+        "UPDATE cases SET epoch = $2::int, epoch_pending = false, standing = standing + 1 WHERE id = $1 AND epoch = $2::int - 1",
         case.0,
         epoch
     )
@@ -171,7 +177,10 @@ pub async fn set_epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, e
 
 /// The next who works on the case and can open it makes the new epoch.
 pub async fn set_epoch_pending<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
-    let done = sqlx::query!("UPDATE cases SET epoch_pending = true WHERE id = $1", case.0).execute(unit.sql()).await?;
+    unit.wrote(RowKind::Case, case.0);
+    let done = sqlx::query!("UPDATE cases SET epoch_pending = true, standing = standing + 1 WHERE id = $1", case.0)
+        .execute(unit.sql())
+        .await?;
     one(done.rows_affected())
 }
 

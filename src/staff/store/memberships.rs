@@ -1,6 +1,7 @@
 //! Members of an organisation: the keys they made, and the statements that admit them.
 
 use super::public_keys;
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::keys::PublicKeys;
@@ -67,6 +68,7 @@ pub async fn insert_membership<V: Does, K: About>(
     note: &str,
 ) -> Result<bool, sqlx::Error> {
     let now = unit.now();
+    unit.wrote(RowKind::Membership, id.0);
     let done = sqlx::query!(
         "INSERT INTO memberships (id, account_id, organisation_id, note, proposed_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
@@ -93,7 +95,8 @@ pub async fn membership_to_sign<V: Does, K: About>(unit: &mut Unit<V, K>) -> Res
 
 pub async fn complete_membership<V: Does, K: About>(unit: &mut Unit<V, K>, note: &str) -> Result<(), sqlx::Error> {
     let id = unit.id();
-    sqlx::query!("UPDATE memberships SET note = $2, complete = true WHERE id = $1", id, note)
+    unit.wrote(RowKind::Membership, id);
+    sqlx::query!("UPDATE memberships SET note = $2, complete = true, standing = standing + 1 WHERE id = $1", id, note)
         .execute(unit.sql())
         .await?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Organisations and their accounts.
 
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
@@ -126,8 +127,13 @@ pub async fn accounts_of<V: Does, K: About>(
 
 pub async fn disable_account<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<bool, sqlx::Error> {
     let (id, now) = (unit.id(), unit.now());
-    let done = sqlx::query!("UPDATE accounts SET disabled_at = $2 WHERE id = $1 AND disabled_at IS NULL", id, now)
-        .execute(unit.sql())
-        .await?;
+    unit.wrote(RowKind::Account, id);
+    let done = sqlx::query!(
+        "UPDATE accounts SET disabled_at = $2, standing = standing + 1 WHERE id = $1 AND disabled_at IS NULL",
+        id,
+        now
+    )
+    .execute(unit.sql())
+    .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,5 +1,6 @@
 //! The keys that an organisation holds together, and the open notices that a new INTAKE epoch takes over.
 
+use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::keys::KemPublic;
@@ -110,7 +111,10 @@ pub async fn pass_notice_on<V: Does, K: About>(
     notice: Uuid,
     newest: SharedKeyId,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE notices SET intake_key_id = $2 WHERE id = $1", notice, newest.0).execute(unit.sql()).await?;
+    unit.wrote(RowKind::Notice, notice);
+    sqlx::query!("UPDATE notices SET intake_key_id = $2, standing = standing + 1 WHERE id = $1", notice, newest.0)
+        .execute(unit.sql())
+        .await?;
     Ok(())
 }
 

@@ -1,0 +1,64 @@
+//! The clear rows that a unit writes: each gets marks of how it stands when the unit is committed.
+
+use super::Unit;
+use crate::audit::mark::{Mark, Named, RowKind};
+use crate::audit::store::{self, WrittenRow};
+use crate::guard::gate::{About, Does};
+use crate::platform::problem::Problem;
+use uuid::Uuid;
+
+/// A row was written again in the same unit: what it was in between was never there for anybody.
+const PASSING: [u8; 32] = [0; 32];
+
+impl<V: Does, K: About> Unit<V, K> {
+    /// Says that this unit writes this clear row once, and raises its standing; called by the capability's SQL that does.
+    /// What is written and not said here is found by the verifier.
+    pub fn wrote(&mut self, kind: RowKind, row: Uuid) {
+        *self.rows.entry((kind, row)).or_default() += 1;
+    }
+
+    /// Says that this unit takes away the row that stands under a number of the person's own register.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn struck(&mut self, kind: RowKind, row: Uuid, number: Option<i64>) -> Result<(), Problem> {
+        self.rows.remove(&(kind, row));
+        // A row from before there were registers stands in none.
+        let Some(number) = number else { return Ok(()) };
+        let register = store::own_register(&mut self.transaction).await?;
+        let register = register.ok_or_else(|| Problem::fault("a person has no register"))?;
+        self.marks.push(Mark::row(row, Named::Struck { register, number }, PASSING));
+        Ok(())
+    }
+
+    /// Marks every row as it stands now, at the end of the unit.
+    pub(super) async fn mark_rows(&mut self) -> Result<(), Problem> {
+        let wanted = std::mem::take(&mut self.rows);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = wanted.keys().map(|(_, id)| *id).collect();
+        let written = store::written_rows(&mut self.transaction, &ids).await?;
+        if written.len() != wanted.len() {
+            return Err(Problem::fault("a row is not there that a unit wrote, or one that it did not say"));
+        }
+        for row in written {
+            let kind: RowKind = row.kind.parse().map_err(|_| Problem::fault("a row has no known kind"))?;
+            let times =
+                wanted.get(&(kind, row.id)).ok_or_else(|| Problem::fault("a unit did not say what it wrote"))?;
+            for standing in row.standing.saturating_sub(*times) + 1..=row.standing {
+                let digest = if standing == row.standing { row.digest } else { PASSING };
+                self.marks.push(Mark::row(row.id, named(kind, &row, standing), digest));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row comes in under its number; from then on its standings count. One that stands in no register has only those.
+fn named(kind: RowKind, row: &WrittenRow, standing: i64) -> Named {
+    match (row.register, row.register_no, standing) {
+        (Some(register), Some(number), 1) => Named::Registered { register, number },
+        _ => Named::Standing { kind, row: row.id, standing },
+    }
+}

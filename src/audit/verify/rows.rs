@@ -1,0 +1,96 @@
+//! Clear rows beside the ledger: none is missing from its register, each stands as its last entry says, and none was put
+//! back.
+
+use super::finding::Finding;
+use super::store::{self, StoredRow};
+use super::walk::Walk;
+use crate::audit::mark::{Named, RowKind};
+use futures_util::TryStreamExt as _;
+use sqlx::PgConnection;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+impl Walk<'_> {
+    /// Compares every clear row with the entries that speak of it, and every register with the rows that are there.
+    pub(super) async fn rows(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let registers = store::registers(connection).await?;
+        // The next number of each register, as far as its rows have come by.
+        let mut next: HashMap<Uuid, i64> = registers.iter().map(|(account, _)| (*account, 1)).collect();
+        let registers: HashMap<Uuid, Uuid> = registers.into_iter().collect();
+        {
+            let mut rows = store::rows(connection);
+            while let Some(row) = rows.try_next().await? {
+                self.report.rows += 1;
+                let place = row.account.zip(row.register_no);
+                let number = place.and_then(|(account, no)| Some((account, *registers.get(&account)?, no)));
+                if let Some((account, register, no)) = number {
+                    let expected = next.entry(account).or_insert(1);
+                    let missing = *expected..no;
+                    *expected = no.saturating_add(1);
+                    self.gone(account, register, missing);
+                }
+                self.row(&row, number.map(|(_, register, no)| (register, no)));
+            }
+        }
+        for (account, number) in next {
+            let Some(register) = registers.get(&account) else { continue };
+            // The rows at the end of a register leave no gap behind: what was entered under the numbers that follow?
+            self.gone(account, *register, number..);
+        }
+        Ok(())
+    }
+
+    fn came_in(&self, register: Uuid, number: i64) -> bool {
+        self.entered(Named::Registered { register, number }).is_some() || self.was_struck(register, number)
+    }
+
+    fn was_struck(&self, register: Uuid, number: i64) -> bool {
+        self.entered(Named::Struck { register, number }).is_some()
+    }
+
+    /// Numbers without a row. One that nothing was ever entered under is no number: then the row after it was planted, and
+    /// is found for itself.
+    fn gone(&mut self, account: Uuid, register: Uuid, numbers: impl Iterator<Item = i64>) {
+        for number in numbers {
+            if !self.came_in(register, number) {
+                break;
+            }
+            if !self.was_struck(register, number) {
+                self.report.find(Finding::RowGone { account, number });
+            }
+        }
+    }
+
+    fn row(&mut self, stored: &StoredRow, place: Option<(Uuid, i64)>) {
+        let row = stored.id;
+        let Ok(kind) = stored.kind.parse::<RowKind>() else {
+            self.report.find(Finding::UnknownRow { row });
+            return;
+        };
+        let came = place.map(|(register, number)| Named::Registered { register, number });
+        let stands = |standing| Named::Standing { kind, row, standing };
+        // One that stands in no register was there before the ledger, until it is changed.
+        let now = if stored.standing > 1 || kind == RowKind::CaseHead { Some(stands(stored.standing)) } else { came };
+        let mut found = Vec::new();
+        for named in came.into_iter().chain(now.filter(|now| came != Some(*now))) {
+            match self.entered(named) {
+                None => found.push(Finding::RowNotEntered { kind, row }),
+                Some(written) if written.times > 1 => found.push(Finding::RowEnteredTwice { kind, row }),
+                Some(written) if Some(named) == now && written.digest[..] != stored.digest => {
+                    found.push(Finding::RowChanged { kind, row });
+                }
+                Some(_) => {}
+            }
+        }
+        let later = self.entered(stands(stored.standing.saturating_add(1))).is_some();
+        if later || place.is_some_and(|(register, number)| self.was_struck(register, number)) {
+            found.push(Finding::RowPutBack { kind, row });
+        }
+        if kind.is_sealed() && !stored.sealed {
+            found.push(Finding::ContentGone { kind, row });
+        }
+        for finding in found {
+            self.report.find(finding);
+        }
+    }
+}
