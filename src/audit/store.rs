@@ -4,6 +4,7 @@ use super::entry::Place;
 use super::tree::Hash;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An entry ready to be stored.
@@ -181,6 +182,15 @@ pub async fn oldest_pending(pool: &PgPool) -> Result<Option<TimeDelta>, sqlx::Er
     .fetch_one(pool)
     .await?;
     Ok(age.map(TimeDelta::microseconds))
+}
+
+/// The last entry of each lane of a process that has its place in the tree.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn placed_lanes(pool: &PgPool, replica: Uuid) -> Result<HashMap<i32, i64>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT lane, n FROM ledger_lanes WHERE replica = $1", replica).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.lane, row.n)).collect())
 }
 
 /// An entry with the place in the tree that it is to have.

@@ -167,7 +167,7 @@ pub async fn read(
         return Err(look.conclude_absent().await);
     };
     let receipt = look.conclude(vec![id], vec![(id, version)]).await?;
-    let opened = vault::open(receipt, &who.keys, sealed)?.pop().ok_or_else(Problem::absent)?;
+    let opened = vault::open(receipt, &who, sealed)?.pop().ok_or_else(Problem::absent)?;
     let view = CallView {
         id: call.id,
         state: call.state,

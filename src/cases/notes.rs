@@ -64,7 +64,7 @@ pub async fn list(
     // The vault gives them back in the order in which it got them.
     let order: Vec<Uuid> = sealed.iter().map(Sealed::record).collect();
     let receipt = look.conclude(ids, versions).await?;
-    let opened = vault::open(receipt, &who.keys, sealed)?;
+    let opened = vault::open(receipt, &who, sealed)?;
     let mut items = Vec::with_capacity(order.len());
     for (record, opened) in order.into_iter().zip(opened) {
         let note: Note = opened.disclose();

@@ -101,7 +101,7 @@ async fn read(app: &App, who: &Arc<Who>, purpose: Option<Purpose>, place: Place)
     };
     let versions = sealed.iter().map(|sealed| (sealed.record(), sealed.version())).collect();
     let receipt = look.conclude(vec![id.0], versions).await?;
-    let opened = vault::open(receipt, &who.keys, sealed)?.pop().ok_or_else(Problem::absent)?;
+    let opened = vault::open(receipt, who, sealed)?.pop().ok_or_else(Problem::absent)?;
     let version = opened.version();
     let content = Content::read(opened.disclose(), &place)?;
     let schema_version = super::document::SCHEMA_VERSION;

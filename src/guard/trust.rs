@@ -4,20 +4,24 @@
 //! responsible persons → the statement by which those two admitted a member → the member's keys and role. Everything is
 //! read from the database and nothing in it is believed: a swapped key or a ghost officer has no valid chain.
 
+mod check;
+mod pins;
+
+pub use check::{check_founding, check_membership};
+use pins::Pins;
+
 use super::action::{Role, Verb};
 use super::keys::{KemPublic, PublicKeys};
 use super::policy::DecisionTable;
 use super::record::{AccountId, OrganisationId, RecordKind, SharedKeyId};
-use super::statement::{
-    self, FoundingStatement, MembershipStatement, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError,
-};
+use super::statement::{self, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError};
 use super::store;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The least number of custodians (DESIGN section 4: two of three to seven open CUSTODY).
 pub const CUSTODIANS: usize = 3;
@@ -121,54 +125,45 @@ pub enum TrustError {
 /// Checks chains, and remembers which notes it has checked. What it remembers is a function of the notes' own bytes and
 /// of the pins, so a change in the database is a different note and is checked anew.
 pub struct Trust {
-    pins_file: PathBuf,
+    pins: Pins,
     policy: Arc<DecisionTable>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    pins: HashSet<[u8; 32]>,
-    foundings: HashMap<[u8; 32], Arc<Founding>>,
+    foundings: HashMap<[u8; 32], ([u8; 32], Arc<Founding>)>,
     members: HashMap<[u8; 32], Arc<Member>>,
 }
 
 impl Trust {
-    /// `pins_file` holds one fingerprint (64 hexadecimal digits) a line; `#` begins a comment.
+    /// `pins` is the file of fingerprints: see [`Pins`].
     #[must_use]
-    pub fn new(pins_file: PathBuf, policy: Arc<DecisionTable>) -> Self {
-        Self { pins_file, policy, seen: Mutex::default() }
+    pub fn new(pins: PathBuf, policy: Arc<DecisionTable>) -> Self {
+        Self { pins: Pins::new(pins), policy, seen: Mutex::default() }
     }
 
-    fn pinned(&self, fingerprint: &[u8; 32]) -> bool {
-        let known = |seen: &Seen| seen.pins.contains(fingerprint);
-        if known(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return true;
-        }
-        // An organisation is founded a few times a year: only an unknown fingerprint makes the file be read again.
-        let Ok(file) = std::fs::read_to_string(&self.pins_file) else { return false };
-        let pins = file
-            .lines()
-            .filter_map(|line| line.split('#').next())
-            .filter_map(|line| statement::unhex(line.split_whitespace().next().unwrap_or_default()).ok())
-            .collect();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.pins = pins;
-        known(&seen)
-    }
-
+    /// What it remembers counts only as long as the pin stands.
     fn founding_of_note(&self, note: &str) -> Result<Arc<Founding>, TrustError> {
         let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
-        if let Some(found) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).foundings.get(&digest) {
-            return Ok(Arc::clone(found));
-        }
-        if !self.pinned(&statement::fingerprint(note)?) {
+        let remembered = self.seen().foundings.get(&digest).map(|(print, founding)| (*print, Arc::clone(founding)));
+        let print = match &remembered {
+            Some((print, _)) => *print,
+            None => statement::fingerprint(note)?,
+        };
+        if !self.pins.hold(&print) {
             return Err(TrustError::Forming);
         }
+        if let Some((_, founding)) = remembered {
+            return Ok(founding);
+        }
         let founding = Arc::new(check_founding(note)?);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.foundings.insert(digest, Arc::clone(&founding));
+        self.seen().foundings.insert(digest, (print, Arc::clone(&founding)));
         Ok(founding)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The founded organisation.
@@ -201,13 +196,12 @@ impl Trust {
             return founding.members.get(&account).map(Arc::clone).ok_or(TrustError::NotAMember);
         };
         let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
-        let remembered = self.seen.lock().unwrap_or_else(PoisonError::into_inner).members.get(&digest).map(Arc::clone);
+        let remembered = self.seen().members.get(&digest).map(Arc::clone);
         let member = if let Some(member) = remembered {
             member
         } else {
             let member = Arc::new(check_membership(note, &founding)?);
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.members.insert(digest, Arc::clone(&member));
+            self.seen().members.insert(digest, Arc::clone(&member));
             member
         };
         let same = member.account == account && member.organisation == founding.organisation;
@@ -292,66 +286,4 @@ pub(crate) fn recipient_in_proposal(account: AccountId, kem: KemPublic) -> Recip
 #[must_use]
 pub(crate) fn recipient_being_made(key: SharedKeyId, kem: KemPublic) -> Recipient {
     Recipient { id: RecipientId::SharedKey(key), kem }
-}
-
-/// Reads a founding statement and checks both signatures and its shape.
-///
-/// # Errors
-/// [`StatementError`] unless exactly two responsible persons signed, at least three custodians are named, and every role
-/// is one of the kind's.
-pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
-    let claimed: FoundingStatement = statement::unverified(note)?;
-    let mut signers = Vec::new();
-    let mut members = HashMap::new();
-    for stated in &claimed.members {
-        let keys = stated.keys.keys()?;
-        if stated.responsible {
-            signers.push((stated.account, keys.sign));
-        }
-        let member = Member {
-            account: stated.account,
-            organisation: claimed.organisation,
-            organisation_kind: claimed.kind,
-            role: stated.role,
-            keys,
-            responsible: stated.responsible,
-            custodian: stated.custodian,
-        };
-        if !claimed.kind.roles().contains(&stated.role) || members.insert(stated.account, Arc::new(member)).is_some() {
-            return Err(StatementError::Malformed);
-        }
-    }
-    let custodians = claimed.members.iter().filter(|m| m.custodian).count();
-    if signers.len() != 2 || custodians < CUSTODIANS {
-        return Err(StatementError::Malformed);
-    }
-    let statement: FoundingStatement = statement::verified(note, &signers)?;
-    let custody = KemPublic(statement::unhex(&statement.custody_public)?);
-    Ok(Founding {
-        organisation: statement.organisation,
-        kind: statement.kind,
-        custody: Recipient { id: RecipientId::SharedKey(statement.custody_key), kem: custody },
-        members,
-    })
-}
-
-/// Reads a membership statement and checks that both responsible persons of this founding signed it.
-///
-/// # Errors
-/// [`TrustError`] unless both signed, and the role is one of the organisation's kind.
-pub fn check_membership(note: &str, founding: &Founding) -> Result<Member, TrustError> {
-    let statement: MembershipStatement = statement::verified(note, &founding.responsible())?;
-    let founder = founding.members.get(&statement.account);
-    if statement.organisation != founding.organisation || !founding.kind.roles().contains(&statement.role) {
-        return Err(TrustError::NotAMember);
-    }
-    Ok(Member {
-        account: statement.account,
-        organisation: statement.organisation,
-        organisation_kind: founding.kind,
-        role: statement.role,
-        keys: statement.keys.keys()?,
-        responsible: founder.is_some_and(|m| m.responsible),
-        custodian: founder.is_some_and(|m| m.custodian),
-    })
 }

@@ -86,8 +86,8 @@ pub async fn read(
     let named = all.iter().map(|(record, _)| *record).collect();
     let mut receipt = look.conclude(named, all).await?;
     let for_addenda = receipt.take(&opened_addenda);
-    let content = vault::open(receipt, &who.keys, vec![notice])?.pop().ok_or_else(Problem::absent)?;
-    let texts = vault::open(for_addenda, &who.keys, addenda)?;
+    let content = vault::open(receipt, &who, vec![notice])?.pop().ok_or_else(Problem::absent)?;
+    let texts = vault::open(for_addenda, &who, addenda)?;
     let shown = opened_addenda.iter().zip(texts).filter_map(|((record, _), opened)| {
         let added_at = added.iter().find(|row| row.id == *record)?.added_at;
         Some(AddendumView { id: AddendumId(*record), added_at, text: opened.disclose().text })

@@ -3,6 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Tells the time. Microseconds at the finest, as the database stores them.
 #[derive(Clone, Default)]
@@ -23,6 +25,12 @@ impl Clock {
     #[must_use]
     pub fn hour(&self) -> i64 {
         self.now().timestamp().div_euclid(3600)
+    }
+
+    /// For how long something takes: never goes back.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.shift_seconds.load(Ordering::Relaxed).unsigned_abs())
     }
 
     /// Lets time pass, in tests.

@@ -1,10 +1,10 @@
 //! Serving: the listener, the sequencer beside it, and an orderly end.
 
+use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::oldest_pending;
+use crate::audit::store::{oldest_pending, placed_lanes};
 use crate::platform::app::App;
 use crate::platform::router::router;
-use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,20 +17,29 @@ pub struct Serving {
     watch: JoinHandle<()>,
 }
 
-/// How long an entry may wait for its place in the tree before no record is opened any more.
-const BEHIND: TimeDelta = TimeDelta::seconds(30);
-
-/// Looks once a second how long the oldest entry has waited.
-async fn watch_queue(app: App, mut stop: watch::Receiver<bool>) {
+/// Looks once a second how long entries have waited for their place in the tree: those of this process by its own memory,
+/// and those of others, or of an earlier process, by the queue.
+async fn watch_backlog(app: App, mut stop: watch::Receiver<bool>) {
+    let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
     let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+    let mut backlog = Backlog::default();
     loop {
         tokio::select! {
             _ = second.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+        // In this order: what becomes durable after the first question may have its place at the second.
+        let (replica, durable) = ledger.durable();
+        let answers = (placed_lanes(pool, replica).await, oldest_pending(pool).await);
         // Without an answer nothing is known to be well.
-        let waited = oldest_pending(&app.databases.sequencer).await;
-        app.places.ledger.set_behind(!waited.is_ok_and(|age| age.is_none_or(|age| age < BEHIND)));
+        let (Ok(placed), Ok(queued)) = answers else {
+            ledger.set_behind(true);
+            continue;
+        };
+        let now = app.places.clock.instant();
+        backlog.look(now, &durable, &placed);
+        let queued = queued.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        ledger.set_behind(backlog.oldest(now).max(queued) >= BEHIND);
     }
 }
 
@@ -55,7 +64,7 @@ impl Serving {
                 tracing::error!(%error, "ALARM: the sequencer has ended");
             }
         });
-        let watch = tokio::spawn(watch_queue(app.clone(), stopped.clone()));
+        let watch = tokio::spawn(watch_backlog(app.clone(), stopped.clone()));
         let router = router(app.clone());
         let mut stopping = stopped;
         let server = tokio::spawn(async move {

@@ -10,6 +10,7 @@
 mod bad_input;
 mod canary;
 mod catalogue;
+mod fail_closed;
 mod harness;
 mod hidden;
 mod ledger;
