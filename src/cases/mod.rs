@@ -25,7 +25,7 @@ pub(crate) mod store;
 pub(crate) mod team;
 pub mod terms;
 
-pub(crate) use head::{lock_and_check, sign_new_head};
+pub(crate) use head::{lock_and_check, sign_new_head, vouched};
 pub(crate) use opening::open_new;
 pub(crate) use team::{epoch, is_assigned, team};
 

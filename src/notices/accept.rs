@@ -44,7 +44,10 @@ pub async fn accept(
         Some(_) if !how.officers.is_empty() => {
             return Err(Problem::field("officers", "are named for a new case only; give others access to this one"));
         }
-        Some(case) => (case, existing(&mut unit, case).await?),
+        Some(case) => match existing(&mut unit, case).await? {
+            Some(number) => (case, number),
+            None => return Err(unit.refuse(case.0, Problem::field("case", "there is no such case for you")).await),
+        },
         None => {
             let team = team(&app, &mut unit, &how).await?;
             let case = CaseId::random();
@@ -80,14 +83,13 @@ async fn team(app: &App, unit: &mut Accepting, how: &Acceptance) -> Result<Vec<A
     Ok(team)
 }
 
-/// The number of a case that the acceptor is on.
-async fn existing(unit: &mut Accepting, case: CaseId) -> Result<i64, Problem> {
-    let absent = || Problem::field("case", "there is no such case for you");
+/// The number of a case that the acceptor is on; nothing for any other.
+async fn existing(unit: &mut Accepting, case: CaseId) -> Result<Option<i64>, Problem> {
     let me = unit.account();
     if !cases::is_assigned(unit, case, me).await? {
-        return Err(absent());
+        return Ok(None);
     }
-    Ok(cases::lock_and_check(unit, case).await?.number)
+    Ok(Some(cases::lock_and_check(unit, case).await?.number))
 }
 
 async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), Problem> {

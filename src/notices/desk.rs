@@ -6,6 +6,7 @@ use super::model::{
 };
 use super::store;
 use crate::audit::unit::Unit;
+use crate::cases;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AddendumId, CaseId, NoticeId, OrganisationId, RecordKind};
@@ -71,12 +72,15 @@ pub async fn read(
     let leave = app.gate.authorize::<verbs::Read, kinds::Notice>(&who, target, purpose).await?;
     let mut look = Look::begin(&app.places, leave).await?;
     let Some(row) = store::looked_at(&mut look).await? else { return Err(look.conclude_absent().await) };
-    let Some(notice) = look.fetch::<NoticeContent>(&[id]).await?.pop() else {
+    let case = row.case_id.map(CaseId);
+    let Some(notice) = sealed::<NoticeContent>(&mut look, case, &[id]).await?.and_then(|mut found| found.pop()) else {
         return Err(look.conclude_absent().await);
     };
     let added = store::addenda(&mut look).await?;
     let ids: Vec<Uuid> = added.iter().map(|row| row.id).collect();
-    let mut addenda = look.fetch::<AddendumContent>(&ids).await?;
+    let Some(mut addenda) = sealed::<AddendumContent>(&mut look, case, &ids).await? else {
+        return Err(look.conclude_absent().await);
+    };
     let order: HashMap<Uuid, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
     addenda.sort_by_key(|sealed| order.get(&sealed.record()).copied());
 
@@ -103,6 +107,19 @@ pub async fn read(
         addenda: shown.collect(),
         content: content.disclose(),
     }))
+}
+
+/// Once accepted, a notice and its addenda are part of the case, and its head vouches for them. Nothing when access has
+/// ended meanwhile.
+async fn sealed<T>(
+    look: &mut Look<verbs::Read, kinds::Notice>,
+    case: Option<CaseId>,
+    records: &[Uuid],
+) -> Result<Option<Vec<Sealed<T>>>, Problem> {
+    match case {
+        Some(case) => Ok(cases::vouched(look, case, records).await?.map(|(_, sealed)| sealed)),
+        None => Ok(Some(look.fetch(records).await?)),
+    }
 }
 
 /// Acknowledge a notice: the squad has it, and its clock stops.

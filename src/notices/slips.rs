@@ -87,7 +87,13 @@ pub async fn append(
     unit.serialise(id).await?;
     let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
     let state = row.state().ok_or_else(|| Problem::fault("a notice has no known state"))?;
-    state.add_to().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    state.add_to().map_err(|error| {
+        // A new contact has a clock of its own: appended to what is decided, it would wait unseen.
+        Problem::illegal(
+            "illegal_transition",
+            format!("{error} Log a new call and hand it over, and name this number."),
+        )
+    })?;
     let squad = store::squad_of(&mut unit).await?.ok_or_else(Problem::absent)?;
     let unreachable = || Problem::away("squad_not_reachable", "The squad's intake is closed. Telephone the squad.");
     let founding = unit.founding(squad).await?.ok_or_else(unreachable)?;

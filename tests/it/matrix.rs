@@ -143,7 +143,9 @@ async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
         assert_ne!(path, other);
         let mut answers = Vec::new();
         for path in [&path, &other] {
+            let before = entries(&world).await;
             let reply = outsider.get(path, "case_work").await.unwrap();
+            assert_eq!(entries(&world).await, before + 1, "an entry either way: {path}");
             let mut body = reply.body.clone();
             body["request_id"] = json!("");
             let mut headers: Vec<String> = reply.headers.keys().map(ToString::to_string).collect();
@@ -153,4 +155,31 @@ async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
         assert_eq!(answers[0], answers[1], "{path}");
         assert_eq!(answers[0].0, 404);
     }
+}
+
+async fn entries(world: &World) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM ledger_entries").fetch_one(&mut world.owner().await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_named_in_an_acceptance_that_is_not_ones_own_is_like_one_that_is_not_there() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (operator, outsider) = (world.signed_in("operator1").await, world.signed_in("duty2").await);
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } });
+    let call = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
+    let sent = operator.post(&format!("/api/v1/calls/{call}/hand-over"), &json!({ "basis": "child" })).await.unwrap();
+    let notice = format!("/api/v1/notices/{}", sent.id("id"));
+    assert_eq!(outsider.post(&format!("{notice}/acknowledge"), &json!({})).await.unwrap().status, 200);
+    let mut answers = Vec::new();
+    for case in [played.case, himaya::platform::random::uuid()] {
+        let before = entries(&world).await;
+        let refused = outsider.post(&format!("{notice}/accept"), &json!({ "case": case })).await.unwrap();
+        assert_eq!(entries(&world).await, before + 1, "an entry either way");
+        let mut body = refused.body.clone();
+        body["request_id"] = json!("");
+        answers.push((refused.status, body));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!((answers[0].0, &answers[0].1["errors"][0]["field"]), (422, &json!("case")));
 }

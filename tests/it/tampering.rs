@@ -210,3 +210,32 @@ async fn access_that_had_ended_and_is_put_back_is_refused_and_no_key_is_wrapped_
         .unwrap();
     assert_eq!(wraps, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_notice_put_back_as_it_came_in_is_refused() {
+    let world = World::new().await;
+    let (operator, duty) = (world.signed_in("operator1").await, world.signed_in("duty1").await);
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "they are at the gate" } });
+    let call = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
+    let sent = operator.post(&format!("/api/v1/calls/{call}/hand-over"), &json!({ "basis": "child" })).await.unwrap();
+    let notice = format!("/api/v1/notices/{}", sent.id("id"));
+    let mut owner = world.owner().await;
+    sqlx::raw_sql("CREATE TABLE kept AS SELECT * FROM sealed; CREATE TABLE kept_wraps AS SELECT * FROM wraps;")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(duty.post(&format!("{notice}/acknowledge"), &json!({})).await.unwrap().status, 200);
+    assert_eq!(duty.post(&format!("{notice}/accept"), &json!({})).await.unwrap().status, 201);
+    assert_eq!(duty.get(&notice, "case_work").await.unwrap().status, 200);
+    // With the wraps of that time: who accepted it still holds the desk's key, and it would open.
+    for back in [
+        "DELETE FROM sealed WHERE record_id = $1",
+        "INSERT INTO sealed SELECT * FROM kept WHERE record_id = $1",
+        "DELETE FROM wraps WHERE key_id = $1",
+        "INSERT INTO wraps SELECT * FROM kept_wraps WHERE key_id = $1",
+    ] {
+        assert!(change(&mut owner, back, sent.id("id")).await > 0);
+    }
+    let read = duty.get(&notice, "case_work").await.unwrap();
+    assert_eq!((read.status, read.code()), (500, "fault"), "{}", read.text);
+}

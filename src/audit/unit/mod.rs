@@ -7,9 +7,9 @@ mod rows;
 mod sealing;
 mod trusting;
 
-use super::entry::Entry;
+use super::entry::{Entry, Outcome};
 use super::mark::{Mark, RowKind};
-use crate::guard::gate::{About, Authorized, Does};
+use crate::guard::gate::{About, Authorized, Does, ledger_problem};
 use crate::guard::look::Places;
 use crate::guard::record::AccountId;
 use crate::guard::session::Who;
@@ -132,6 +132,20 @@ impl<V: Does, K: About> Unit<V, K> {
             }
         }
         Ok(Committed(()))
+    }
+
+    /// Ends a unit that came upon a record which the person may not see, or which is not there: recorded as a refusal, with
+    /// the answer that is given for both.
+    pub async fn refuse(self, record: Uuid, answer: Problem) -> Problem {
+        let mut entry = self.authorized.entry(&self.places.clock, vec![record]);
+        entry.outcome = Outcome::Refused;
+        if let Err(error) = self.transaction.rollback().await {
+            return error.into();
+        }
+        match self.places.ledger.enter(entry).await {
+            Ok(()) => answer,
+            Err(error) => ledger_problem(error),
+        }
     }
 
     fn entries(&self) -> Vec<Entry> {
