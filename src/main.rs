@@ -62,6 +62,9 @@ enum Command {
     /// Check or print the policy.
     #[command(subcommand)]
     Policy(Policy),
+    /// Look after the keys.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Print the API's document.
     Openapi,
 }
@@ -85,6 +88,18 @@ enum Audit {
         /// Compare every sealed record with what the ledger says of it.
         #[arg(long)]
         records: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Erase erasure keys that belong to no record, now instead of within the hour.
+    Sweep {
+        #[command(flatten)]
+        at: At,
+        /// Also when they are suspiciously many: first see that the main database is the right one, and the newest.
+        #[arg(long)]
+        however_many: bool,
     },
 }
 
@@ -135,6 +150,7 @@ async fn run(command: Command) -> Outcome {
             print!("{}", policy::DecisionTable::from_dir(&folder).await?.matrix());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Keys(Keys::Sweep { at, however_many }) => sweep(&at.config, however_many).await,
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)
@@ -221,6 +237,18 @@ async fn init(superuser: String, folder: PathBuf, policies: PathBuf, names: Vec<
     }
     println!("Then two of them found the organisation {} and you pin its fingerprint in", founded.organisation);
     println!("{} (README, \"Founding\").", founded.config.pins.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn sweep(config: &Path, however_many: bool) -> Outcome {
+    let databases = db::connect(&Config::read(config)?.database).await?;
+    match databases.sweeper.sweep(however_many).await? {
+        None => println!("A running service is sweeping at this moment."),
+        Some(swept) => println!(
+            "{} keys looked at: {} belonged to no record and were erased, {} had come back and were erased again.",
+            swept.looked_at, swept.orphans, swept.again
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,6 +17,7 @@ pub mod record;
 pub mod session;
 pub mod statement;
 pub(crate) mod store;
+pub mod sweep;
 #[cfg(feature = "test-support")]
 pub mod theft;
 pub mod token;

@@ -38,8 +38,10 @@ pub struct DatabaseConfig {
     pub door: String,
     pub sequencer: String,
     pub auditor: String,
+    pub sweeper: String,
     /// The erasure store: another database, best on another server.
     pub erasure: String,
+    pub erasure_sweeper: String,
     /// Needed for `migrate` and `init` only.
     pub migrator: Option<String>,
     pub erasure_migrator: Option<String>,

@@ -1,6 +1,7 @@
 //! Connections: one pool for each database role, so that no role can do another's work.
 
 use super::config::DatabaseConfig;
+use crate::guard::sweep::Sweeper;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 use std::str::FromStr as _;
@@ -22,6 +23,8 @@ pub struct Databases {
     pub auditor: PgPool,
     /// The second, small database.
     pub erasure: PgPool,
+    /// Erases keys that belong to nothing.
+    pub sweeper: Sweeper,
 }
 
 fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
@@ -44,8 +47,9 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,
+        sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 1)? },
     };
-    for pool in [&databases.app, &databases.door, &databases.sequencer, &databases.auditor, &databases.erasure] {
+    for pool in databases.all() {
         pool.acquire().await?;
     }
     Ok(databases)
@@ -75,9 +79,14 @@ pub enum MigrateError {
 }
 
 impl Databases {
+    fn all(&self) -> [&PgPool; 8] {
+        let (Sweeper { main, erasure }, app) = (&self.sweeper, &self.app);
+        [app, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure]
+    }
+
     /// Closes every pool.
     pub async fn close(&self) {
-        for pool in [&self.app, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure] {
+        for pool in self.all() {
             pool.close().await;
         }
     }

@@ -15,6 +15,7 @@ pub struct Serving {
     server: JoinHandle<std::io::Result<()>>,
     sequencer: JoinHandle<()>,
     watch: JoinHandle<()>,
+    sweeper: JoinHandle<()>,
 }
 
 /// Looks once a second how long entries have waited for their place in the tree: those of this process by its own memory,
@@ -65,6 +66,7 @@ impl Serving {
             }
         });
         let watch = tokio::spawn(watch_backlog(app.clone(), stopped.clone()));
+        let sweeper = tokio::spawn(app.databases.sweeper.clone().run(stopped.clone()));
         let router = router(app.clone());
         let mut stopping = stopped;
         let server = tokio::spawn(async move {
@@ -74,10 +76,10 @@ impl Serving {
             };
             axum::serve(listener, router).with_graceful_shutdown(until).await
         });
-        Self { stop, server, sequencer, watch }
+        Self { stop, server, sequencer, watch, sweeper }
     }
 
-    /// Takes no more requests, finishes those under way, and ends the sequencer after its round.
+    /// Takes no more requests, finishes those under way, and ends sequencer and sweeper after their rounds.
     ///
     /// # Errors
     /// When the listener failed.
@@ -86,6 +88,7 @@ impl Serving {
         let served = self.server.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         let _ = self.sequencer.await;
         let _ = self.watch.await;
+        let _ = self.sweeper.await;
         served
     }
 }

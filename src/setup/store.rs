@@ -2,13 +2,17 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-const ROLES: &str = include_str!("../../migrations/roles.sql");
+const ROLES: [&str; 2] =
+    [include_str!("../../migrations/roles.sql"), include_str!("../../migrations/roles-sweeper.sql")];
 /// The roles that log in.
-pub const LOGINS: [&str; 5] = ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor"];
+pub const LOGINS: [&str; 6] =
+    ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor", "himaya_sweeper"];
 
 /// Makes the roles that are not there yet.
 pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(ROLES).execute(connection).await?;
+    for roles in ROLES {
+        sqlx::raw_sql(roles).execute(&mut *connection).await?;
+    }
     Ok(())
 }
 

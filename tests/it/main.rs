@@ -19,6 +19,7 @@ mod revocation;
 mod sessions;
 mod shift;
 mod story;
+mod sweeping;
 mod tampering;
 mod thief;
 mod types;

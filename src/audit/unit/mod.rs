@@ -126,7 +126,7 @@ impl<V: Does, K: About> Unit<V, K> {
         }
         lane.committed();
         for key in self.erase {
-            // What is left behind if this fails opens nothing: its wraps are gone. The sweeper comes again.
+            // What is left behind if this fails opens nothing: its wraps are gone. The sweeper erases it.
             if let Err(error) = store::delete_erasure_key(&self.places.erasure, key).await {
                 tracing::error!(%error, "an erasure key outlived its record");
             }

@@ -1,6 +1,7 @@
 //! Erasure keys, in the second database: without one, nothing that was sealed under its record key opens.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The erasure keys of these record keys, from the second database.
@@ -40,6 +41,67 @@ pub async fn delete_erasure_key(pool: &PgPool, key: Uuid) -> Result<(), sqlx::Er
         key
     )
     .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Whether this transaction is the only sweep that is under way.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn sweeping_alone(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // An arbitrary number, the same in every replica.
+    let alone = sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock(4850172)").fetch_one(connection).await?;
+    Ok(alone.unwrap_or(false))
+}
+
+/// Deletes keys that have a tombstone: a restore brought them back. How many there were.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn erase_again(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!("DELETE FROM erasure.keys k USING erasure.tombstones t WHERE t.key_id = k.key_id")
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Keys older than an hour, in order, after one of them: by then every unit that made one has ended.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn keys_to_sweep(connection: &mut PgConnection, after: Uuid, most: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT key_id FROM erasure.keys WHERE key_id > $1 AND created_at < now() - interval '1 hour'
+         ORDER BY key_id LIMIT $2",
+        after,
+        most
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Which of these record keys something is sealed under, or wrapped for somebody: asked of the main database.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn keys_in_use(pool: &PgPool, keys: &[Uuid]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let used =
+        sqlx::query_scalar!(r#"SELECT keys_in_use AS "key!" FROM keys_in_use($1)"#, keys).fetch_all(pool).await?;
+    Ok(used.into_iter().collect())
+}
+
+/// Erases these keys.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn erase_keys(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "WITH dead AS (DELETE FROM erasure.keys WHERE key_id = ANY($1))
+         INSERT INTO erasure.tombstones (key_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING",
+        keys
+    )
+    .execute(connection)
     .await?;
     Ok(())
 }

@@ -1,0 +1,78 @@
+//! Erasure keys that belong to nothing are erased, and no other.
+
+use crate::harness::World;
+use himaya::guard::sweep::{SweepError, Swept};
+use serde_json::json;
+use sqlx::PgConnection;
+
+async fn run(erasure: &mut PgConnection, statement: &'static str) {
+    sqlx::raw_sql(statement).execute(erasure).await.unwrap();
+}
+
+async fn count(erasure: &mut PgConnection, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(erasure).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_without_a_record_are_swept_and_what_came_back_is_erased_again() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let body = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "hello" } });
+    let kept = operator.post("/api/v1/calls", &body).await.unwrap().id("id");
+    let handed = operator.post("/api/v1/calls", &body).await.unwrap().id("id");
+    let mut erasure = world.erasure_owner().await;
+    run(&mut erasure, "CREATE TABLE backup AS TABLE erasure.keys").await;
+    let path = format!("/api/v1/calls/{handed}/hand-over");
+    assert_eq!(operator.post(&path, &json!({ "basis": "child" })).await.unwrap().status, 201);
+    // A request that ended between its key and its record; and the draft's key, back from a backup.
+    run(
+        &mut erasure,
+        "INSERT INTO erasure.keys (key_id, key, created_at)
+         VALUES (gen_random_uuid(), decode(repeat('00', 32), 'hex'), now() - interval '2 hours');
+         INSERT INTO erasure.keys SELECT * FROM backup ON CONFLICT DO NOTHING;",
+    )
+    .await;
+    let before = count(&mut erasure, "SELECT count(*) FROM erasure.keys").await;
+    let sweeper = &world.app.databases.sweeper;
+    let swept = sweeper.sweep(false).await.unwrap();
+    assert_eq!(swept, Some(Swept { looked_at: 1, again: 1, orphans: 1 }), "younger keys may still get their record");
+    run(&mut erasure, "UPDATE erasure.keys SET created_at = now() - interval '2 hours'").await;
+    let swept = sweeper.sweep(false).await.unwrap().unwrap();
+    assert_eq!((swept.again, swept.orphans), (0, 0));
+    assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, before - 2);
+    let read = operator.get(&format!("/api/v1/calls/{kept}"), "intake").await.unwrap();
+    assert_eq!(read.body["content"]["said"], "hello", "{}", read.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_many_keys_seem_to_belong_to_nothing_none_is_erased() {
+    let world = World::new().await;
+    let mut erasure = world.erasure_owner().await;
+    run(
+        &mut erasure,
+        "INSERT INTO erasure.keys (key_id, key, created_at)
+         SELECT gen_random_uuid(), decode(repeat('00', 32), 'hex'), now() - interval '2 hours' FROM generate_series(1, 101)",
+    )
+    .await;
+    let sweeper = &world.app.databases.sweeper;
+    let refused = sweeper.sweep(false).await;
+    assert!(matches!(refused, Err(SweepError::TooMany { orphans: 101, .. })), "{refused:?}");
+    assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 101);
+    assert_eq!(sweeper.sweep(true).await.unwrap().unwrap().orphans, 101);
+    assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweepers_role_reads_neither_a_key_nor_a_record() {
+    let world = World::new().await;
+    for (pool, query) in [
+        (&world.app.databases.sweeper.erasure, "SELECT count(key) FROM erasure.keys"),
+        (&world.app.databases.sweeper.erasure, "INSERT INTO erasure.keys SELECT * FROM erasure.keys"),
+        (&world.app.databases.sweeper.main, "SELECT count(*) FROM sealed"),
+        (&world.app.databases.sweeper.main, "SELECT count(*) FROM wraps"),
+        (&world.app.databases.sweeper.main, "SELECT count(*) FROM calls"),
+        (&world.app.databases.sweeper.main, "SELECT count(*) FROM accounts"),
+    ] {
+        assert!(sqlx::query(query).execute(pool).await.is_err(), "{query}");
+    }
+}
