@@ -10,8 +10,10 @@
 mod bad_input;
 mod canary;
 mod catalogue;
+mod faults;
 mod harness;
 mod ledger;
+mod line;
 mod matrix;
 mod revocation;
 mod sessions;
