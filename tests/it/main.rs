@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod canary;
+mod cancelled;
 mod catalogue;
 mod faults;
 mod harness;
