@@ -11,6 +11,7 @@ mod bad_input;
 mod canary;
 mod cancelled;
 mod catalogue;
+mod erasure;
 mod faults;
 mod harness;
 mod ledger;
