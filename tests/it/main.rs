@@ -17,6 +17,7 @@ mod harness;
 mod ledger;
 mod line;
 mod matrix;
+mod planted;
 mod revocation;
 mod sessions;
 mod shift;
