@@ -181,7 +181,11 @@ impl World {
 
     /// A replica that decides by another policy.
     pub async fn replica_with(&self, policies: &Path) -> (App, Serving, String) {
-        let config = Config { policies: policies.to_owned(), ..self.app.config.clone() };
+        self.replica_of(Config { policies: policies.to_owned(), ..self.app.config.clone() }).await
+    }
+
+    /// A replica with a configuration of its own.
+    pub async fn replica_of(&self, config: Config) -> (App, Serving, String) {
         let app = App::start(config, self.clock.clone()).await.unwrap();
         let (serving, base) = serve(&app).await;
         (app, serving, base)

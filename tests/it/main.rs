@@ -9,12 +9,17 @@
 
 mod bad_input;
 mod canary;
+mod cancelled;
 mod catalogue;
+mod erasure;
 mod fail_closed;
+mod faults;
 mod harness;
 mod hidden;
 mod ledger;
+mod line;
 mod matrix;
+mod planted;
 mod revocation;
 mod sessions;
 mod shift;

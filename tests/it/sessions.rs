@@ -1,8 +1,29 @@
 //! Sessions over stateless replicas, and what ends them.
 
 use crate::harness::World;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use himaya::demo::actor::Actor;
 use serde_json::json;
+
+/// The status of a request in this session.
+async fn asks(actor: &Actor) -> u16 {
+    actor.get("/api/v1/notices", "intake").await.unwrap().status
+}
+
+/// Moves a time of this person's sessions back: the database goes by its own clock.
+async fn set_back(world: &World, actor: &Actor, statement: &'static str) {
+    let moved = sqlx::query(statement).bind(actor.account).execute(&mut world.owner().await).await.unwrap();
+    assert!(moved.rows_affected() > 0);
+}
+
+/// The status of a refresh with this handle, and the handle that replaces it.
+async fn refresh_with(world: &World, handle: &str) -> (u16, String) {
+    let address = format!("{}/api/v1/sessions/refresh", world.base);
+    let sent = reqwest::Client::new().post(address).json(&json!({ "refresh_handle": handle })).send().await.unwrap();
+    let status = sent.status().as_u16();
+    let body: serde_json::Value = sent.json().await.unwrap();
+    (status, body["refresh_handle"].as_str().unwrap_or_default().to_owned())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_works_on_every_replica_and_ends_on_all_of_them() {
@@ -31,11 +52,75 @@ async fn a_token_lives_five_minutes_and_a_handle_used_twice_ends_the_session() {
     assert_eq!(duty.get("/api/v1/notices", "intake").await.unwrap().status, 200);
     // Long after it was replaced, the first handle comes again: somebody has a copy.
     world.clock.advance(TimeDelta::minutes(1));
-    let client = reqwest::Client::new();
-    let address = format!("{}/api/v1/sessions/refresh", world.base);
-    let again = client.post(address).json(&json!({ "refresh_handle": first })).send().await.unwrap();
-    assert_eq!(again.status().as_u16(), 401);
+    assert_eq!(refresh_with(&world, &first).await.0, 401);
     assert_eq!(duty.get("/api/v1/notices", "intake").await.unwrap().status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_idle_for_twenty_minutes_ends_and_one_that_is_used_goes_on() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let (_, _, handle) = duty.secrets().await;
+    let nineteen = "UPDATE sessions SET last_seen_at = now() - interval '19 minutes' WHERE account_id = $1";
+    set_back(&world, &duty, nineteen).await;
+    // Seen again: from here on the twenty minutes begin anew.
+    assert_eq!(asks(&duty).await, 200);
+    let two = "UPDATE sessions SET last_seen_at = last_seen_at - interval '2 minutes' WHERE account_id = $1";
+    set_back(&world, &duty, two).await;
+    assert_eq!(asks(&duty).await, 200);
+    set_back(&world, &duty, nineteen).await;
+    duty.refresh().await.unwrap();
+    set_back(&world, &duty, two).await;
+    assert_eq!(asks(&duty).await, 200);
+    let (_, _, next) = duty.secrets().await;
+    set_back(&world, &duty, "UPDATE sessions SET last_seen_at = now() - interval '21 minutes' WHERE account_id = $1")
+        .await;
+    assert_eq!(asks(&duty).await, 401);
+    for handle in [handle, next] {
+        assert_eq!(refresh_with(&world, &handle).await.0, 401);
+    }
+    assert_eq!(asks(&duty).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_eight_hours_after_it_began_however_much_it_is_used() {
+    let world = World::new().await;
+    let duty = world.country.person("duty1").unwrap().clone();
+    let before = world.clock.now();
+    let signed_in = duty.sign_in().await.unwrap();
+    let ends: DateTime<Utc> = signed_in.text_of("session_expires_at").parse().unwrap();
+    assert!(ends >= before + TimeDelta::hours(8) && ends <= world.clock.now() + TimeDelta::hours(8));
+    duty.refresh().await.unwrap();
+    let current = duty.get("/api/v1/sessions/current", "").await.unwrap();
+    assert_eq!(current.text_of("expires_at").parse::<DateTime<Utc>>().unwrap(), ends, "{}", current.text);
+    let nearly = "UPDATE sessions SET expires_at = now() + interval '1 minute' WHERE account_id = $1";
+    set_back(&world, &duty, nearly).await;
+    duty.refresh().await.unwrap();
+    assert_eq!(asks(&duty).await, 200);
+    set_back(&world, &duty, "UPDATE sessions SET expires_at = now() WHERE account_id = $1").await;
+    assert_eq!(asks(&duty).await, 401);
+    let (_, _, handle) = duty.secrets().await;
+    assert_eq!(refresh_with(&world, &handle).await.0, 401);
+    assert_eq!(asks(&duty).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handle_before_the_newest_is_good_for_thirty_seconds() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let (_, _, first) = duty.secrets().await;
+    let (status, lost) = refresh_with(&world, &first).await;
+    assert_eq!(status, 200);
+    // The answer did not arrive: the client sends the handle that it has once more.
+    world.clock.advance(TimeDelta::seconds(29));
+    let (status, second) = refresh_with(&world, &first).await;
+    assert_eq!(status, 200);
+    assert_eq!(asks(&duty).await, 200);
+    // Now it is the handle of the lost answer that comes before the newest, and after thirty seconds it is a copy.
+    world.clock.advance(TimeDelta::seconds(31));
+    assert_eq!(refresh_with(&world, &lost).await.0, 401);
+    assert_eq!(refresh_with(&world, &second).await.0, 401);
+    assert_eq!(asks(&duty).await, 401);
 }
 
 #[tokio::test(flavor = "multi_thread")]

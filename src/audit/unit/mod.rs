@@ -17,6 +17,8 @@ use crate::guard::store;
 use crate::guard::trust::Trust;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{PgConnection, Postgres, Transaction};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,12 +164,18 @@ impl<V: Does, K: About> Unit<V, K> {
 }
 
 fn unknown_outcome(error: sqlx::Error) -> Problem {
-    match error {
-        // The server answered: the transaction was rolled back.
-        sqlx::Error::Database(_) => error.into(),
+    match &error {
+        // The server answered and goes on: the transaction was rolled back. An answer that ends the connection, the
+        // server's own or that of something between here and there, says nothing of the commit.
+        sqlx::Error::Database(answer) if !ends_the_connection(answer.as_ref()) => error.into(),
         _ => Problem::away(
             "outcome_unknown",
             "The database went away while storing. Send the same again with the same Idempotency-Key: it is stored once.",
         ),
     }
+}
+
+fn ends_the_connection(answer: &dyn DatabaseError) -> bool {
+    let severity = answer.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+    matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic))
 }
