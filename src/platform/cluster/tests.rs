@@ -1,6 +1,10 @@
 use std::env;
 use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
 
+use super::home::random_hex;
+use super::server::socket_name;
 use super::*;
 
 /// Removed at the end, with what it says lies elsewhere; in /tmp since a socket's path has to be short.
