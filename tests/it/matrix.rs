@@ -13,11 +13,12 @@ use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// One actor for each role, then somebody who is not admitted, then somebody who is not signed in.
-const ACTORS: [&str; 12] = [
+/// One actor for each role (two of them officers: one on the case, one not; the second duty officer was granted it), then somebody who is not admitted, then somebody who is not signed in.
+const ACTORS: [&str; 13] = [
     "operator1",
     "hsupervisor1",
     "duty1",
+    "duty2",
     "officer1",
     "officer2",
     "ssupervisor1",
@@ -79,6 +80,11 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             .replace("{account}", &duty)
             .replace("{kind}", if path.contains("{person}") { "identity" } else { "narrative" })
     };
+    let granted = json!({
+        "account": world.country.person("duty2").unwrap().account, "relation": "granted", "reason": "expertise"
+    });
+    let path = format!("/api/v1/cases/{case}/access");
+    assert_eq!(world.signed_in("officer1").await.post(&path, &granted).await.unwrap().status, 201);
     let admin = world.signed_in("admin1").await;
     let helpline = world.country.organisations["helpline"];
     let made =
