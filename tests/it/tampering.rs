@@ -40,6 +40,24 @@ async fn a_moved_blob_does_not_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_blob_moved_with_its_key_does_not_open_in_another_place() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let mut drafts = Vec::new();
+    for said in ["the first caller", "the second caller"] {
+        let body = json!({ "content": { "safe_to_talk": "yes", "said": said } });
+        drafts.push(operator.post("/api/v1/calls", &body).await.unwrap().id("id"));
+    }
+    // The same person's, of the same kind, signed by its author, with the wraps of its own key: only the place is another.
+    let moved = "UPDATE sealed t SET blob = s.blob, signature = s.signature, author = s.author, key_id = s.key_id
+                 FROM sealed s WHERE s.record_id = $1 AND t.record_id = $2";
+    sqlx::query(moved).bind(drafts[0]).bind(drafts[1]).execute(&mut world.owner().await).await.unwrap();
+    let read = operator.get(&format!("/api/v1/calls/{}", drafts[1]), "intake").await.unwrap();
+    assert_eq!((read.status, read.code()), (500, "fault"), "{}", read.text);
+    assert_eq!(operator.get(&format!("/api/v1/calls/{}", drafts[0]), "intake").await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_version_put_back_is_refused_and_with_its_old_head_it_is_found() {
     let mut world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
@@ -105,9 +123,15 @@ async fn a_ghost_officer_is_nobody() {
     // An administrator's account, enrolled by the bribed administrator, with a membership row of the owner's making.
     let made = admin.post("/api/v1/accounts", &json!({ "organisation": squad, "handle": "ghost" })).await.unwrap();
     let ghost = himaya::demo::actor::Actor::enrol(&world.base, "ghost", made.text_of("enrolment_code")).await.unwrap();
-    let forge = "INSERT INTO memberships (id, account_id, organisation_id, note, complete, proposed_at)
-                   SELECT gen_random_uuid(), $1, organisation_id, replace(note, account_id::text, $1::text), true, now()
-                   FROM memberships WHERE complete LIMIT 1";
+    // It names the ghost and the ghost's own keys; only the two signatures under it are another's.
+    let forge = r#"INSERT INTO memberships (id, account_id, organisation_id, note, complete, proposed_at)
+                   SELECT gen_random_uuid(), $1, organisation_id,
+                          regexp_replace(regexp_replace(replace(note, m.account_id::text, $1::text),
+                              '"kem":"[0-9a-f]{64}"', '"kem":"' || encode(k.kem_public, 'hex') || '"'),
+                              '"sign":"[0-9a-f]{64}"', '"sign":"' || encode(k.sign_public, 'hex') || '"'), true, now()
+                   FROM memberships m, account_keys k
+                   WHERE complete AND m.organisation_id = (SELECT organisation_id FROM accounts WHERE id = $1)
+                     AND k.account_id = $1 LIMIT 1"#;
     assert_eq!(change(&mut world.owner().await, forge, ghost.account).await, 1);
     ghost.sign_in().await.unwrap();
     for (path, purpose) in [("/api/v1/notices", "intake"), ("/api/v1/cases", "case_work")] {
