@@ -39,7 +39,7 @@ pub struct EntryView {
 }
 
 /// Read the ledger, newest entries first. Looking into it is an entry itself.
-#[utoipa::path(operation_id = "ledger_list", get, path = "/api/v1/ledger/entries", tag = "ledger", params(Page, ("Purpose" = String, Header)),
+#[utoipa::path(operation_id = "ledger_list", get, path = "/api/v1/ledger/entries", tag = "ledger", params(Page, ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Listed<EntryView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,

@@ -165,7 +165,7 @@ pub struct Legal {
 #[derive(Default, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Investigation {
-    /// Goes one step forward at a time, and never back.
+    /// Begins at any stage, since prosecutions are also taken over; then goes one step forward at a time, never back.
     #[garde(skip)]
     pub prosecution_stage: Option<ProsecutionStage>,
     #[garde(length(chars, max = 50_000))]

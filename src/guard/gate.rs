@@ -193,7 +193,7 @@ impl Gate {
     ///
     /// # Errors
     /// 404 for a named record, whatever the reason; 403 for a kind of work that the role never does and that names no
-    /// record; 503 when the refusal could not be recorded.
+    /// record; 422 when no purpose is stated for a read; 503 when the refusal could not be recorded.
     pub async fn authorize<V: Does, K: About>(
         &self,
         who: &Arc<Who>,
@@ -231,11 +231,14 @@ impl Gate {
             mark: None,
         };
         self.ledger.enter(refusal).await.map_err(ledger_problem)?;
+        // Asked of everybody who ever does this work, whatever record is named: it tells nothing of the record.
+        if purpose.is_none() && asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {
+            let words: Vec<&str> = Purpose::ALL.iter().map(|purpose| purpose.as_str()).collect();
+            let message = format!("says why you read: send one Purpose header with one of: {}", words.join(", "));
+            return Err(Problem::field("Purpose", message));
+        }
         if target.named().is_some() {
             return Err(Problem::absent());
-        }
-        if purpose.is_none() && asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {
-            return Err(Problem::field("Purpose", "state why you read: send a Purpose header"));
         }
         Err(Problem::not_your_work())
     }

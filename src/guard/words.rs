@@ -3,9 +3,10 @@
 //! [`words!`] makes an enum whose variants each carry their one spelling. The spelling is what is stored, signed and
 //! served, so changing it changes formats; adding a variant does not.
 
+// The word is taken as a token: a `literal` fragment reaches the derived schema wrapped, and is not seen there.
 /// Declares an enum of domain words: `ALL`, `as_str`, `FromStr`, serde and OpenAPI by that one spelling.
 macro_rules! words {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:tt,)+ }) => {
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,

@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 type Accepting = Unit<verbs::Accept, kinds::Notice>;
 
-/// Accept a notice.
+/// Accept a notice, as a new case or into an existing one.
+///
+/// Sent again after a lost answer it is 404, since the notice is no longer open: `GET /api/v1/cases` shows the case.
 #[utoipa::path(operation_id = "notice_accept", post, path = "/api/v1/notices/{id}/accept", tag = "notices", request_body = Acceptance,
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Accepted), (status = "4XX", body = ProblemDocument)))]

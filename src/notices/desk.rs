@@ -29,7 +29,7 @@ pub(super) fn state_of(row: &store::Row) -> Result<NoticeState, Problem> {
 }
 
 /// The queue: open notices, the most urgent first.
-#[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = String, Header)),
+#[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Listed<QueueRow>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
@@ -60,7 +60,7 @@ pub async fn list(
 
 /// Open a notice with its addenda.
 #[utoipa::path(operation_id = "notice_read", get, path = "/api/v1/notices/{id}", tag = "notices",
-    params(("id" = Uuid, Path), ("Purpose" = String, Header)),
+    params(("id" = Uuid, Path), ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = NoticeView), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
     State(app): State<App>,

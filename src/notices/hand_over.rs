@@ -12,10 +12,17 @@ use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
+use chrono::TimeDelta;
+
+/// How far back a suspicion may lie: what is typed wrong must not stand at the top of the queue for ever.
+const OLDEST: TimeDelta = TimeDelta::days(30);
 
 type HandingOver = Unit<verbs::HandOver, kinds::Call>;
 
 /// Hand a call over to the squad. It cannot be read again by the one who hands it over.
+///
+/// Sent again after a lost answer it is 404, since the call is no longer the sender's: `GET /api/v1/slips` shows whether
+/// it went over.
 #[utoipa::path(operation_id = "hand_over", post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
     params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Slip), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
@@ -34,8 +41,8 @@ pub async fn hand_over(
     let draft = crate::calls::store::draft(&mut unit).await?.ok_or_else(Problem::absent)?;
     draft.state().hand_over().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     let suspected_at = how.suspected_at.unwrap_or(draft.opened_at);
-    if suspected_at > draft.opened_at {
-        return Err(Problem::field("suspected_at", "is not later than the start of the call"));
+    if suspected_at > draft.opened_at || suspected_at < draft.opened_at - OLDEST {
+        return Err(Problem::field("suspected_at", "lies before the start of the call, by not more than thirty days"));
     }
     let squad = squad(&mut unit, how.squad).await?;
     let founding = unit.founding(squad).await?.ok_or_else(no_intake)?;
@@ -47,7 +54,8 @@ pub async fn hand_over(
     let place =
         Placement { record: notice.0, kind: RecordKind::Notice, case: None, key_id: notice.0, epoch: 1, version: 1 };
     let call = unit.fetch::<CallContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
-    unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, call)).await?;
+    unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, how.leave_behind, call))
+        .await?;
     let wraps =
         [sealing.wrap_to(&intake.recipient, None, 1, None)?, sealing.wrap_to(&founding.custody(), None, 1, None)?];
     unit.insert_wraps(&wraps).await?;

@@ -3,6 +3,7 @@
 use crate::calls::model::CallContent;
 use crate::guard::record::{AccountId, AddendumId, CaseId, NoticeId, OrganisationId};
 use crate::guard::words::words;
+use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ words! {
         Consent = "consent",
         Child = "child",
         VitalInterest = "vital_interest",
+        /// On no ground that names the person: who it is about, and how to call back, are not sent.
         Pseudonymous = "pseudonymous",
     }
 }
@@ -54,8 +56,15 @@ pub const DEADLINE: TimeDelta = TimeDelta::hours(24);
 
 /// A step that the state does not allow; the state is named.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("A notice that is {0} cannot be {1}.")]
+#[error("A notice that is {0} cannot be {1}.{hint} Nothing was stored.", hint = self.hint())]
 pub struct IllegalTransition(pub NoticeState, pub &'static str);
+
+impl IllegalTransition {
+    /// What comes first, where something does.
+    fn hint(&self) -> &'static str {
+        if self.0 == NoticeState::Sent { " Acknowledge it first." } else { "" }
+    }
+}
 
 impl NoticeState {
     /// # Errors
@@ -123,10 +132,15 @@ pub fn escalation(
 pub struct HandOver {
     #[garde(skip)]
     pub basis: Basis,
+    /// For a pseudonymous hand-over of a draft that holds a person or a call-back: these stay behind and die with the
+    /// draft. Without this word such a hand-over is refused.
+    #[serde(default)]
+    #[garde(skip)]
+    pub leave_behind: bool,
     /// The squad; may be left out where there is one.
     #[garde(skip)]
     pub squad: Option<OrganisationId>,
-    /// When the suspicion arose; by default the call's start, and never later than that.
+    /// When the suspicion arose; by default the call's start, and never later than that. The 24 hours run from here.
     #[garde(skip)]
     pub suspected_at: Option<DateTime<Utc>>,
 }
@@ -142,16 +156,25 @@ pub struct NoticeContent {
 impl NoticeContent {
     /// What goes over on this basis. Without one, who it is about and how to call back stay behind, and die with the
     /// draft; what was said is the operator's own words, and they are asked to name nobody in them.
-    #[must_use]
-    pub fn of(basis: Basis, mut call: CallContent) -> Self {
+    ///
+    /// # Errors
+    /// 422 when something would die unseen.
+    pub fn of(basis: Basis, leave_behind: bool, mut call: CallContent) -> Result<Self, Problem> {
         match basis {
             Basis::Consent | Basis::Child | Basis::VitalInterest => {}
-            Basis::Pseudonymous => {
+            Basis::Pseudonymous if leave_behind || (call.person.is_none() && call.call_back.is_none()) => {
                 call.person = None;
                 call.call_back = None;
             }
+            Basis::Pseudonymous => {
+                return Err(Problem::field(
+                    "leave_behind",
+                    "is needed: without a ground to name the person, who it is about and how to call back are not sent, \
+                     and are lost with the draft",
+                ));
+            }
         }
-        Self { basis, call }
+        Ok(Self { basis, call })
     }
 }
 
@@ -278,6 +301,6 @@ mod tests {
         assert_eq!(legal(NoticeState::give_back), [NoticeState::Acknowledged]);
         assert_eq!(legal(NoticeState::add_to), [NoticeState::Sent, NoticeState::Acknowledged]);
         let refused = NoticeState::Accepted.acknowledge().err().map(|error| error.to_string());
-        assert_eq!(refused.as_deref(), Some("A notice that is accepted cannot be acknowledged."));
+        assert_eq!(refused.as_deref(), Some("A notice that is accepted cannot be acknowledged. Nothing was stored."));
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
 }
 
 /// List one's own slips, newest first.
-#[utoipa::path(operation_id = "slip_list", get, path = "/api/v1/slips", tag = "notices", params(Page, ("Purpose" = String, Header)),
+#[utoipa::path(operation_id = "slip_list", get, path = "/api/v1/slips", tag = "notices", params(Page, ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Listed<Slip>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
@@ -49,7 +49,7 @@ pub async fn list(
 
 /// Read one slip.
 #[utoipa::path(operation_id = "slip_read", get, path = "/api/v1/slips/{id}", tag = "notices",
-    params(("id" = uuid::Uuid, Path), ("Purpose" = String, Header)),
+    params(("id" = uuid::Uuid, Path), ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Slip), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
     State(app): State<App>,

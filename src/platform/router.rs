@@ -14,8 +14,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 /// Name and purpose of the API, for its document.
@@ -24,8 +25,28 @@ use utoipa_axum::router::OpenApiRouter;
     title = "Himaya",
     description = "Case management for the protection of victims of human trafficking. A record that you may not see \
                    answers exactly like one that is not there."
+), modifiers(&Sessions), security(("access_token" = [], "session_secret" = [])), tags(
+    (name = "door", description = "Making keys with a one-time code, signing in, keeping a session."),
+    (name = "calls", description = "The helpline's calls: a draft for the shift, then the supervisor's."),
+    (name = "notices", description = "A call handed over to the squad: the desk's queue, and the sender's slip."),
+    (name = "cases", description = "Cases, their persons, sections and notes, and who is on them."),
+    (name = "staff", description = "Organisations, accounts, foundings and members."),
+    (name = "ledger", description = "What was done, under pseudonyms.")
 ))]
 struct About;
+
+/// Both halves of a session are sent with each request, but for the three that come before there is one.
+struct Sessions;
+
+impl Modify for Sessions {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        components.add_security_scheme("access_token", SecurityScheme::Http(token));
+        let secret = ApiKey::Header(ApiKeyValue::new("Himaya-Session"));
+        components.add_security_scheme("session_secret", SecurityScheme::ApiKey(secret));
+    }
+}
 
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(About::openapi())

@@ -3,7 +3,9 @@
 //! Everything here works without a session, through the door's own database role. A wrong handle and a wrong passphrase
 //! take the same time and get the same answer.
 
-use super::model::{CurrentSession, Enrolled, Enrolment, Made, Refresh, SignIn, SignedInView, key_fingerprint};
+use super::model::{
+    CurrentSession, Enrolled, Enrolment, Made, Refresh, Refreshed, SignIn, SignedInView, key_fingerprint,
+};
 use super::{shared_keys, store};
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::unit::Unit;
@@ -77,7 +79,7 @@ async fn enter(app: &App, event: Event) -> Result<(), Problem> {
 
 /// Make keys, once, with the code that the administrator handed over.
 #[utoipa::path(operation_id = "enrol", post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
-    responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
+    security(()), responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
 pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let (code, now) = (hash(&given.code), app.places.clock.now());
@@ -120,7 +122,7 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
 
 /// Sign in.
 #[utoipa::path(operation_id = "sign_in", post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
-    responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
+    security(()), responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
 pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let found = store::account_signing_in(&app.databases.door, &given.handle).await?;
@@ -162,7 +164,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
         session,
         role: who.role(),
         access_token: access,
-        session_secret: Some(text.as_str().to_owned()),
+        session_secret: text.as_str().to_owned(),
         refresh_handle: refresh,
         access_expires_at: now + token::LIFE,
         session_expires_at: now + LONGEST,
@@ -171,7 +173,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
 
 /// Get a new access token and refresh handle.
 #[utoipa::path(operation_id = "refresh", post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
-    responses((status = 200, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
+    security(()), responses((status = 200, body = Refreshed), (status = "4XX", body = ProblemDocument)))]
 pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let now = app.places.clock.now();
@@ -191,13 +193,10 @@ pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answ
     transaction.commit().await?;
     let (account, session) = (AccountId(found.account_id), SessionId(found.id));
     let access = app.tokens.issue(account, session, now).ok_or_else(|| Problem::fault("a token cannot be written"))?;
-    Answer::ok(&SignedInView {
+    Answer::ok(&Refreshed {
         account,
         session,
-        // A refresh proves a session, not a membership: the role is told by the next request.
-        role: Role::Unadmitted,
         access_token: access,
-        session_secret: None,
         refresh_handle: refresh,
         access_expires_at: now + token::LIFE,
         session_expires_at: found.expires_at,

@@ -1,7 +1,7 @@
 //! Founding an organisation: one of the two responsible persons writes the statement, the other countersigns it, and its
 //! fingerprint is pinned in the configuration. The CUSTODY key is made here and is never in one hand.
 
-use super::model::{Countersignature, FoundingView, NewFounding, key_fingerprint};
+use super::model::{Countersignature, FoundingView, NewFounding, key_fingerprint, same_fingerprint};
 use super::store::{self, Founder, NewSharedKey};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{Target, kinds, verbs};
@@ -126,7 +126,7 @@ fn stated_members(
                 .iter()
                 .find(|named| named.account == founder.account)
                 .ok_or_else(|| Problem::field("founders", "names every nominated account, each with its role"))?;
-            if named.key_fingerprint != key_fingerprint(&keys) {
+            if !same_fingerprint(&named.key_fingerprint, &key_fingerprint(&keys)) {
                 return Err(Problem::field("founders", "a key fingerprint is not the one that the person made"));
             }
             if !kind.roles().contains(&named.role) {
@@ -178,7 +178,7 @@ pub async fn countersign(
     let note = store::founding_to_sign(&mut unit).await?.ok_or_else(|| {
         Problem::illegal("nothing_to_sign", "There is no founding statement that waits for a second signature.")
     })?;
-    if hex(&statement::fingerprint(&note).map_err(statement_fault)?) != read.fingerprint {
+    if !same_fingerprint(&read.fingerprint, &hex(&statement::fingerprint(&note).map_err(statement_fault)?)) {
         return Err(Problem::field("fingerprint", "is not that of the statement as it stands: read it again"));
     }
     let signed = statement::countersign(&note, who.account, &who.keys).map_err(statement_fault)?;

@@ -2,7 +2,9 @@
 //! Nothing is readable by it until a case is assigned.
 
 use super::founding::statement_fault;
-use super::model::{Countersignature, Made, MemberView, MembershipMade, NewMembership, key_fingerprint};
+use super::model::{
+    Countersignature, Made, MemberView, MembershipMade, NewMembership, key_fingerprint, same_fingerprint,
+};
 use super::store;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{Target, kinds, verbs};
@@ -73,7 +75,7 @@ pub async fn propose(
     let keys = store::keys_of(&mut unit, new.account, organisation)
         .await?
         .ok_or_else(|| Problem::field("account", "is no account of this organisation that has made keys"))?;
-    if key_fingerprint(&keys) != new.key_fingerprint {
+    if !same_fingerprint(&new.key_fingerprint, &key_fingerprint(&keys)) {
         return Err(Problem::field(
             "key_fingerprint",
             "is not that of the stored keys. Ask the person again; if it still differs, tell the auditor",
@@ -115,7 +117,7 @@ pub async fn countersign(
     let read = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     let note = store::membership_to_sign(&mut unit).await?.ok_or_else(Problem::absent)?;
-    if hex(&statement::fingerprint(&note).map_err(statement_fault)?) != read.fingerprint {
+    if !same_fingerprint(&read.fingerprint, &hex(&statement::fingerprint(&note).map_err(statement_fault)?)) {
         return Err(Problem::field("fingerprint", "is not that of the statement as it stands: read it again"));
     }
     let signed = statement::countersign(&note, who.account, &who.keys).map_err(statement_fault)?;

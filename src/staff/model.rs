@@ -125,10 +125,23 @@ pub struct SignedInView {
     pub account: AccountId,
     pub session: SessionId,
     pub role: Role,
+    /// Sent as `Authorization: Bearer`; lives five minutes.
     pub access_token: String,
-    /// Absent from a refresh: the client has it already, and the service does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_secret: Option<String>,
+    /// Sent as `Himaya-Session` for the whole session. The service does not keep it: it is told once.
+    pub session_secret: String,
+    /// Gets the next access token, once.
+    pub refresh_handle: String,
+    pub access_expires_at: DateTime<Utc>,
+    pub session_expires_at: DateTime<Utc>,
+}
+
+/// What a refresh gives: the session secret stays what it is.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Refreshed {
+    pub account: AccountId,
+    pub session: SessionId,
+    pub access_token: String,
+    /// The one before stays good for 30 seconds, in case this answer is lost; used later, it ends the session.
     pub refresh_handle: String,
     pub access_expires_at: DateTime<Utc>,
     pub session_expires_at: DateTime<Utc>,
@@ -178,7 +191,7 @@ pub struct FoundingView {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Countersignature {
-    #[garde(length(min = 64, max = 64))]
+    #[garde(length(min = 64, max = 100))]
     pub fingerprint: String,
 }
 
@@ -217,6 +230,13 @@ pub struct MemberView {
     pub fingerprint: Option<String>,
     pub admitted: bool,
     pub disabled: bool,
+}
+
+/// Whether two fingerprints are the same one: blanks between the groups, and capitals, make no other.
+#[must_use]
+pub fn same_fingerprint(stated: &str, known: &str) -> bool {
+    let plain = |text: &str| text.split_whitespace().collect::<String>().to_ascii_lowercase();
+    plain(stated) == plain(known)
 }
 
 /// What two people compare out loud for a person's two public keys.

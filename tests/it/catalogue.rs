@@ -92,3 +92,32 @@ fn the_document_is_openapi_3_1_and_each_operation_has_a_name_of_its_own() {
     names.dedup();
     assert!(names.len() == count && count > 35, "{count} operations, {} names", names.len());
 }
+
+#[test]
+fn the_document_names_the_words_that_are_sent_and_both_halves_of_a_session() {
+    use himaya::guard::action::{Purpose, Role};
+    let document = serde_json::to_value(himaya::platform::router::document()).unwrap();
+    let schemas = &document["components"]["schemas"];
+    let words = |schema: &str| schemas[schema]["enum"].clone();
+    assert_eq!(words("Role"), serde_json::to_value(Role::ALL).unwrap());
+    let purposes = document["paths"]["/api/v1/notices/{id}"]["get"]["parameters"][1]["schema"]["enum"].clone();
+    assert_eq!(purposes, serde_json::to_value(Purpose::ALL).unwrap());
+    // Every word that is published is one that is sent: none is a name of the source.
+    for (name, schema) in schemas.as_object().unwrap() {
+        for word in schema["enum"].as_array().into_iter().flatten().filter_map(|word| word.as_str()) {
+            let coded =
+                matches!(name.as_str(), "Role" | "CallKind" | "CallState" | "NoticeState" | "ReturnCode" | "Basis");
+            assert!(!coded || word.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}: {word}");
+        }
+    }
+    let session = serde_json::json!([{ "access_token": [], "session_secret": [] }]);
+    assert_eq!(document["security"], session);
+    let open: Vec<&str> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, item)| item["post"]["security"].is_array())
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(open, ["/api/v1/enrolments", "/api/v1/sessions", "/api/v1/sessions/refresh"]);
+}

@@ -108,20 +108,21 @@ impl<V: Does, K: About> Unit<V, K> {
         Ok(store::insert_wraps(&mut self.transaction, wraps).await?)
     }
 
-    /// Seals a new record from what an existing one holds: the content passes through the vault and nowhere else.
+    /// Seals a new record from what an existing one holds: the content passes through the vault and nowhere else. `change`
+    /// may refuse, by a rule about the content.
     ///
     /// # Errors
-    /// [`VaultError`] when it does not open, or as the database refuses.
+    /// As `change` refuses; when it does not open; as the database refuses.
     pub async fn put_from<T: DeserializeOwned, U: Serialize>(
         &mut self,
         place: &Placement,
         key: &SealingKey,
         sealed: &Sealed<T>,
-        change: impl FnOnce(T) -> U,
-    ) -> Result<Mark, VaultError> {
+        change: impl FnOnce(T) -> Result<U, Problem>,
+    ) -> Result<Mark, Problem> {
         let plain = vault::decrypt(&self.who().keys, sealed)?;
         let content = serde_json::from_slice(&plain).map_err(|_| VaultError::Shape)?;
-        self.put(place, key, &change(content)).await
+        Ok(self.put(place, key, &change(content)?).await?)
     }
 
     /// Deletes a sealed record with its wraps, and its erasure key once this unit is committed.

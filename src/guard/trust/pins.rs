@@ -1,4 +1,5 @@
-//! The file of pins: one fingerprint of a founding statement (64 hexadecimal digits) a line; `#` begins a comment.
+//! The file of pins: one fingerprint of a founding statement (64 hexadecimal digits, blanks between them or not) a line;
+//! `#` begins a comment.
 //!
 //! The operator of the service writes it by hand. It is read again when it has changed, so a pin that is added or taken
 //! away counts from the next request on; while it cannot be read, nobody is pinned.
@@ -41,8 +42,18 @@ fn stamp(file: &Path) -> Option<Stamp> {
 
 fn pins(file: &Path) -> Option<HashSet<[u8; 32]>> {
     let text = std::fs::read_to_string(file).ok()?;
-    let words = text.lines().filter_map(|line| line.split('#').next()?.split_whitespace().next());
-    Some(words.filter_map(|word| unhex(word).ok()).collect())
+    let mut pins = HashSet::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let digits: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
+        match unhex(&digits.to_ascii_lowercase()) {
+            Ok(pin) => {
+                pins.insert(pin);
+            }
+            Err(_) if digits.is_empty() => {}
+            Err(_) => tracing::warn!(number, "a line of the file of pins is no fingerprint: 64 hexadecimal digits"),
+        }
+    }
+    Some(pins)
 }
 
 #[cfg(test)]

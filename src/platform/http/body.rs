@@ -97,22 +97,43 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
 }
 
 /// Field and rule, from the library's sentence; the value, which that sentence may quote, is left out.
-fn what_does_not_fit(path: &str, sentence: &str) -> (String, &'static str) {
+fn what_does_not_fit(path: &str, sentence: &str) -> (String, String) {
     if let Some(rest) = sentence.strip_prefix("missing field `") {
         let name = rest.split('`').next().unwrap_or_default();
         let whole = if path == "." { name.to_owned() } else { format!("{path}.{name}") };
-        return (shown(&whole), "is needed");
+        return (shown(&whole), "is needed".to_owned());
     }
+    // What stands behind the last "expected" is the type's own: the client's words come before it.
+    let expected = sentence.rfind("expected ").and_then(|at| sentence.get(at + 9..)).unwrap_or_default();
     let rule = if sentence.starts_with("unknown field") {
-        "there is no such field"
+        "there is no such field".to_owned()
     } else if sentence.starts_with("unknown variant") {
-        "is not one of the words that stand here"
+        let words = expected.strip_prefix("one of ").unwrap_or(expected).replace('`', "");
+        format!("is one of: {}", words.replace(" or ", ", "))
     } else if sentence.starts_with("duplicate field") {
-        "stands twice"
+        "stands twice".to_owned()
     } else {
-        "has the wrong type"
+        what_is_wanted(sentence, expected)
     };
     (shown(path), rule)
+}
+
+fn what_is_wanted(sentence: &str, expected: &str) -> String {
+    let wanted = match expected.split([' ', ',']).next().unwrap_or_default() {
+        "a" if expected.starts_with("a boolean") => "true or false",
+        "a" if expected.starts_with("a string") => "a text",
+        "a" if expected.starts_with("a sequence") => "a list",
+        "a" if expected.starts_with("a map") => "an object",
+        "struct" => "an object",
+        "u8" => "a whole number from 0 to 255",
+        "u16" | "u32" | "u64" => "a whole number, not negative",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        // chrono's readers say nothing of what they expect.
+        _ if sentence.contains("input") || sentence.contains("range") => "a time like 2026-03-01T04:00:00Z",
+        _ if sentence.contains("UUID") => "an id",
+        _ => return "has the wrong type".to_owned(),
+    };
+    format!("has the wrong type: {wanted} stands here")
 }
 
 /// A path as it may be sent back. The names in it are the client's own words: they are repeated only when they look like

@@ -56,7 +56,11 @@ impl FromRequestParts<App> for Stated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Problem> {
-        Ok(Self(session::stated_purpose(parts.headers.get("purpose").and_then(|value| value.to_str().ok()))))
+        let mut stated = parts.headers.get_all("purpose").iter();
+        // Two purposes are none: nobody could say which of them the ledger should hold.
+        let (first, second) = (stated.next(), stated.next());
+        let only = first.filter(|_| second.is_none());
+        Ok(Self(session::stated_purpose(only.and_then(|value| value.to_str().ok()))))
     }
 }
 

@@ -16,11 +16,17 @@ use sha2::Sha256;
 /// `If-Match`: the version that the client read. Needed wherever a record is replaced.
 pub struct IfMatch(Option<i64>);
 
+/// No version is negative.
+const UNREADABLE: i64 = -1;
+
 impl IfMatch {
     /// # Errors
     /// 428 without the header, 412 when it names another version.
     pub fn check(&self, version: i64) -> Result<(), Problem> {
         match self.0 {
+            Some(UNREADABLE) => {
+                Err(Problem::field("If-Match", "is one ETag as it was read: a number in quotation marks"))
+            }
             Some(read) if read == version => Ok(()),
             Some(_) => Err(Problem::lost_update()),
             None => Err(Problem::new(
@@ -40,7 +46,7 @@ impl FromRequestParts<App> for IfMatch {
             .headers
             .get(header::IF_MATCH)
             .and_then(|value| value.to_str().ok())
-            .map(|text| text.trim().trim_matches('"').parse().unwrap_or(-1));
+            .map(|text| text.trim().trim_matches('"').parse().unwrap_or(UNREADABLE));
         Ok(Self(version))
     }
 }
