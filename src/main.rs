@@ -263,6 +263,12 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
         "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records and {} rows compared.",
         report.entries, report.leaves, report.unsequenced, report.checkpoints, report.records, report.rows
     );
+    if records {
+        println!(
+            "{} rows stand in nobody's register: those that the set-up made. They never become more.",
+            report.unregistered
+        );
+    }
     for change in &report.policy_changes {
         let hash = himaya::guard::statement::hex(&change.policy);
         println!("Policy {hash}: entries {} to {}.", change.first, change.last);

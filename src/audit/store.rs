@@ -119,6 +119,31 @@ pub async fn own_register(connection: &mut PgConnection) -> Result<Option<Uuid>,
     sqlx::query_scalar!("SELECT my_register()").fetch_one(connection).await
 }
 
+/// How long the person's own register is, and by what code the service vouched for that.
+pub struct RegisterState {
+    pub length: i64,
+    pub tag: Option<Vec<u8>>,
+}
+
+/// The state of the register of the person whose session this is.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn register_state(connection: &mut PgConnection) -> Result<Option<RegisterState>, sqlx::Error> {
+    sqlx::query_as!(RegisterState, r#"SELECT length AS "length!", tag FROM register_state()"#)
+        .fetch_optional(connection)
+        .await
+}
+
+/// Stores the code for the register's new length.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn tag_register(connection: &mut PgConnection, tag: &[u8]) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT register_tag($1)", tag).fetch_one(connection).await?;
+    Ok(())
+}
+
 /// Takes the sequencer's lock for this connection, if nobody has it.
 ///
 /// # Errors

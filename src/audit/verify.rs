@@ -36,6 +36,9 @@ pub struct Report {
     pub records: u64,
     /// Clear rows that were compared with the ledger.
     pub rows: u64,
+    /// Of these, rows that stand in nobody's register: those of `himaya init`, and from before there were registers. Their
+    /// number never grows.
+    pub unregistered: u64,
     /// Each policy under which entries were made, in the order of its first one.
     pub policy_changes: Vec<PolicyChange>,
     /// At most a hundred.

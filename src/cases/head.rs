@@ -12,9 +12,10 @@ use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{CaseId, GrantId};
-use crate::guard::statement::{self, CaseHead, HeadLine, hex};
+use crate::guard::statement::{self, CaseHead, HeadLine, TeamLine, hex};
 use crate::guard::trust::Trust;
 use crate::guard::vault::Sealed;
+use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -44,7 +45,7 @@ pub(super) async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId)
     team::members(unit, &row).await?;
     let team = store::grants(unit, case).await?;
     // Fewer than the head lists is well: a supervisor ended somebody's access, and signs no head.
-    let listed = team.iter().filter(|grant| grant.in_force).all(|grant| head.team.contains(&grant.grant));
+    let listed = team.iter().filter(|grant| grant.in_force).all(|grant| head.team.contains(&grant.line()));
     if !listed || head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
         return Err(Problem::fault(DISAGREES));
     }
@@ -104,9 +105,11 @@ async fn sign<V: Does, K: About>(
     let own = lines.iter().all(|line| line.author == who.account || known.contains(&&line.head));
     let none_gone = known.iter().all(|old| lines.iter().any(|line| line.head.record == old.record));
     let in_force = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force);
-    let team: Vec<GrantId> = in_force.map(|grant| grant.grant).filter(|grant| !leaving.contains(grant)).collect();
+    let team: Vec<TeamLine> =
+        in_force.filter(|grant| !leaving.contains(&grant.grant)).map(|grant| grant.line()).collect();
     // A permission is new only if this very unit gave it: an old one put back meanwhile is not.
-    let given = team.iter().all(|grant| old.is_none_or(|head| head.team.contains(grant)) || unit.has_touched(grant.0));
+    let given =
+        team.iter().all(|grant| old.is_none_or(|head| head.team.contains(grant)) || unit.has_touched(grant.grant.0));
     if !own || !given || !none_gone || old.is_some_and(|head| head.notes > notes) {
         return Err(Problem::fault(DISAGREES));
     }
@@ -209,8 +212,12 @@ async fn to_replace<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> R
     }
 }
 
-/// A head is believed when somebody of the case's organisation signed it for this case, number and epoch.
+/// A head is believed when somebody of the case's organisation signed it for this case, number and epoch, and this
+/// service stored it for them.
 async fn believed(connection: &mut PgConnection, trust: &Trust, row: &HeadRow) -> Result<CaseHead, Problem> {
+    if !is_vouched(row.vouch.as_deref(), &trust.voucher().head(row.case, row.number, row.signer, &row.note)) {
+        return Err(Problem::fault("a case's head was not stored by this service"));
+    }
     let signer = team::trusted(trust.signer(connection, row.signer).await)?;
     let head: CaseHead =
         statement::verified(&row.note, &[(signer.account, signer.keys.sign)]).map_err(|_| Problem::fault(DISAGREES))?;

@@ -67,7 +67,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
-    ("case_heads", &["case_id", "number", "note", "signer_id"]),
+    ("case_heads", &["case_id", "number", "note", "signer_id", "vouch"]),
     (
         "case_notes",
         &["id", "case_id", "position", "author_id", "written_at", "registered_by", "register_no", "standing"],
@@ -133,8 +133,8 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         ],
     ),
     ("organisations", &["id", "kind", "name", "created_at", "registered_by", "register_no", "standing"]),
-    ("registers", &["account_id", "length"]),
-    ("sealed", &["record_id", "kind", "case_id", "key_id", "epoch", "version", "author", "signature"]),
+    ("registers", &["account_id", "length", "tag"]),
+    ("sealed", &["record_id", "kind", "case_id", "key_id", "epoch", "version", "author", "signature", "vouch"]),
     ("sections", &["id", "case_id", "subject_id", "kind", "registered_by", "register_no", "standing"]),
     (
         "sessions",
@@ -152,7 +152,10 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         ],
     ),
     ("shared_key_wraps", &["key_id", "account_id"]),
-    ("shared_keys", &["id", "organisation_id", "purpose", "public_key", "maker_id", "note", "opens_at", "closes_at"]),
+    (
+        "shared_keys",
+        &["id", "organisation_id", "purpose", "public_key", "maker_id", "note", "opens_at", "closes_at", "vouch"],
+    ),
     ("standings", &["kind", "id", "registered_by", "register_no", "standing", "written", "digest"]),
     ("subjects", &["id", "case_id", "added_at", "registered_by", "register_no", "standing"]),
     ("wraps", &["key_id", "epoch", "recipient_account", "recipient_key", "grant_id", "active_from", "active_until"]),

@@ -23,4 +23,5 @@ pub mod theft;
 pub mod token;
 pub mod trust;
 pub mod vault;
+pub mod vouch;
 pub(crate) mod words;

@@ -102,7 +102,7 @@ statements! {
     MembershipStatement => "himaya/membership/v1",
     SharedKeyStatement => "himaya/shared-key/v1",
     GrantStatement => "himaya/grant/v1",
-    CaseHead => "himaya/case-head/v1",
+    CaseHead => "himaya/case-head/v2",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -190,11 +190,26 @@ pub struct CaseHead {
     pub case: CaseId,
     pub number: i64,
     pub epoch: i32,
-    /// The permissions in force, in order: one that had ended and is put back is not among them.
-    pub team: Vec<GrantId>,
+    /// The permissions in force, in order: one that had ended and is put back is not among them, and one that was written
+    /// anew is another.
+    pub team: Vec<TeamLine>,
     /// How many notes the officers have written on the case.
     pub notes: i64,
     pub sealed: Vec<HeadLine>,
+}
+
+/// One permission on a case: id, and SHA-256 of the signed statement.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
+pub struct TeamLine {
+    pub grant: GrantId,
+    pub digest: String,
+}
+
+impl TeamLine {
+    #[must_use]
+    pub fn of(grant: GrantId, note: &str) -> Self {
+        Self { grant, digest: hex(&Sha256::digest(note.as_bytes())) }
+    }
 }
 
 /// One sealed record of a case: id, version and SHA-256 of its bytes.

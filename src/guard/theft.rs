@@ -1,7 +1,8 @@
 //! What a thief can do with stolen bytes: the tests' side of wall 2. Every function here works on bytes that the caller
 //! already has, so it gives nobody anything that they had not.
 
-use super::keys::{self, KemPrivate, PersonKeys, RecordKey, WrapContext};
+use super::bytes;
+use super::keys::{self, KemPrivate, KemPublic, PersonKeys, RecordKey, WrapContext};
 use super::record::{CaseId, GrantId};
 use super::vault;
 use uuid::Uuid;
@@ -38,6 +39,15 @@ impl KemPrivate {
     }
 }
 
+/// A wrap of the thief's own record key to any public key, as anybody can make it.
+#[must_use]
+pub fn wrap_to_anybody(public: &[u8], key: [u8; 32], key_id: Uuid, epoch: u32) -> Vec<u8> {
+    let context = WrapContext { purpose: "record key", case: None, key_id, epoch, grant: None };
+    let Ok(public) = public.try_into() else { return Vec::new() };
+    let recipient = super::trust::recipient_in_proposal(super::record::AccountId(Uuid::nil()), KemPublic(public));
+    keys::wrap(&key, &recipient, &context).unwrap_or_default()
+}
+
 impl PersonKeys {
     /// The private key of somebody whose passphrase was stolen.
     #[must_use]
@@ -54,6 +64,12 @@ impl PersonKeys {
             .public()
             .map(|public| super::trust::recipient_in_proposal(super::record::AccountId(Uuid::nil()), public.kem));
         recipient.and_then(|recipient| keys::wrap(&key, &recipient, &context)).unwrap_or_default()
+    }
+
+    /// The signature of somebody whose passphrase was stolen, under a sealed record of the thief's own.
+    #[must_use]
+    pub fn stolen_signature(&self, context: &bytes::Context, blob: &[u8]) -> Vec<u8> {
+        self.sign(&vault::signed_message(context, &bytes::digest(blob))).to_bytes().to_vec()
     }
 
     /// Tries to open a stolen wrap of a shared key.

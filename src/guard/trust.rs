@@ -16,6 +16,7 @@ use super::policy::DecisionTable;
 use super::record::{AccountId, OrganisationId, RecordKind, SharedKeyId};
 use super::statement::{self, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError};
 use super::store;
+use super::vouch::{Voucher, is_vouched};
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
@@ -127,6 +128,7 @@ pub enum TrustError {
 pub struct Trust {
     pins: Pins,
     policy: Arc<DecisionTable>,
+    voucher: Voucher,
     seen: Mutex<Seen>,
 }
 
@@ -139,8 +141,14 @@ struct Seen {
 impl Trust {
     /// `pins` is the file of fingerprints: see [`Pins`].
     #[must_use]
-    pub fn new(pins: PathBuf, policy: Arc<DecisionTable>) -> Self {
-        Self { pins: Pins::new(pins), policy, seen: Mutex::default() }
+    pub fn new(pins: PathBuf, policy: Arc<DecisionTable>, voucher: Voucher) -> Self {
+        Self { pins: Pins::new(pins), policy, voucher, seen: Mutex::default() }
+    }
+
+    /// What the service itself vouches for.
+    #[must_use]
+    pub fn voucher(&self) -> &Voucher {
+        &self.voucher
     }
 
     /// What it remembers counts only as long as the pin stands.
@@ -248,6 +256,10 @@ impl Trust {
         };
         for row in store::shared_keys_in_force(connection, organisation, purpose.as_str(), now).await? {
             // A row that is not believed is passed over: planting one must not stop calls from being handed over.
+            let code = self.voucher.shared_key(SharedKeyId(row.id), AccountId(row.maker), &row.note);
+            if !is_vouched(row.vouch.as_deref(), &code) {
+                continue;
+            }
             let Ok(claimed) = statement::unverified::<SharedKeyStatement>(&row.note) else { continue };
             // Made by somebody who is a member now: whoever was dismissed makes no key, and theirs ends with them.
             let Ok(maker) = self.member(connection, AccountId(row.maker)).await else { continue };

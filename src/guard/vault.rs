@@ -12,6 +12,7 @@ use super::record::{AccountId, CaseId, GrantId};
 use super::session::Who;
 use super::store::{self, SealedRow};
 use super::trust::{Trust, TrustError};
+use super::vouch::{SealedFacts, is_vouched};
 use crate::audit::receipt::Receipt;
 use ed25519_dalek::Signature;
 use serde::de::DeserializeOwned;
@@ -60,6 +61,8 @@ pub enum VaultError {
     Erased,
     #[error("the bytes are not this record's")]
     Tampered,
+    #[error("this service did not store the record as it lies there")]
+    Unvouched,
     #[error("the content does not have the expected shape")]
     Shape,
     #[error("a key does not work: {0}")]
@@ -91,6 +94,12 @@ impl<T> Sealed<T> {
         self.row.key_id
     }
 
+    /// Who sealed this version, as the service saw it.
+    #[must_use]
+    pub fn author(&self) -> AccountId {
+        AccountId(self.row.author)
+    }
+
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         bytes::digest(&self.row.blob)
@@ -118,6 +127,9 @@ pub async fn fetch<T>(
     for row in rows {
         if let std::collections::hash_map::Entry::Vacant(author) = authors.entry(row.author) {
             author.insert(trust.signer(connection, AccountId(row.author)).await?.keys.sign);
+        }
+        if !is_vouched(row.vouch.as_deref(), &trust.voucher().sealed(&facts(&row))) {
+            return Err(VaultError::Unvouched);
         }
         let author_key = *authors.get(&row.author).ok_or(VaultError::Tampered)?;
         let key = erasure_keys.get(&row.key_id).ok_or(VaultError::Erased)?;
@@ -217,7 +229,21 @@ fn context(record: Uuid, kind: &str, epoch: i32, version: i64) -> Result<Context
     Ok(Context::new("sealed", record.into_bytes(), kind, epoch, version))
 }
 
-fn signed_message(context: &Context, digest: &[u8; 32]) -> Vec<u8> {
+/// What the service vouches for, of a stored row.
+fn facts(row: &SealedRow) -> SealedFacts<'_> {
+    SealedFacts {
+        record: row.record_id,
+        kind: &row.kind,
+        case: row.case_id,
+        key: row.key_id,
+        epoch: row.epoch,
+        version: row.version,
+        author: row.author,
+        digest: bytes::digest(&row.blob),
+    }
+}
+
+pub(crate) fn signed_message(context: &Context, digest: &[u8; 32]) -> Vec<u8> {
     let mut message = b"himaya sealed record v1\0".to_vec();
     message.extend_from_slice(context.as_bytes());
     message.extend_from_slice(digest);
@@ -231,6 +257,7 @@ impl From<VaultError> for crate::platform::problem::Problem {
             VaultError::NoKey | VaultError::Erased => Self::absent(),
             VaultError::NoReceipt => Self::fault("a receipt does not cover what is opened"),
             VaultError::Tampered => Self::fault("a sealed record is not as it was written"),
+            VaultError::Unvouched => Self::fault("a sealed record was not stored by this service"),
             VaultError::Shape => Self::fault("content has the wrong shape"),
             VaultError::Key(_) => Self::fault("a key does not open its wrap"),
             VaultError::Trust(_) => Self::fault("an author is not believed"),

@@ -1,7 +1,7 @@
 //! Accepting a notice: as a new case or into an existing one. The notice is sealed again under new keys to the people of
 //! the case; the squad's INTAKE key opens it no more.
 
-use super::desk::state_of;
+use super::desk::{hanging_sealed, state_of};
 use super::model::{Acceptance, Accepted};
 use super::store;
 use crate::audit::unit::Unit;
@@ -99,8 +99,7 @@ async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), 
     let epoch = cases::epoch(unit, case).await?;
     let team = cases::team(unit, case).await?;
     let custody = unit.founding(who.organisation).await?.ok_or_else(Problem::absent)?.custody();
-    let hanging = crate::staff::store::sealed_of_notice(unit, notice).await?;
-    for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+    for sealed in hanging_sealed(unit, notice).await? {
         let fresh = SealingKey::of(&who.keys, &sealed)?.renewed();
         let kind = if sealed.record() == notice { RecordKind::Notice } else { RecordKind::Slip };
         let place = Placement {

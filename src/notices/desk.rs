@@ -7,7 +7,8 @@ use super::model::{
 use super::store;
 use crate::audit::unit::Unit;
 use crate::cases;
-use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::action::Verb;
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AddendumId, CaseId, NoticeId, OrganisationId, RecordKind};
 use crate::guard::statement::SharedPurpose;
@@ -81,6 +82,9 @@ pub async fn read(
     let Some(mut addenda) = sealed::<AddendumContent>(&mut look, case, &ids).await? else {
         return Err(look.conclude_absent().await);
     };
+    if addenda.len() != ids.len() {
+        return Err(Problem::fault("an addendum is not sealed to the desk"));
+    }
     let order: HashMap<Uuid, usize> = ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
     addenda.sort_by_key(|sealed| order.get(&sealed.record()).copied());
 
@@ -122,6 +126,23 @@ async fn sealed<T>(
     }
 }
 
+/// A notice with its addenda, as they lie sealed: all of them, or a fault. What is left out here would be lost unseen.
+///
+/// # Errors
+/// A fault when one of them cannot be unwrapped.
+pub(super) async fn hanging_sealed<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    notice: Uuid,
+) -> Result<Vec<Sealed<serde_json::Value>>, Problem> {
+    let ids = crate::staff::store::sealed_of_notice(unit, notice).await?;
+    let sealed = unit.fetch(&ids).await?;
+    if sealed.len() == ids.len() {
+        Ok(sealed)
+    } else {
+        Err(Problem::fault("something on a notice is not sealed to the desk"))
+    }
+}
+
 /// Acknowledge a notice: the squad has it, and its clock stops.
 #[utoipa::path(operation_id = "notice_acknowledge", post, path = "/api/v1/notices/{id}/acknowledge", tag = "notices", params(("id" = Uuid, Path)),
     responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
@@ -157,12 +178,19 @@ pub async fn give_back(
     let state =
         state_of(&row)?.give_back().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     store::set_returned(&mut unit, why.code).await?;
-    let sender = OrganisationId(row.sender_organisation_id);
+    let hanging = hanging_sealed(&mut unit, id).await?;
+    // Whose it is, is said by who sealed it: the row beside it may be changed by who holds the database.
+    let notice = hanging.iter().find(|sealed| sealed.record() == id).ok_or_else(Problem::absent)?;
+    let author = unit.signer(notice.author()).await?;
+    let sent = author.filter(|author| {
+        author.organisation.0 == row.sender_organisation_id
+            && app.policy.ever_does(author.role, RecordKind::Call, Verb::HandOver)
+    });
+    let sender = sent.ok_or_else(|| Problem::fault("a notice is not its sender's"))?.organisation;
     let review = unit.shared_key(sender, SharedPurpose::Review).await?.ok_or_else(|| {
         Problem::away("no_review_key", "The sender's supervisor has no key in force to receive it. Telephone them.")
     })?;
-    let hanging = crate::staff::store::sealed_of_notice(&mut unit, id).await?;
-    for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+    for sealed in hanging {
         let sealing = SealingKey::of(&who.keys, &sealed)?;
         let wrap = sealing.wrap_to(&review.recipient, None, sealed.epoch(), None)?;
         unit.replace_shared_wraps(sealed.key_id(), wrap).await?;

@@ -47,6 +47,9 @@ pub async fn hand_over(
     let squad = squad(&mut unit, how.squad).await?;
     let founding = unit.founding(squad).await?.ok_or_else(no_intake)?;
     let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
+    if !unit.is_held(intake.id).await? {
+        return Err(no_intake());
+    }
 
     let notice = NoticeId::random();
     store::insert(&mut unit, &NewNotice { id: notice, squad, intake: intake.id, suspected_at }).await?;

@@ -98,6 +98,9 @@ pub async fn append(
     let unreachable = || Problem::away("squad_not_reachable", "The squad's intake is closed. Telephone the squad.");
     let founding = unit.founding(squad).await?.ok_or_else(unreachable)?;
     let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(unreachable)?;
+    if !unit.is_held(intake.id).await? {
+        return Err(unreachable());
+    }
 
     let addendum = AddendumId::random();
     store::insert_addendum(&mut unit, addendum).await?;

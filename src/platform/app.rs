@@ -8,6 +8,7 @@ use crate::guard::passphrase::Stretcher;
 use crate::guard::policy::{DecisionTable, PolicyError};
 use crate::guard::token::Tokens;
 use crate::guard::trust::Trust;
+use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, Secrets};
 use crate::platform::db::{self, Databases};
@@ -59,7 +60,7 @@ impl App {
         let secrets = Secrets::read(&config.secrets)?;
         let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
         let databases = db::connect(&config.database).await?;
-        let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy)));
+        let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), Voucher::new(&secrets.ledger)));
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
             pseudonyms: Pseudonyms::new(secrets.pseudonyms),

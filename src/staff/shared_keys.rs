@@ -61,7 +61,7 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
     let current = unit.shared_key(who.organisation, kind.purpose).await?;
     let newest = match current {
         // Who holds no wrap of the key in force waits for a colleague who does: nobody makes themselves a holder.
-        Some(key) if unit.shared_wrap(key.id).await?.is_none() => return Ok(()),
+        Some(key) if unit.shared_wrap(key.id).await?.is_none() && unit.is_held(key.id).await? => return Ok(()),
         Some(key) if unit.now() < key.opens_at + kind.purpose.life() / 2 => {
             let holders = store::holders(&mut unit, key.id).await?;
             let roster = roster(app, &mut unit, kind.purpose).await?;
@@ -145,7 +145,11 @@ async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Prob
     let recipient = recipient_being_made(newest, key.recipient.kem());
     for notice in &notices {
         let hanging = store::sealed_of_notice(unit, *notice).await?;
-        for sealed in unit.fetch::<serde_json::Value>(&hanging).await? {
+        let all = unit.fetch::<serde_json::Value>(&hanging).await?;
+        if all.len() != hanging.len() {
+            return Err(Problem::fault("something on a notice is not sealed to the epoch that it stands in"));
+        }
+        for sealed in all {
             let sealing = SealingKey::of(&who.keys, &sealed)?;
             let wrap = sealing.wrap_to(&recipient, None, sealed.epoch(), None)?;
             unit.replace_shared_wraps(sealed.key_id(), wrap).await?;

@@ -112,6 +112,8 @@ async fn whatever_the_owner_of_the_database_hides_is_found() {
                   WHERE id = '{notice}'"), changed),
         ("UPDATE notices SET state = 'sent', acknowledged_at = NULL, case_id = NULL, standing = 1 WHERE state = 'accepted'".to_owned(), back),
         (format!("UPDATE notices SET registered_by = NULL, register_no = NULL WHERE id = '{notice}'"), gone),
+        // One of the middle is gone, and the numbers after it are still there.
+        ("DELETE FROM calls WHERE register_no = (SELECT min(register_no) FROM calls)".to_owned(), gone),
         (format!("DELETE FROM calls WHERE id = '{closed}'; DELETE FROM sealed WHERE record_id = '{closed}'"), gone),
         (format!("DELETE FROM sealed WHERE record_id = '{closed}'"), content),
         (format!("INSERT INTO calls SELECT * FROM before.calls WHERE id = '{draft}';

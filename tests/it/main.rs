@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod bribed;
 mod canary;
 mod cancelled;
 mod catalogue;
@@ -16,6 +17,7 @@ mod fail_closed;
 mod faults;
 mod harness;
 mod hidden;
+mod injected;
 mod ledger;
 mod line;
 mod matrix;

@@ -20,9 +20,13 @@ struct Maker {
     keys: PersonKeys,
 }
 
+/// As if the service had made it for the maker, with the code that only the service has.
 async fn insert_key(world: &World, maker: &Maker, stated: &SharedKeyStatement, note: &str) {
-    let row = "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at)
-               VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6, $7, $8)";
+    let mut owner = world.owner().await;
+    let row =
+        "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at, vouch)
+               VALUES ($1, $2, $3, decode($4, 'hex'), $5, $6, $7, $8, $9)";
+    let vouch = world.app.places.trust.voucher().shared_key(stated.key, AccountId(maker.account), note);
     sqlx::query(row)
         .bind(stated.key.0)
         .bind(maker.squad)
@@ -32,9 +36,12 @@ async fn insert_key(world: &World, maker: &Maker, stated: &SharedKeyStatement, n
         .bind(note)
         .bind(stated.opens_at)
         .bind(stated.closes_at)
-        .execute(&mut world.owner().await)
+        .bind(vouch.as_slice())
+        .execute(&mut owner)
         .await
         .unwrap();
+    let held = "INSERT INTO shared_key_wraps (key_id, account_id, wrap) VALUES ($1, $2, '')";
+    sqlx::query(held).bind(stated.key.0).bind(maker.account).execute(&mut owner).await.unwrap();
 }
 
 fn new_key(squad: Uuid, purpose: SharedPurpose, opens_at: DateTime<Utc>, life: TimeDelta) -> SharedKeyStatement {
@@ -85,6 +92,21 @@ async fn an_intake_key_that_is_to_live_longer_than_a_day_is_not_believed() {
         let sent = hand_over(&world, None).await;
         assert_eq!(sent.status, 201, "{}", sent.text);
         assert_eq!(sealed_to(&world, planted).await, notices, "{life}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_its_maker_signs_and_this_service_did_not_make_is_not_believed() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let keys = stolen_keys(&world, "duty1").await;
+    let maker = Maker { squad: world.country.organisations["squad"], account: duty.account, keys };
+    let planted = plant_intake(&world, &maker, TimeDelta::hours(24)).await;
+    for code in ["NULL", "decode(repeat('07', 32), 'hex')"] {
+        let other = format!("UPDATE shared_keys SET vouch = {code} WHERE id = $1");
+        sqlx::query(sqlx::AssertSqlSafe(other)).bind(planted).execute(&mut world.owner().await).await.unwrap();
+        assert_eq!(hand_over(&world, None).await.status, 201);
+        assert_eq!(sealed_to(&world, planted).await, 0, "{code}");
     }
 }
 

@@ -74,12 +74,12 @@ async fn an_old_version_put_back_is_refused_and_with_its_old_head_it_is_found() 
     content["text"] = json!("She withdrew the first account.");
     assert_eq!(officer.put(&path, read.etag.as_deref().unwrap(), &content).await.unwrap().status, 200);
 
-    let back = "UPDATE sealed t SET version = k.version, blob = k.blob, signature = k.signature, author = k.author
+    let back = "UPDATE sealed t SET version = k.version, blob = k.blob, signature = k.signature, author = k.author, vouch = k.vouch
                 FROM kept k WHERE k.record_id = t.record_id AND t.record_id = $1";
     assert_eq!(change(&mut owner, back, id).await, 1);
     assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 500);
 
-    let head = "UPDATE case_heads t SET number = k.number, note = k.note, signer_id = k.signer_id
+    let head = "UPDATE case_heads t SET number = k.number, note = k.note, signer_id = k.signer_id, vouch = k.vouch
                 FROM kept_heads k WHERE k.case_id = t.case_id AND t.case_id = $1";
     assert_eq!(change(&mut owner, head, played.case).await, 1);
     // With its own head it opens again: what finds it is the ledger.

@@ -15,6 +15,7 @@ use crate::guard::record::AccountId;
 use crate::guard::session::Who;
 use crate::guard::store;
 use crate::guard::trust::Trust;
+use crate::guard::vouch::Voucher;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::error::DatabaseError;
@@ -92,6 +93,11 @@ impl<V: Does, K: About> Unit<V, K> {
 
     pub(crate) fn with_trust(&mut self) -> (&mut PgConnection, &Trust) {
         (&mut self.transaction, &self.places.trust)
+    }
+
+    /// What the service itself vouches for.
+    pub(crate) fn voucher(&self) -> &Voucher {
+        self.places.trust.voucher()
     }
 
     /// Whether this unit itself named the record.

@@ -4,7 +4,9 @@ use super::Unit;
 use crate::audit::mark::{Mark, Named, RowKind};
 use crate::audit::store::{self, WrittenRow};
 use crate::guard::gate::{About, Does};
+use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A row was written again in the same unit: what it was in between was never there for anybody.
@@ -42,6 +44,7 @@ impl<V: Does, K: About> Unit<V, K> {
         if written.len() != wanted.len() {
             return Err(Problem::fault("a row is not there that a unit wrote, or one that it did not say"));
         }
+        self.check_register(&wanted, &written).await?;
         for row in written {
             let kind: RowKind = row.kind.parse().map_err(|_| Problem::fault("a row has no known kind"))?;
             let times =
@@ -52,6 +55,46 @@ impl<V: Does, K: About> Unit<V, K> {
             }
         }
         Ok(())
+    }
+}
+
+impl<V: Does, K: About> Unit<V, K> {
+    /// New rows stand in this person's register, under the numbers that come next: none is left out, and none comes in
+    /// beside it. The register's length is vouched for, so nobody else makes it jump.
+    async fn check_register(
+        &mut self,
+        wanted: &BTreeMap<(RowKind, Uuid), i64>,
+        written: &[WrittenRow],
+    ) -> Result<(), Problem> {
+        const WRONG: &str = "a row did not come in under the next number of its person's register";
+        let is_new = |row: &&WrittenRow| {
+            let times = row.kind.parse().ok().and_then(|kind: RowKind| wanted.get(&(kind, row.id)));
+            row.kind != RowKind::CaseHead.as_str() && times.is_none_or(|times| row.standing <= *times)
+        };
+        let new: Vec<&WrittenRow> = written.iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let own = store::own_register(&mut self.transaction).await?;
+        let mut numbers = Vec::with_capacity(new.len());
+        for row in new {
+            let number = row.register_no.filter(|_| own.is_some() && row.register == own);
+            numbers.push(number.ok_or_else(|| Problem::fault(WRONG))?);
+        }
+        numbers.sort_unstable();
+        let dense = numbers.windows(2).all(|pair| matches!(pair, [one, next] if *next == one + 1));
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(()) };
+        let state = store::register_state(&mut self.transaction).await?.ok_or_else(|| Problem::fault(WRONG))?;
+        let (account, before) = (self.account(), first - 1);
+        let vouched = match state.tag.as_deref() {
+            None => before == 0,
+            tag => is_vouched(tag, &self.voucher().register(account, before)),
+        };
+        if !dense || state.length != *last || !vouched {
+            return Err(Problem::fault(WRONG));
+        }
+        let tag = self.voucher().register(account, *last);
+        Ok(store::tag_register(&mut self.transaction, &tag).await?)
     }
 }
 

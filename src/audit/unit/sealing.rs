@@ -47,7 +47,7 @@ impl<V: Does, K: About> Unit<V, K> {
         content: &T,
     ) -> Result<Mark, VaultError> {
         let who = self.who();
-        let mark = vault::put(&mut self.transaction, who.account, &who.keys, place, key, content).await?;
+        let mark = vault::put(&mut self.transaction, self.places.trust.voucher(), &who, place, key, content).await?;
         self.marks.push(mark);
         Ok(mark)
     }
@@ -64,7 +64,8 @@ impl<V: Does, K: About> Unit<V, K> {
     ) -> Result<Mark, VaultError> {
         let who = self.who();
         let plain = vault::decrypt(&who.keys, sealed)?;
-        let mark = vault::put_bytes(&mut self.transaction, who.account, &who.keys, place, key, &plain).await?;
+        let mark =
+            vault::put_bytes(&mut self.transaction, self.places.trust.voucher(), &who, place, key, &plain).await?;
         self.marks.push(mark);
         Ok(mark)
     }

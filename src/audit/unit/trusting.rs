@@ -57,6 +57,26 @@ impl<V: Does, K: About> Unit<V, K> {
         }
     }
 
+    /// Somebody who sealed or signed something, now or in the past; `None` for who was never admitted.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn signer(&mut self, account: AccountId) -> Result<Option<Arc<Member>>, Problem> {
+        match self.places.trust.signer(&mut self.transaction, account).await {
+            Ok(member) => Ok(Some(member)),
+            Err(TrustError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether anybody holds a shared key: what is sealed to one that nobody holds is lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_held(&mut self, key: SharedKeyId) -> Result<bool, Problem> {
+        Ok(store::is_held(&mut self.transaction, key.0).await?)
+    }
+
     /// An organisation that is founded and pinned; `None` while it is forming.
     ///
     /// # Errors

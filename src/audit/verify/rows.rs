@@ -21,13 +21,18 @@ impl Walk<'_> {
             let mut rows = store::rows(connection);
             while let Some(row) = rows.try_next().await? {
                 self.report.rows += 1;
+                self.report.unregistered +=
+                    u64::from(row.register_no.is_none() && row.kind != RowKind::CaseHead.as_str());
                 let place = row.account.zip(row.register_no);
                 let number = place.and_then(|(account, no)| Some((account, *registers.get(&account)?, no)));
                 if let Some((account, register, no)) = number {
                     let expected = next.entry(account).or_insert(1);
                     let missing = *expected..no;
                     *expected = no.saturating_add(1);
-                    self.gone(account, register, missing);
+                    // A row that was planted under a number far ahead is found for itself.
+                    if self.came_in(register, no) {
+                        self.gone(account, register, missing);
+                    }
                 }
                 self.row(&row, number.map(|(_, register, no)| (register, no)));
             }
@@ -35,7 +40,8 @@ impl Walk<'_> {
         for (account, number) in next {
             let Some(register) = registers.get(&account) else { continue };
             // The rows at the end of a register leave no gap behind: what was entered under the numbers that follow?
-            self.gone(account, *register, number..);
+            let end = (number..i64::MAX).find(|number| !self.came_in(*register, *number)).unwrap_or(number);
+            self.gone(account, *register, number..end);
         }
         Ok(())
     }
@@ -48,13 +54,10 @@ impl Walk<'_> {
         self.entered(Named::Struck { register, number }).is_some()
     }
 
-    /// Numbers without a row. One that nothing was ever entered under is no number: then the row after it was planted, and
-    /// is found for itself.
+    /// Numbers without a row, before one that was entered. Each was given to a row: it was struck off, or is gone, or the
+    /// row's coming was never entered.
     fn gone(&mut self, account: Uuid, register: Uuid, numbers: impl Iterator<Item = i64>) {
         for number in numbers {
-            if !self.came_in(register, number) {
-                break;
-            }
             if !self.was_struck(register, number) {
                 self.report.find(Finding::RowGone { account, number });
             }

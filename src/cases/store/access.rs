@@ -7,6 +7,7 @@ use crate::cases::model::{AccessView, CaseRelation};
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, CaseId, GrantId};
+use crate::guard::statement::TeamLine;
 use crate::platform::problem::Problem;
 use uuid::Uuid;
 
@@ -34,6 +35,13 @@ pub struct GrantRow {
     pub relation: CaseRelation,
     pub note: String,
     pub in_force: bool,
+}
+
+impl GrantRow {
+    /// As it stands in a head.
+    pub fn line(&self) -> TeamLine {
+        TeamLine::of(self.grant, &self.note)
+    }
 }
 
 /// Every permission that was ever given on the case.

@@ -21,11 +21,12 @@ pub struct HeadRow {
     pub number: i64,
     pub note: String,
     pub signer: AccountId,
+    pub vouch: Option<Vec<u8>>,
 }
 
 async fn head(connection: &mut PgConnection, case: CaseId) -> Result<Option<HeadRow>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT h.number, h.note, h.signer_id, c.organisation_id, c.epoch
+        "SELECT h.number, h.note, h.signer_id, h.vouch, c.organisation_id, c.epoch
          FROM case_heads h JOIN cases c ON c.id = h.case_id WHERE h.case_id = $1",
         case.0
     )
@@ -38,6 +39,7 @@ async fn head(connection: &mut PgConnection, case: CaseId) -> Result<Option<Head
         number: row.number,
         note: row.note,
         signer: AccountId(row.signer_id),
+        vouch: row.vouch,
     }))
 }
 
@@ -65,15 +67,17 @@ pub async fn put_head<V: Does, K: About>(
     note: &str,
 ) -> Result<(), Problem> {
     let account = unit.account();
+    let vouch = unit.voucher().head(case, number, account, note);
     unit.wrote(RowKind::CaseHead, case.0);
     let done = sqlx::query!(
-        "INSERT INTO case_heads AS h (case_id, number, note, signer_id) VALUES ($1, $2::bigint, $3, $4)
-         ON CONFLICT (case_id) DO UPDATE SET number = $2::bigint, note = $3, signer_id = $4
+        "INSERT INTO case_heads AS h (case_id, number, note, signer_id, vouch) VALUES ($1, $2::bigint, $3, $4, $5)
+         ON CONFLICT (case_id) DO UPDATE SET number = $2::bigint, note = $3, signer_id = $4, vouch = $5
          WHERE h.number = $2::bigint - 1",
         case.0,
         number,
         note,
-        account.0
+        account.0,
+        vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;

@@ -15,6 +15,7 @@ pub struct SealedRow {
     pub blob: Vec<u8>,
     pub author: Uuid,
     pub signature: Vec<u8>,
+    pub vouch: Option<Vec<u8>>,
     pub wrap: Vec<u8>,
     pub grant_id: Option<Uuid>,
     pub shared_key: Option<Uuid>,
@@ -33,7 +34,7 @@ pub async fn sealed(
     sqlx::query_as!(
         SealedRow,
         r#"SELECT DISTINCT ON (s.record_id) s.record_id, s.kind, s.case_id, s.key_id, s.epoch, s.version, s.blob,
-                  s.author, s.signature, w.wrap, w.grant_id, k.key_id AS "shared_key?", k.wrap AS "shared_wrap?"
+                  s.author, s.signature, s.vouch, w.wrap, w.grant_id, k.key_id AS "shared_key?", k.wrap AS "shared_wrap?"
            FROM sealed s
            JOIN wraps w ON w.key_id = s.key_id AND w.epoch = s.epoch
            LEFT JOIN shared_key_wraps k ON k.key_id = w.recipient_key AND k.account_id = $1
@@ -58,6 +59,7 @@ pub struct SealedWrite<'a> {
     pub blob: &'a [u8],
     pub author: Uuid,
     pub signature: &'a [u8],
+    pub vouch: &'a [u8],
 }
 
 /// Stores the first version of a record.
@@ -66,8 +68,8 @@ pub struct SealedWrite<'a> {
 /// When the database does not answer or refuses.
 pub async fn insert_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO sealed (record_id, kind, case_id, key_id, epoch, version, blob, author, signature)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO sealed (record_id, kind, case_id, key_id, epoch, version, blob, author, signature, vouch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         row.record_id,
         row.kind,
         row.case_id,
@@ -76,7 +78,8 @@ pub async fn insert_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>)
         row.version,
         row.blob,
         row.author,
-        row.signature
+        row.signature,
+        row.vouch
     )
     .execute(connection)
     .await?;
@@ -89,7 +92,7 @@ pub async fn insert_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>)
 /// When the database does not answer or refuses.
 pub async fn replace_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE sealed SET epoch = $2, version = $3::bigint, blob = $4, author = $5, signature = $6, case_id = $7
+        "UPDATE sealed SET epoch = $2, version = $3::bigint, blob = $4, author = $5, signature = $6, case_id = $7, vouch = $8
          WHERE record_id = $1 AND version = $3::bigint - 1",
         row.record_id,
         row.epoch,
@@ -97,7 +100,8 @@ pub async fn replace_sealed(connection: &mut PgConnection, row: &SealedWrite<'_>
         row.blob,
         row.author,
         row.signature,
-        row.case_id
+        row.case_id,
+        row.vouch
     )
     .execute(connection)
     .await?;

@@ -37,7 +37,8 @@ pub async fn session(pool: &PgPool, lookup: &Lookup) -> Result<Option<Entered>, 
                   f.note AS "founding?", m.note AS "membership?"
            FROM session_enter($1) e
            LEFT JOIN foundings f ON f.organisation_id = e.organisation_id
-           LEFT JOIN memberships m ON m.account_id = e.account_id AND m.ended_at IS NULL AND m.complete"#,
+           LEFT JOIN memberships m ON m.account_id = e.account_id AND m.organisation_id = e.organisation_id
+               AND m.ended_at IS NULL AND m.complete"#,
         lookup.bytes()
     )
     .fetch_optional(pool)

@@ -39,7 +39,8 @@ pub async fn statements_of(
                   (a.disabled_at IS NOT NULL) AS "disabled!"
            FROM accounts a
            LEFT JOIN foundings f ON f.organisation_id = a.organisation_id
-           LEFT JOIN memberships m ON m.account_id = a.id AND m.ended_at IS NULL AND m.complete
+           LEFT JOIN memberships m ON m.account_id = a.id AND m.organisation_id = a.organisation_id
+                AND m.ended_at IS NULL AND m.complete
            WHERE a.id = $1"#,
         account.0
     )
@@ -61,7 +62,7 @@ pub async fn statements_ever_of(
                   (a.disabled_at IS NOT NULL) AS "disabled!"
            FROM accounts a
            LEFT JOIN foundings f ON f.organisation_id = a.organisation_id
-           LEFT JOIN memberships m ON m.account_id = a.id AND m.complete
+           LEFT JOIN memberships m ON m.account_id = a.id AND m.organisation_id = a.organisation_id AND m.complete
            WHERE a.id = $1
            ORDER BY m.proposed_at DESC NULLS LAST LIMIT 1"#,
         account.0
@@ -75,6 +76,7 @@ pub struct SharedKeyRow {
     pub id: Uuid,
     pub maker: Uuid,
     pub note: String,
+    pub vouch: Option<Vec<u8>>,
 }
 
 /// Keys of one purpose that claim to be in force, newest first.
@@ -89,7 +91,7 @@ pub async fn shared_keys_in_force(
 ) -> Result<Vec<SharedKeyRow>, sqlx::Error> {
     sqlx::query_as!(
         SharedKeyRow,
-        r#"SELECT id, maker_id AS maker, note FROM shared_keys
+        r#"SELECT id, maker_id AS maker, note, vouch FROM shared_keys
            WHERE organisation_id = $1 AND purpose = $2 AND opens_at <= $3 AND closes_at > $3
            ORDER BY opens_at DESC, id LIMIT 16"#,
         organisation.0,

@@ -125,3 +125,11 @@ pub async fn shared_wrap(
         .fetch_optional(connection)
         .await
 }
+
+/// Whether anybody holds a shared key.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_held(connection: &mut PgConnection, key: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT key_is_held($1) AS "it!""#, key).fetch_one(connection).await
+}

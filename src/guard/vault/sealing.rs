@@ -4,9 +4,11 @@ use super::{Sealed, VaultError, context, key_context, open_with, record_key, sig
 use crate::audit::mark::Mark;
 use crate::guard::bytes;
 use crate::guard::keys::{self, PersonKeys, RecordKey};
-use crate::guard::record::{AccountId, CaseId, GrantId, RecordKind};
+use crate::guard::record::{CaseId, GrantId, RecordKind};
+use crate::guard::session::Who;
 use crate::guard::store::{self, SealedWrite, WrapWrite};
 use crate::guard::trust::{Recipient, RecipientId};
+use crate::guard::vouch::{SealedFacts, Voucher};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
@@ -101,21 +103,21 @@ pub async fn new_keys(erasure: &PgPool, ids: &[Uuid]) -> Result<Vec<SealingKey>,
 /// [`VaultError::Tampered`] if the version before is not there, and as the database refuses.
 pub async fn put<T: Serialize>(
     connection: &mut PgConnection,
-    author: AccountId,
-    keys: &PersonKeys,
+    voucher: &Voucher,
+    who: &Who,
     place: &Placement,
     key: &SealingKey,
     content: &T,
 ) -> Result<Mark, VaultError> {
     let plain = Zeroizing::new(serde_json::to_vec(content).map_err(|_| VaultError::Shape)?);
-    put_bytes(connection, author, keys, place, key, &plain).await
+    put_bytes(connection, voucher, who, place, key, &plain).await
 }
 
 /// [`put`] for content that stays bytes: what is re-sealed without being read.
 pub(crate) async fn put_bytes(
     connection: &mut PgConnection,
-    author: AccountId,
-    keys: &PersonKeys,
+    voucher: &Voucher,
+    who: &Who,
     place: &Placement,
     key: &SealingKey,
     plain: &[u8],
@@ -125,7 +127,17 @@ pub(crate) async fn put_bytes(
     let blob =
         bytes::seal(&key.record.content_key(&key.erasure), epoch, &context, plain).map_err(|_| VaultError::Shape)?;
     let digest = bytes::digest(&blob);
-    let signature = keys.sign(&signed_message(&context, &digest)).to_bytes();
+    let signature = who.keys.sign(&signed_message(&context, &digest)).to_bytes();
+    let vouch = voucher.sealed(&SealedFacts {
+        record: place.record,
+        kind: place.kind.as_str(),
+        case: place.case.map(|id| id.0),
+        key: place.key_id,
+        epoch: place.epoch,
+        version: place.version,
+        author: who.account.0,
+        digest,
+    });
     let row = SealedWrite {
         record_id: place.record,
         kind: place.kind.as_str(),
@@ -134,8 +146,9 @@ pub(crate) async fn put_bytes(
         epoch: place.epoch,
         version: place.version,
         blob: &blob,
-        author: author.0,
+        author: who.account.0,
         signature: &signature,
+        vouch: &vouch,
     };
     if place.version == 1 {
         store::insert_sealed(connection, &row).await?;

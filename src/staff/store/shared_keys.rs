@@ -24,9 +24,10 @@ pub async fn insert_shared_key<V: Does, K: About>(
     key: &NewSharedKey<'_>,
 ) -> Result<(), sqlx::Error> {
     let maker = unit.account();
+    let vouch = unit.voucher().shared_key(key.id, maker, key.note);
     sqlx::query!(
-        "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at, vouch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         key.id.0,
         key.organisation.0,
         key.purpose,
@@ -34,7 +35,8 @@ pub async fn insert_shared_key<V: Does, K: About>(
         maker.0,
         key.note,
         key.opens_at,
-        key.closes_at
+        key.closes_at,
+        vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;
