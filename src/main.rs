@@ -1,22 +1,20 @@
 //! The command line.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line answers on the terminal")]
 
+mod cli;
+
 use clap::{Parser, Subcommand};
+use cli::init::{Init, init};
+use cli::serve::until_told;
+use cli::{Outcome, serve};
 use himaya::audit::verify;
 use himaya::demo::{Demo, story};
 use himaya::guard::policy;
-use himaya::platform::app::App;
-use himaya::platform::clock::Clock;
 use himaya::platform::config::{Config, Secrets};
-use himaya::platform::serve::Serving;
 use himaya::platform::{db, router};
-use himaya::setup::{self, Plan};
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
-
-type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// Case management for the protection of victims of human trafficking.
 #[derive(Parser)]
@@ -39,23 +37,12 @@ enum Command {
     },
     /// Serve.
     Serve(At),
+    /// Ask a running service on this machine whether it is ready.
+    Health(At),
     /// Bring both databases to this version's schema.
     Migrate(At),
     /// Set up roles, databases, secrets and the first organisation on an empty PostgreSQL.
-    Init {
-        /// Address of a superuser, used once: `postgres://user:password@host/postgres`
-        #[arg(long, env = "HIMAYA_SUPERUSER_URL", hide_env_values = true)]
-        superuser_url: String,
-        /// Where configuration, secrets and pins go.
-        #[arg(long)]
-        folder: PathBuf,
-        /// Where the policies lie.
-        #[arg(long, default_value = "policies")]
-        policies: PathBuf,
-        /// Handles of the first three administrators.
-        #[arg(long, num_args = 3, value_names = ["FIRST", "SECOND", "THIRD"])]
-        administrators: Vec<String>,
-    },
+    Init(Init),
     /// Check the ledger.
     #[command(subcommand)]
     Audit(Audit),
@@ -123,6 +110,11 @@ async fn main() -> ExitCode {
     let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // What a panic says may quote what it panicked over; where it was is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a panic");
+    }));
     match run(cli.command).await {
         Ok(code) => code,
         Err(error) => {
@@ -135,15 +127,15 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome {
     match command {
         Command::Demo { listen, once } => demo(&listen, once).await,
-        Command::Serve(at) => serve(&at.config).await,
+        Command::Serve(at) => serve::serve(&at.config).await,
+        Command::Health(at) => serve::health(&at.config).await,
         Command::Migrate(at) => migrate(&at.config).await,
-        Command::Init { superuser_url, folder, policies, administrators } => {
-            init(superuser_url, folder, policies, administrators).await
-        }
+        Command::Init(told) => init(told).await,
         Command::Audit(Audit::Verify { at, checkpoint, records }) => audit(&at.config, &checkpoint, records).await,
         Command::Policy(Policy::Check { folder }) => {
             let table = policy::check(&folder).await?;
             println!("The policy is whole: {} decisions, and the reviewed matrix is what it answers.", table.asked());
+            println!("policy_sha256 = \"{}\"", himaya::guard::statement::hex(&table.hash()));
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(Policy::Matrix { folder }) => {
@@ -155,22 +147,6 @@ async fn run(command: Command) -> Outcome {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)
         }
-    }
-}
-
-async fn until_told() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match terminate.as_mut() {
-            Some(signal) => {
-                signal.recv().await;
-            }
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }
 
@@ -201,16 +177,6 @@ async fn demo(listen: &str, once: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: &Path) -> Outcome {
-    let app = App::start(Config::read(config)?, Clock::default()).await?;
-    let listener = TcpListener::bind(app.config.listen).await?;
-    tracing::info!(address = %listener.local_addr()?, "serving");
-    let serving = Serving::start(&app, listener);
-    until_told().await;
-    serving.stop().await?;
-    Ok(ExitCode::SUCCESS)
-}
-
 async fn migrate(config: &Path) -> Outcome {
     let config = Config::read(config)?;
     let named = |url: Option<String>, field| url.ok_or_else(|| format!("the configuration has no {field}"));
@@ -218,25 +184,6 @@ async fn migrate(config: &Path) -> Outcome {
     let erasure = named(config.database.erasure_migrator, "database.erasure_migrator")?;
     db::migrate(&main, &erasure).await?;
     println!("Both databases have this version's schema.");
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn init(superuser: String, folder: PathBuf, policies: PathBuf, names: Vec<String>) -> Outcome {
-    let administrators: [String; 3] = if names.is_empty() {
-        himaya::demo::country::ADMINISTRATORS.map(str::to_owned)
-    } else {
-        names.try_into().map_err(|_| "three administrators are needed")?
-    };
-    std::fs::create_dir_all(&folder)?;
-    let plan = Plan { superuser, folder, policies, database: "himaya".to_owned(), administrators };
-    let founded = setup::init(&plan, &Clock::default()).await?;
-    println!("Set up. The configuration is {}.", founded.config_file.display());
-    println!("Hand each of these people their one-time code; each makes keys with it at the first sign-in:");
-    for (handle, _, code) in &founded.codes {
-        println!("  {handle:<14} {code}");
-    }
-    println!("Then two of them found the organisation {} and you pin its fingerprint in", founded.organisation);
-    println!("{} (README, \"Founding\").", founded.config.pins.display());
     Ok(ExitCode::SUCCESS)
 }
 

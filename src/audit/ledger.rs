@@ -16,6 +16,7 @@ use super::store::{self, Row};
 use crate::guard::record::AccountId;
 use crate::guard::trust::Trust;
 use crate::platform::clock::Clock;
+use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::platform::random;
 use details::Details;
@@ -177,6 +178,7 @@ impl Ledger {
             rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed });
         }
         store::insert(connection, &rows).await?;
+        metrics::entered(rows.len());
         Ok(())
     }
 }
@@ -188,6 +190,7 @@ async fn write_reads(ledger: std::sync::Weak<Ledger>, mut waiting: mpsc::Receive
         let Some(ledger) = ledger.upgrade() else { return };
         let entries: Vec<Entry> = batch.iter().map(|waiting| waiting.entry.clone()).collect();
         let outcome = commit_batch(&ledger, &entries).await.map_err(Arc::new);
+        metrics::batch(entries.len(), outcome.is_ok());
         if let Err(error) = &outcome {
             tracing::error!(%error, "a batch of entries was not written");
         }

@@ -28,6 +28,8 @@ use uuid::Uuid;
 const BATCH: usize = 256;
 /// How often the queue is looked at.
 const ROUND: Duration = Duration::from_millis(250);
+/// Rounds at the end at most.
+const LAST_ROUNDS: u32 = 40;
 /// Rounds between two looks at a refused lane, and between two reports of one lasting fault: a minute.
 const REMIND: u32 = 240;
 /// How long to wait before asking again for the lock, or for the database.
@@ -156,6 +158,12 @@ async fn hold_office(
         }
         // A full batch means that more may wait.
         while sequencer.round(&mut connection).await? && !*stop.borrow() {}
+    }
+    // What the last requests entered gets its place before the process ends, as far as that is soon done.
+    for _ in 0..LAST_ROUNDS {
+        if !sequencer.round(&mut connection).await? {
+            break;
+        }
     }
     connection.close().await?;
     Ok(())

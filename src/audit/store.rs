@@ -154,6 +154,23 @@ pub async fn try_sequencer_lock(connection: &mut PgConnection) -> Result<bool, s
     Ok(taken.unwrap_or(false))
 }
 
+/// Whether some session, of whichever replica, holds the sequencer's lock.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sequencer_is_alive(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    // The lock of [`try_sequencer_lock`], as the catalogue splits its number.
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM pg_locks
+               WHERE locktype = 'advisory' AND classid = 0 AND objid = 4850171 AND objsubid = 1 AND granted
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           ) AS "alive!""#
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// A stored entry, with what the sequencer knows of its lane.
 pub struct Pending {
     pub replica: Uuid,

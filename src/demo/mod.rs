@@ -10,6 +10,7 @@ pub mod story;
 use crate::platform::app::{App, StartError};
 use crate::platform::clock::Clock;
 use crate::platform::cluster::{Cluster, ClusterError};
+use crate::platform::config::SecretsFor;
 use crate::platform::serve::Serving;
 use crate::setup::{self, Plan, SetupError};
 use actor::ActorError;
@@ -55,6 +56,9 @@ impl Demo {
         let clock = Clock::default();
         let plan = Plan {
             superuser: cluster.superuser_url(),
+            erasure_superuser: None,
+            log_origin: "himaya.example/ledger".to_owned(),
+            secrets: SecretsFor::Demo,
             folder: home.clone(),
             policies,
             database: "himaya".to_owned(),

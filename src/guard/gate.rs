@@ -12,6 +12,7 @@ use super::store;
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::ledger::Ledger;
 use crate::platform::clock::Clock;
+use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use sqlx::{PgConnection, PgPool};
 use std::marker::PhantomData;
@@ -230,6 +231,7 @@ impl Gate {
             records: target.named().into_iter().collect(),
             mark: None,
         };
+        metrics::refused();
         self.ledger.enter(refusal).await.map_err(ledger_problem)?;
         // Asked of everybody who ever does this work, whatever record is named: it tells nothing of the record.
         if purpose.is_none() && asks_purpose(kind, V::VERB) && self.policy.ever_does(role, kind, V::VERB) {

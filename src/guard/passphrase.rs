@@ -6,7 +6,7 @@
 use super::bytes::{self, ContentKey, Context};
 use super::keys::{PersonKeys, derive};
 use super::record::AccountId;
-use crate::platform::random;
+use crate::platform::{metrics, random};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,10 +122,14 @@ impl Stretcher {
     }
 
     async fn stretch(&self, words: &Passphrase, salt: [u8; 16], cost: Cost) -> Result<ContentKey, UnlockError> {
-        let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| UnlockError::Busy)?;
+        let busy = || {
+            metrics::busy();
+            UnlockError::Busy
+        };
+        let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let turn = tokio::time::timeout(self.patience, Arc::clone(&self.running).acquire_owned())
             .await
-            .map_err(|_| UnlockError::Busy)?
+            .map_err(|_| busy())?
             .map_err(|_| UnlockError::Fault)?;
         let (words, pepper) = (words.0.clone(), self.pepper.clone());
         tokio::task::spawn_blocking(move || {

@@ -8,6 +8,7 @@
 //! or was rolled back: the sweeper then erases nothing and says so.
 
 use crate::guard::store;
+use crate::platform::metrics;
 use sqlx::PgPool;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -73,10 +74,12 @@ impl Sweeper {
         }
         swept.orphans = orphans.len() as u64;
         if swept.orphans > FEW.max(swept.looked_at / 100) && !however_many {
+            metrics::sweep_alarm();
             return Err(SweepError::TooMany { orphans: swept.orphans, looked_at: swept.looked_at });
         }
         store::erase_keys(&mut transaction, &orphans).await?;
         transaction.commit().await?;
+        metrics::swept(swept.again + swept.orphans);
         Ok(Some(swept))
     }
 

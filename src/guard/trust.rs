@@ -9,6 +9,7 @@ mod pins;
 
 pub use check::{check_founding, check_membership};
 use pins::Pins;
+pub use pins::{PinFault, pinned};
 
 use super::action::{Role, Verb};
 use super::keys::{KemPublic, PublicKeys};

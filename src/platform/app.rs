@@ -10,8 +10,10 @@ use crate::guard::token::Tokens;
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
-use crate::platform::config::{Config, ConfigError, Secrets};
+use crate::platform::config::{Config, ConfigError, Refusals, Secrets, refusals};
 use crate::platform::db::{self, Databases};
+use crate::platform::metrics;
+use crate::platform::ready::Readiness;
 use ed25519_dalek::SigningKey;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ pub struct Parts {
     pub stretcher: Stretcher,
     pub databases: Databases,
     pub checkpoint_key: SigningKey,
+    pub ready: Readiness,
     pub config: Config,
 }
 
@@ -45,6 +48,8 @@ impl Deref for App {
 pub enum StartError {
     #[error("{0}")]
     Config(#[from] ConfigError),
+    #[error("{0}")]
+    Refused(#[from] Refusals),
     #[error("the policy is refused: {0}")]
     Policy(#[from] PolicyError),
     #[error("a database does not answer: {0}")]
@@ -57,8 +62,10 @@ impl App {
     /// # Errors
     /// [`StartError`]; a service that is not whole does not start.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        metrics::recorder();
         let secrets = Secrets::read(&config.secrets)?;
         let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
+        refusals(&config, &secrets, &policy.hash()).or_none()?;
         let databases = db::connect(&config.database).await?;
         let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), Voucher::new(&secrets.ledger)));
         let ledger = Ledger::start(LedgerParts {
@@ -86,6 +93,7 @@ impl App {
             stretcher,
             databases,
             checkpoint_key: secrets.ledger,
+            ready: Readiness::default(),
             config,
         })))
     }

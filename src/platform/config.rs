@@ -1,26 +1,52 @@
 //! Configuration: one TOML file and `HIMAYA_…` environment variables over it; secrets only from files.
+//!
+//! `secrets` reads the files, `address` looks into database addresses, `production` says what a real service must not
+//! be told. Each refusal names its field and what to do.
 
-use ed25519_dalek::SigningKey;
+pub mod address;
+mod production;
+mod secrets;
+
+pub use production::{Refusal, Refusals, refusals, sink};
+pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
+
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// Everything that can be set. Unknown fields are refused.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where the service listens.
-    pub listen: SocketAddr,
+    /// Whether victims' lives hang on it: then nothing is taken that only suits a trial (see [`refusals`]).
+    pub production: bool,
+    /// Where the service listens: `127.0.0.1:8080`, or `unix:/run/himaya/socket`.
+    pub listen: Listen,
+    /// Somebody else in front of the service speaks TLS: needed in production for an address that others reach.
+    pub behind_proxy: bool,
+    /// The service speaks TLS itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Where `/metrics`, `/ready` and `/health` are answered without TLS, for the operator's own machines.
+    pub metrics_listen: SocketAddr,
+    /// How long requests under way may take when the service is told to end.
+    pub stop_within_seconds: u64,
     pub database: DatabaseConfig,
     /// Folder with `model.conf` and `access.csv`.
     pub policies: PathBuf,
+    /// The hash of the reviewed policy, as `himaya policy check` says it: no other policy decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_sha256: Option<String>,
     /// File with the pinned fingerprints of founding statements, one a line.
     pub pins: PathBuf,
     /// Folder with the service's own secrets, each a file of 64 hexadecimal digits: `pepper`, `token`, `ledger`,
-    /// `pseudonyms`.
+    /// `pseudonyms`; and with the database roles' passwords, in files called like their field: `database.app`. The folder
+    /// of systemd's credentials (`CREDENTIALS_DIRECTORY`) is looked into first.
     pub secrets: PathBuf,
     /// Folder outside the database into which each signed checkpoint is also written.
     pub checkpoints: PathBuf,
@@ -30,7 +56,16 @@ pub struct Config {
     pub sign_ins_at_once: usize,
 }
 
-/// Connection addresses, one for each role: no role can do another's work.
+/// Certificate and key, both PEM. They are read again when they change, and on SIGHUP.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate and what leads to its root, its own first.
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Connection addresses, one for each role: no role can do another's work. They hold no passwords in the file.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
@@ -43,10 +78,108 @@ pub struct DatabaseConfig {
     pub erasure: String,
     pub erasure_sweeper: String,
     /// Needed for `migrate` and `init` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub migrator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub erasure_migrator: Option<String>,
     /// Connections of the app's pool.
     pub connections: u32,
+}
+
+impl DatabaseConfig {
+    /// Each address with its field's name, the optional ones where they are set.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
+        let Self {
+            app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper, migrator, erasure_migrator, ..
+        } = self;
+        let mut all = vec![
+            ("database.app", app.as_str()),
+            ("database.door", door),
+            ("database.sequencer", sequencer),
+            ("database.auditor", auditor),
+            ("database.sweeper", sweeper),
+            ("database.erasure", erasure),
+            ("database.erasure_sweeper", erasure_sweeper),
+        ];
+        all.extend(migrator.as_deref().map(|address| ("database.migrator", address)));
+        all.extend(erasure_migrator.as_deref().map(|address| ("database.erasure_migrator", address)));
+        all
+    }
+
+    /// The same with every address changed.
+    ///
+    /// # Errors
+    /// The first that `change` gives.
+    pub fn change<E>(&self, mut change: impl FnMut(&'static str, &str) -> Result<String, E>) -> Result<Self, E> {
+        let mut changed = self.clone();
+        let Self {
+            app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper, migrator, erasure_migrator, ..
+        } = &mut changed;
+        let always = [app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper].into_iter();
+        let there = [migrator.as_mut(), erasure_migrator.as_mut()].into_iter().flatten();
+        for ((field, old), new) in self.addresses().into_iter().zip(always.chain(there)) {
+            // A migrator of one database only shifts nothing: the names come in the same order as the places.
+            *new = change(field, old)?;
+        }
+        Ok(changed)
+    }
+}
+
+/// Where the service listens.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Listen {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// Whether only this machine reaches it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen.to_string()
+    }
+}
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            Some(_) => Err("a socket is named by its whole path: unix:/run/himaya/socket"),
+            None => {
+                text.parse().map(Self::Tcp).map_err(|_| "an address is like 127.0.0.1:8080 or unix:/run/himaya/socket")
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
 }
 
 /// Why the configuration is refused; the field or file is named.
@@ -56,83 +189,49 @@ pub enum ConfigError {
     Field(Box<figment::Error>),
     #[error("secret {name}: {reason}")]
     Secret { name: &'static str, reason: &'static str },
+    #[error("{0}")]
+    Refused(#[from] Refusals),
 }
+
+/// Variables that are read elsewhere and are no fields.
+const NOT_FIELDS: [&str; 5] = ["PG_BIN", "TEST_PG", "CONFIG", "SUPERUSER_URL", "ERASURE_SUPERUSER_URL"];
 
 impl Config {
-    /// Reads the file, then `HIMAYA_…` variables (`HIMAYA_DATABASE__APP` for `database.app`).
+    /// Reads the file, then `HIMAYA_…` variables (`HIMAYA_DATABASE__APP` for `database.app`), then the passwords of the
+    /// database roles from their files. A role without a file logs in as libpq would: by `PGPASSFILE` or `~/.pgpass`, or
+    /// as the user that the system knows.
     ///
     /// # Errors
-    /// [`ConfigError::Field`] names the field that is missing, unknown or wrong.
+    /// [`ConfigError`] names the field that is missing, unknown or wrong.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let defaults = serde_json::json!({
-            "listen": "127.0.0.1:8080", "policies": "policies", "log_origin": "himaya.example/ledger",
+            "production": false, "behind_proxy": false, "listen": "127.0.0.1:8080", "metrics_listen": "127.0.0.1:9464",
+            "stop_within_seconds": 30, "policies": "policies", "log_origin": "himaya.example/ledger",
             "sign_ins_at_once": 2, "database": { "connections": 16 }
         });
-        Figment::from(Serialized::defaults(defaults))
+        let mut config: Self = Figment::from(Serialized::defaults(defaults))
             .merge(Toml::file_exact(file))
-            .merge(Env::prefixed("HIMAYA_").ignore(&["PG_BIN", "TEST_PG", "CONFIG"]).split("__"))
+            .merge(Env::prefixed("HIMAYA_").ignore(&NOT_FIELDS).split("__"))
             .extract()
-            .map_err(|error| ConfigError::Field(Box::new(error)))
-    }
-}
-
-/// The service's own secrets. A stolen database with all of them still opens no record.
-pub struct Secrets {
-    pub pepper: Zeroizing<[u8; 32]>,
-    pub token: SigningKey,
-    pub ledger: SigningKey,
-    pub pseudonyms: Zeroizing<[u8; 32]>,
-}
-
-/// The names of the secret files.
-pub const SECRET_FILES: [&str; 4] = ["pepper", "token", "ledger", "pseudonyms"];
-
-impl Secrets {
-    /// Reads the four files.
-    ///
-    /// # Errors
-    /// [`ConfigError::Secret`] for a file that is missing, is readable by others, or is not 64 hexadecimal digits.
-    pub fn read(folder: &Path) -> Result<Self, ConfigError> {
-        let [pepper, token, ledger, pseudonyms] = SECRET_FILES;
-        Ok(Self {
-            pepper: secret(folder, pepper)?,
-            token: SigningKey::from_bytes(&*secret(folder, token)?),
-            ledger: SigningKey::from_bytes(&*secret(folder, ledger)?),
-            pseudonyms: secret(folder, pseudonyms)?,
-        })
-    }
-}
-
-fn secret(folder: &Path, name: &'static str) -> Result<Zeroizing<[u8; 32]>, ConfigError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let wrong = |reason| ConfigError::Secret { name, reason };
-    let file = folder.join(name);
-    let about = std::fs::metadata(&file).map_err(|_| wrong("the file cannot be read"))?;
-    if about.permissions().mode() & 0o077 != 0 {
-        return Err(wrong("the file can be read by others: make it 0600"));
-    }
-    let text = Zeroizing::new(std::fs::read_to_string(&file).map_err(|_| wrong("the file cannot be read"))?);
-    crate::guard::statement::unhex(text.trim()).map(Zeroizing::new).map_err(|_| wrong("is not 64 hexadecimal digits"))
-}
-
-/// Makes the secrets that are not there yet, each in a file of its own that only the service can read.
-///
-/// # Errors
-/// When the folder cannot be written.
-pub fn make_secrets(folder: &Path) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    for name in SECRET_FILES {
-        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name));
-        match made {
-            Ok(mut file) => {
-                let secret = Zeroizing::new(crate::platform::random::bytes::<32>());
-                writeln!(file, "{}", &*Zeroizing::new(crate::guard::statement::hex(&*secret)))?;
+            .map_err(|error| ConfigError::Field(Box::new(error)))?;
+        config.database = config.database.change(|field, address| {
+            if address::has_password(address) {
+                let why = "holds a password: put it into a file of this field's name in the folder `secrets`, and take it \
+                           out here";
+                return Err(ConfigError::from(Refusals::of(field, why)));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
+            let password = secrets::password(&config.secrets, field)?;
+            Ok(password.map_or_else(|| address.to_owned(), |password| address::with_password(address, &password)))
+        })?;
+        Ok(config)
     }
-    Ok(())
+
+    /// How long requests under way may take at the end.
+    #[must_use]
+    pub fn stop_within(&self) -> Duration {
+        Duration::from_secs(self.stop_within_seconds)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,
-        sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 1)? },
+        sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)? },
     };
     for pool in databases.all() {
         pool.acquire().await?;

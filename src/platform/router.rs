@@ -5,14 +5,16 @@
 
 use crate::platform::app::App;
 use crate::platform::http::LARGEST_BODY;
+use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::{calls, cases, notices, staff};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -70,6 +72,7 @@ pub fn router(app: App) -> Router {
     routes
         .route("/api/openapi.json", get(move || async move { served(&document) }))
         .route("/health", get(|| async { "alive" }))
+        .route("/ready", get(ready))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "This address does not take that method.")
@@ -79,6 +82,21 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(to_the_end))
         .layer(middleware::from_fn(answer))
         .with_state(app)
+}
+
+/// What the operator's own machines ask, on a listener of its own.
+pub fn operators_router(app: App) -> Router {
+    Router::new()
+        .route("/health", get(|| async { "alive" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(|| async { metrics::recorder().render() }))
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
+        .layer(middleware::from_fn(render))
+        .with_state(app)
+}
+
+async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    app.ready.told(Instant::now())
 }
 
 fn served(document: &[u8]) -> Response {
@@ -110,6 +128,7 @@ async fn answer(request: Request, next: Next) -> Response {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // The route's pattern, never the path: ids stay out of the log.
+    metrics::answered(route.as_deref(), &method, response.status(), started.elapsed());
     tracing::info!(
         request_id = %id,
         %method,
@@ -119,6 +138,13 @@ async fn answer(request: Request, next: Next) -> Response {
         "answered"
     );
     response
+}
+
+/// Renders problems and nothing else: these requests are not logged or counted, they come every few seconds.
+async fn render(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let id = crate::platform::random::uuid().to_string();
+    response.extensions_mut().remove::<Problem>().map_or(response, |problem| problem.render(&id))
 }
 
 fn has_body(response: &Response) -> bool {

@@ -2,27 +2,38 @@
 
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::{oldest_pending, placed_lanes};
+use crate::audit::store::{oldest_pending, placed_lanes, sequencer_is_alive};
 use crate::platform::app::App;
-use crate::platform::router::router;
+use crate::platform::config::Refusals;
+use crate::platform::listen::Listening;
+use crate::platform::ready::Standing;
+use crate::platform::router::{operators_router, router};
+use crate::platform::{metrics, tls};
+use axum_server::tls_rustls::RustlsConfig;
+use sqlx::{Connection as _, PgPool};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// A service that runs until it is told to stop.
 pub struct Serving {
+    app: App,
+    /// Told first: no more requests.
+    closing: watch::Sender<bool>,
+    /// Told when the last request has been answered.
     stop: watch::Sender<bool>,
     server: JoinHandle<std::io::Result<()>>,
-    sequencer: JoinHandle<()>,
-    watch: JoinHandle<()>,
-    sweeper: JoinHandle<()>,
+    beside: Vec<JoinHandle<()>>,
 }
 
-/// Looks once a second how long entries have waited for their place in the tree: those of this process by its own memory,
-/// and those of others, or of an earlier process, by the queue.
-async fn watch_backlog(app: App, mut stop: watch::Receiver<bool>) {
+/// Looks once a second how long entries have waited for their place in the tree, those of this process by its own memory,
+/// and those of others, or of an earlier process, by the queue; and whether everything is there that the service needs.
+async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
     let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
-    let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+    let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut backlog = Backlog::default();
     loop {
         tokio::select! {
@@ -31,24 +42,86 @@ async fn watch_backlog(app: App, mut stop: watch::Receiver<bool>) {
         }
         // In this order: what becomes durable after the first question may have its place at the second.
         let (replica, durable) = ledger.durable();
-        let answers = (placed_lanes(pool, replica).await, oldest_pending(pool).await);
+        let answers = (placed_lanes(pool, replica).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+        let (mut oldest, mut standing) = (
+            None,
+            Standing {
+                main: false,
+                erasure: answers_at_all(&app.databases.sweeper.erasure).await,
+                sequencer: false,
+                behind: true,
+            },
+        );
         // Without an answer nothing is known to be well.
-        let (Ok(placed), Ok(queued)) = answers else {
-            ledger.set_behind(true);
-            continue;
-        };
-        let now = app.places.clock.instant();
-        backlog.look(now, &durable, &placed);
-        let queued = queued.and_then(|age| age.to_std().ok()).unwrap_or_default();
-        ledger.set_behind(backlog.oldest(now).max(queued) >= BEHIND);
+        if let (Ok(placed), Ok(queued), Ok(sequencer)) = answers {
+            let now = app.places.clock.instant();
+            backlog.look(now, &durable, &placed);
+            let queued = queued.and_then(|age| age.to_std().ok()).unwrap_or_default();
+            let age = backlog.oldest(now).max(queued);
+            standing = Standing { main: true, sequencer, behind: age >= BEHIND, ..standing };
+            oldest = Some(age);
+        }
+        ledger.set_behind(standing.behind);
+        app.ready.saw(standing, Instant::now());
+        metrics::standing(standing.main, standing.erasure, standing.sequencer);
+        if let Some(oldest) = oldest {
+            metrics::backlog(oldest, standing.behind);
+        }
+        metrics::recorder().run_upkeep();
+    }
+}
+
+/// Whether a database answers within the second that there is to look.
+async fn answers_at_all(pool: &PgPool) -> bool {
+    let asked = async {
+        let mut connection = pool.acquire().await.ok()?;
+        connection.ping().await.ok()
+    };
+    tokio::time::timeout(Duration::from_secs(1), asked).await.is_ok_and(|answer| answer.is_some())
+}
+
+/// What the operator's own machines ask.
+pub struct OperatorsDoor {
+    closing: watch::Sender<bool>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl OperatorsDoor {
+    /// Begins to answer `/metrics`, `/ready` and `/health`.
+    #[must_use]
+    pub fn open(app: &App, listener: TcpListener) -> Self {
+        let (closing, closed) = watch::channel(false);
+        let serving =
+            Listening::from(listener).serve(operators_router(app.clone()), None, Duration::from_secs(1), closed);
+        Self { closing, server: tokio::spawn(serving) }
+    }
+
+    /// Closes it.
+    pub async fn close(self) {
+        self.closing.send_replace(true);
+        let _ = self.server.await;
     }
 }
 
 impl Serving {
-    /// Begins to serve on a listener.
+    /// Begins to serve on a listener, without TLS.
     #[must_use]
-    pub fn start(app: &App, listener: TcpListener) -> Self {
+    pub fn start(app: &App, listener: impl Into<Listening>) -> Self {
+        Self::start_with(app, listener.into(), None)
+    }
+
+    /// Begins to serve on a listener, with TLS if the configuration says so.
+    ///
+    /// # Errors
+    /// [`Refusals`] when certificate and key are not a pair.
+    pub fn start_configured(app: &App, listener: impl Into<Listening>) -> Result<Self, Refusals> {
+        let tls = app.config.tls.as_ref().map(tls::load).transpose()?;
+        Ok(Self::start_with(app, listener.into(), tls.map(|tls| RustlsConfig::from_config(Arc::new(tls)))))
+    }
+
+    fn start_with(app: &App, listener: Listening, tls: Option<RustlsConfig>) -> Self {
         let (stop, stopped) = watch::channel(false);
+        let (closing, closed) = watch::channel(false);
         let sequencing = sequencer::run(
             SequencerParts {
                 pool: app.databases.sequencer.clone(),
@@ -65,30 +138,31 @@ impl Serving {
                 tracing::error!(%error, "ALARM: the sequencer has ended");
             }
         });
-        let watch = tokio::spawn(watch_backlog(app.clone(), stopped.clone()));
-        let sweeper = tokio::spawn(app.databases.sweeper.clone().run(stopped.clone()));
-        let router = router(app.clone());
-        let mut stopping = stopped;
-        let server = tokio::spawn(async move {
-            let until = async move {
-                // An error means that the sender is gone, which is an end as well.
-                let _ = stopping.wait_for(|stop| *stop).await;
-            };
-            axum::serve(listener, router).with_graceful_shutdown(until).await
-        });
-        Self { stop, server, sequencer, watch, sweeper }
+        let mut beside = vec![
+            sequencer,
+            tokio::spawn(watch_over(app.clone(), stopped.clone())),
+            tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())),
+        ];
+        if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
+            beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));
+        }
+        let server = tokio::spawn(listener.serve(router(app.clone()), tls, app.config.stop_within(), closed));
+        Self { app: app.clone(), closing, stop, server, beside }
     }
 
-    /// Takes no more requests, finishes those under way, and ends sequencer and sweeper after their rounds.
+    /// Takes no more connections, finishes the requests under way within the configuration's bound, and then ends the
+    /// sequencer after a last round, and the sweeper after its own.
     ///
     /// # Errors
     /// When the listener failed.
     pub async fn stop(self) -> std::io::Result<()> {
-        self.stop.send_replace(true);
+        self.app.ready.end();
+        self.closing.send_replace(true);
         let served = self.server.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let _ = self.sequencer.await;
-        let _ = self.watch.await;
-        let _ = self.sweeper.await;
+        self.stop.send_replace(true);
+        for task in self.beside {
+            let _ = task.await;
+        }
         served
     }
 }

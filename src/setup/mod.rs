@@ -8,7 +8,7 @@ pub(crate) mod store;
 
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
-use crate::platform::config::{Config, DatabaseConfig, make_secrets};
+use crate::platform::config::{Config, DatabaseConfig, Listen, SecretsFor, address, keep_passwords, make_secrets};
 use crate::platform::db::{self, MigrateError};
 use crate::platform::{clock::Clock, random};
 use crate::staff::http::{ENROLMENT, enrolment_code};
@@ -22,12 +22,18 @@ use std::str::FromStr as _;
 pub struct Plan {
     /// A superuser of the PostgreSQL server, used once.
     pub superuser: String,
+    /// The same of the server for the erasure store, where that is another one.
+    pub erasure_superuser: Option<String>,
     /// Where configuration, secrets, pins and checkpoints go.
     pub folder: PathBuf,
     /// Where the policies lie.
     pub policies: PathBuf,
     /// Name of the main database; the erasure store is called the same with `_erasure` behind it.
     pub database: String,
+    /// The log's own name, which never changes again.
+    pub log_origin: String,
+    /// Whom the secrets are made for.
+    pub secrets: SecretsFor,
     /// Handles of the first three accounts: two responsible persons, and all three custodians.
     pub administrators: [String; 3],
 }
@@ -54,7 +60,10 @@ pub enum SetupError {
     Config(String),
     #[error("an account or organisation of this name is there already: this database was set up before")]
     SetUpBefore,
-    #[error("a database is named with lower-case letters, digits and underscores")]
+    #[error(
+        "a database is named with lower-case letters, digits and underscores, and a server's address is like \
+             postgres://user@host/postgres"
+    )]
     Name,
 }
 
@@ -64,7 +73,7 @@ pub enum SetupError {
 /// [`SetupError`] with the step that failed.
 pub async fn init(plan: &Plan, clock: &Clock) -> Result<Founded, SetupError> {
     let config = databases(plan).await?;
-    make_secrets(&config.secrets)?;
+    make_secrets(&config.secrets, plan.secrets)?;
     std::fs::create_dir_all(&config.checkpoints)?;
     if !config.pins.exists() {
         std::fs::write(&config.pins, "# One fingerprint of a founding statement a line.\n")?;
@@ -85,64 +94,84 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         return Err(SetupError::Name);
     }
     let (main, erasure) = (plan.database.clone(), format!("{}_erasure", plan.database));
-    let superuser = PgConnectOptions::from_str(&plan.superuser)?;
-    let mut connection = superuser.connect().await?;
-    store::make_roles(&mut connection).await?;
-    let passwords = store::LOGINS.map(|role| (role, hex(&random::bytes::<24>())));
-    store::set_passwords(&mut connection, &passwords).await?;
-    for name in [&main, &erasure] {
-        store::make_database(&mut connection, name).await?;
-    }
-    connection.close().await?;
-    for name in [&main, &erasure] {
-        let mut connection = PgConnection::connect_with(&superuser.clone().database(name)).await?;
-        store::own_schema(&mut connection).await?;
-        connection.close().await?;
-    }
-    let url = |role: &str, database: &str| {
-        let password = passwords.iter().find(|(known, _)| *known == role).map(|(_, password)| password.as_str());
-        address(&plan.superuser, role, password.ok_or(SetupError::Name)?, database)
+    let (first, second) = match &plan.erasure_superuser {
+        None => (server(&plan.superuser, &[&main, &erasure]).await?, None),
+        Some(other) => (server(&plan.superuser, &[&main]).await?, Some(server(other, &[&erasure]).await?)),
     };
+    let second = second.as_ref().unwrap_or(&first);
     let database = DatabaseConfig {
-        app: url("himaya_app", &main)?,
-        door: url("himaya_door", &main)?,
-        sequencer: url("himaya_sequencer", &main)?,
-        auditor: url("himaya_auditor", &main)?,
-        sweeper: url("himaya_sweeper", &main)?,
-        erasure: url("himaya_app", &erasure)?,
-        erasure_sweeper: url("himaya_sweeper", &erasure)?,
-        migrator: Some(url("himaya_migrator", &main)?),
-        erasure_migrator: Some(url("himaya_migrator", &erasure)?),
+        app: first.url("himaya_app", &main)?,
+        door: first.url("himaya_door", &main)?,
+        sequencer: first.url("himaya_sequencer", &main)?,
+        auditor: first.url("himaya_auditor", &main)?,
+        sweeper: first.url("himaya_sweeper", &main)?,
+        erasure: second.url("himaya_app", &erasure)?,
+        erasure_sweeper: second.url("himaya_sweeper", &erasure)?,
+        migrator: Some(first.url("himaya_migrator", &main)?),
+        erasure_migrator: Some(second.url("himaya_migrator", &erasure)?),
         connections: 16,
     };
-    db::migrate(&url("himaya_migrator", &main)?, &url("himaya_migrator", &erasure)?).await?;
+    db::migrate(&first.url("himaya_migrator", &main)?, &second.url("himaya_migrator", &erasure)?).await?;
     Ok(Config {
-        listen: std::net::SocketAddr::from(([127, 0, 0, 1], 8080)),
+        production: false,
+        listen: Listen::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 8080))),
+        behind_proxy: false,
+        tls: None,
+        metrics_listen: std::net::SocketAddr::from(([127, 0, 0, 1], 9464)),
+        stop_within_seconds: 30,
+        policy_sha256: None,
         database,
         policies: plan.policies.clone(),
         pins: plan.folder.join("pins"),
         secrets: plan.folder.join("secrets"),
         checkpoints: plan.folder.join("checkpoints"),
-        log_origin: "himaya.example/ledger".to_owned(),
+        log_origin: plan.log_origin.clone(),
         sign_ins_at_once: 2,
     })
 }
 
-/// The superuser's address with another role, password and database.
-fn address(superuser: &str, role: &str, password: &str, database: &str) -> Result<String, SetupError> {
-    // postgres://user:password@host:port/database?options
-    let rest = superuser.split_once('@').map(|(_, rest)| rest).ok_or(SetupError::Name)?;
-    let (host, after) = rest.split_once('/').ok_or(SetupError::Name)?;
-    let options = after.split_once('?').map(|(_, options)| format!("?{options}")).unwrap_or_default();
-    Ok(format!("postgres://{role}:{password}@{host}/{database}{options}"))
+/// A PostgreSQL server with its roles, and the passwords that they have there.
+struct Server {
+    superuser: String,
+    passwords: [(&'static str, String); store::LOGINS.len()],
+}
+
+impl Server {
+    /// The address at which a role opens a database.
+    fn url(&self, role: &str, database: &str) -> Result<String, SetupError> {
+        let password = self.passwords.iter().find(|(known, _)| *known == role).map(|(_, password)| password);
+        let address = address::elsewhere(&self.superuser, role, database).ok_or(SetupError::Name)?;
+        Ok(address::with_password(&address, password.ok_or(SetupError::Name)?))
+    }
+}
+
+/// Makes the roles, with new passwords, and these databases on a server.
+async fn server(superuser: &str, databases: &[&str]) -> Result<Server, SetupError> {
+    let options = PgConnectOptions::from_str(superuser)?;
+    let mut connection = options.connect().await?;
+    store::make_roles(&mut connection).await?;
+    let passwords = store::LOGINS.map(|role| (role, hex(&random::bytes::<24>())));
+    store::set_passwords(&mut connection, &passwords).await?;
+    for name in databases {
+        store::make_database(&mut connection, name).await?;
+    }
+    connection.close().await?;
+    for name in databases {
+        let mut connection = PgConnection::connect_with(&options.clone().database(name)).await?;
+        store::own_schema(&mut connection).await?;
+        connection.close().await?;
+    }
+    Ok(Server { superuser: superuser.to_owned(), passwords })
 }
 
 fn write_config(file: &Path, config: &Config) -> Result<(), SetupError> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let text = toml::to_string_pretty(config).map_err(|error| SetupError::Config(error.to_string()))?;
+    let database = keep_passwords(&config.secrets, &config.database)?;
+    let written = Config { database, ..config.clone() };
+    let text = toml::to_string_pretty(&written).map_err(|error| SetupError::Config(error.to_string()))?;
     let mut options = std::fs::OpenOptions::new();
-    // It holds the database roles' passwords.
+    // No secret stands in it, and yet it is nobody's business where the databases are.
     options.write(true).create(true).truncate(true).mode(0o600).open(file)?.write_all(text.as_bytes())?;
     Ok(())
 }

@@ -34,7 +34,7 @@ fn plant(content: &mut Value, planted: &mut usize, plain: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_planted_string_appears_in_no_dump_log_error_or_url() {
+async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).init();
@@ -123,4 +123,31 @@ async fn a_planted_string_appears_in_no_dump_log_error_or_url() {
     // No id of a record stands in the log either: routes are logged by their pattern.
     let id = person.to_string();
     assert!(!log.windows(id.len()).any(|part| part == id.as_bytes()), "the log names a person on a case");
+
+    // What a client makes up becomes no label.
+    let client = reqwest::Client::new();
+    let method = reqwest::Method::from_bytes(CANARY.as_bytes()).unwrap();
+    client.request(method, format!("{}/{CANARY}/{id}?q={CANARY}", world.base)).send().await.unwrap();
+    // A sweep and a refusal count as well.
+    world.app.databases.sweeper.sweep(false).await.unwrap();
+    assert_eq!(world.signed_in("officer2").await.get(&case, "case_work").await.unwrap().status, 404);
+    let (door, address) = crate::running::operators(&world.app).await;
+    let metrics = reqwest::get(format!("{address}/metrics")).await.unwrap().text().await.unwrap();
+    door.close().await;
+    for counted in
+        ["himaya_requests_total", "himaya_ledger_entries_total", "himaya_refusals_total", "himaya_sweeps_total"]
+    {
+        assert!(metrics.contains(&format!("\n{counted}")), "{counted}: {metrics}");
+    }
+    assert!(metrics.contains(r#"route="/api/v1/cases/{id}/sections/{kind}""#) || metrics.contains("/sections/"));
+    assert!(!metrics.contains(CANARY), "a metric says it: {metrics}");
+    let uuid = |text: &str| text.split(|c: char| !c.is_ascii_hexdigit() && c != '-').any(|word| word.len() == 36);
+    assert!(uuid(&format!("x{{{id}}}")) && !uuid(&metrics), "a metric names an id: {metrics}");
+    for (actor, _) in world.country.everybody() {
+        assert!(!metrics.contains(&actor.handle), "a metric names {}", actor.handle);
+    }
+    let labels = ["route", "method", "status", "le"];
+    for label in metrics.split(['{', ',']).filter_map(|part| part.split_once("=\"")).map(|(label, _)| label) {
+        assert!(labels.contains(&label), "a label that nobody reviewed: {label}");
+    }
 }

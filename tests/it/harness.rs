@@ -7,7 +7,7 @@ use himaya::demo::country::{ADMINISTRATORS, Country, ORGANISATIONS};
 use himaya::platform::app::App;
 use himaya::platform::clock::Clock;
 use himaya::platform::cluster::Cluster;
-use himaya::platform::config::Config;
+use himaya::platform::config::{Config, SecretsFor};
 use himaya::platform::serve::Serving;
 use himaya::setup::{self, Plan};
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,9 @@ async fn found(address: &str, database: &str, folder: &Path) -> Template {
     std::fs::create_dir_all(folder).unwrap();
     let plan = Plan {
         superuser: address.to_owned(),
+        erasure_superuser: None,
+        log_origin: "himaya.example/ledger".to_owned(),
+        secrets: SecretsFor::Service,
         folder: folder.to_owned(),
         policies: policies(),
         database: database.to_owned(),

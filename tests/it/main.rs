@@ -23,6 +23,7 @@ mod line;
 mod matrix;
 mod planted;
 mod revocation;
+mod running;
 mod sessions;
 mod shift;
 mod story;

@@ -56,6 +56,33 @@ fn pins(file: &Path) -> Option<HashSet<[u8; 32]>> {
     Some(pins)
 }
 
+/// Why a file of pins is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum PinFault {
+    #[error("is {}, which cannot be read ({source}): nobody would be vouched for", file.display())]
+    Unreadable { file: PathBuf, source: std::io::Error },
+    #[error("is {}, whose line {line} is no fingerprint: write 64 hexadecimal digits, and comments after `#`", file.display())]
+    Line { file: PathBuf, line: usize },
+}
+
+/// Every fingerprint in a file of pins, in which each line must be one. While serving, a line that is none just pins nobody.
+///
+/// # Errors
+/// [`PinFault`] with the line.
+pub fn pinned(file: &Path) -> Result<Vec<[u8; 32]>, PinFault> {
+    let text =
+        std::fs::read_to_string(file).map_err(|source| PinFault::Unreadable { file: file.to_owned(), source })?;
+    let mut found = Vec::new();
+    for (above, line) in text.lines().enumerate() {
+        let said = line.split('#').next().unwrap_or_default().trim();
+        if !said.is_empty() {
+            let fault = |_| PinFault::Line { file: file.to_owned(), line: above + 1 };
+            found.push(unhex(said).map_err(fault)?);
+        }
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,103 @@
+//! Whether the service can do its work now: alive is who answers at all, ready is who stands on everything it needs.
+//!
+//! A watch looks once a second and remembers; `/ready` only tells what it remembers, so that asking often costs nothing.
+
+use crate::platform::problem::Problem;
+use axum::http::StatusCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What was seen longer ago is not known any more: the watch itself hangs.
+const FRESH: Duration = Duration::from_secs(15);
+
+/// What the service stands on, as it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that are seen apart, each called by its name")]
+pub struct Standing {
+    pub main: bool,
+    pub erasure: bool,
+    /// Some replica sequences the ledger.
+    pub sequencer: bool,
+    /// Entries have waited for their place for too long.
+    pub behind: bool,
+}
+
+/// Remembers what was seen, and that the service is ending.
+#[derive(Default)]
+pub struct Readiness {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    last: Option<(Instant, Standing)>,
+    ending: bool,
+}
+
+impl Readiness {
+    /// Told by the watch.
+    pub fn saw(&self, standing: Standing, now: Instant) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).last = Some((now, standing));
+    }
+
+    /// From here on the service is not ready, whatever is seen.
+    pub fn end(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ending = true;
+    }
+
+    /// Says "ready", or what is missing.
+    ///
+    /// # Errors
+    /// 503 with a code for the first thing that is missing.
+    pub fn told(&self, now: Instant) -> Result<&'static str, Problem> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let not = |code, detail| Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail));
+        if seen.ending {
+            return not("ending", "The service is ending.");
+        }
+        match seen.last {
+            Some((when, _)) if now.saturating_duration_since(when) > FRESH => {
+                not("not_watched", "Nothing was seen for some seconds.")
+            }
+            None => not("starting", "The service has just started."),
+            Some((_, Standing { main: false, .. })) => not("main_database_away", "The main database does not answer."),
+            Some((_, Standing { erasure: false, .. })) => {
+                not("erasure_store_away", "The erasure store does not answer.")
+            }
+            Some((_, Standing { sequencer: false, .. })) => not("no_sequencer", "No replica sequences the ledger."),
+            Some((_, Standing { behind: true, .. })) => not("ledger_behind", "The ledger's entries wait too long."),
+            Some(_) => Ok("ready"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(ready: &Readiness, now: Instant) -> &'static str {
+        ready.told(now).unwrap_or_else(|problem| problem.code())
+    }
+
+    #[test]
+    fn everything_is_needed_and_what_is_old_is_not_believed() {
+        let (ready, now) = (Readiness::default(), Instant::now());
+        assert_eq!(code(&ready, now), "starting");
+        let well = Standing { main: true, erasure: true, sequencer: true, behind: false };
+        for (standing, said) in [
+            (Standing { main: false, ..well }, "main_database_away"),
+            (Standing { erasure: false, ..well }, "erasure_store_away"),
+            (Standing { sequencer: false, ..well }, "no_sequencer"),
+            (Standing { behind: true, ..well }, "ledger_behind"),
+            (well, "ready"),
+        ] {
+            ready.saw(standing, now);
+            assert_eq!(code(&ready, now), said);
+        }
+        assert_eq!(code(&ready, now + FRESH + Duration::from_secs(1)), "not_watched");
+        ready.saw(well, now);
+        ready.end();
+        assert_eq!(code(&ready, now), "ending");
+    }
+}
