@@ -288,29 +288,33 @@ pub async fn insert_checkpoint(
     Ok(())
 }
 
-/// An entry as an auditor's page needs it.
+/// A position of the tree as an auditor's page needs it, with what is stored of its entry.
 pub struct Page {
     pub position: i64,
     pub replica: Uuid,
     pub lane: i32,
     pub n: i64,
+    pub leaf_hash: Vec<u8>,
+    pub leaf: Option<Vec<u8>>,
+    pub signature: Option<Vec<u8>>,
     pub detail: Option<Vec<u8>>,
-    pub detail_key: Uuid,
+    pub detail_key: Option<Uuid>,
     pub key_id: Option<Uuid>,
-    pub wrap: Vec<u8>,
+    pub wrap: Option<Vec<u8>>,
 }
 
-/// Entries of the tree before a position, newest first.
+/// Positions of the tree before one of them, newest first: also those whose entry is gone.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn page(pool: &PgPool, before: i64, most: i64) -> Result<Vec<Page>, sqlx::Error> {
     sqlx::query_as!(
         Page,
-        r#"SELECT t.position, t.replica, t.lane, t.n, e.detail, e.detail_key, k.key_id, k.wrap
+        r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?",
+                  e.detail, k.id AS "detail_key?", k.key_id, k.wrap AS "wrap?"
            FROM ledger_tree t
-           JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
-           JOIN ledger_detail_keys k ON k.id = e.detail_key
+           LEFT JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
+           LEFT JOIN ledger_detail_keys k ON k.id = e.detail_key
            WHERE t.position < $1 ORDER BY t.position DESC LIMIT $2"#,
         before,
         most

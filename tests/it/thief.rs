@@ -35,16 +35,16 @@ async fn loot(world: &World) -> Vec<[u8; 32]> {
     found
 }
 
-struct Ciphertext {
-    record: Uuid,
-    kind: String,
-    epoch: u32,
-    version: u64,
-    key: Uuid,
-    blob: Vec<u8>,
+pub struct Ciphertext {
+    pub record: Uuid,
+    pub kind: String,
+    pub epoch: u32,
+    pub version: u64,
+    pub key: Uuid,
+    pub blob: Vec<u8>,
 }
 
-async fn ciphertexts(world: &World) -> Vec<Ciphertext> {
+pub async fn ciphertexts(world: &World) -> Vec<Ciphertext> {
     let rows = sqlx::query("SELECT record_id, kind, epoch, version, key_id, blob FROM sealed")
         .fetch_all(&mut world.owner().await)
         .await
@@ -61,7 +61,7 @@ async fn ciphertexts(world: &World) -> Vec<Ciphertext> {
         .collect()
 }
 
-async fn erasure_key(world: &World, key: Uuid) -> [u8; 32] {
+pub async fn erasure_key(world: &World, key: Uuid) -> [u8; 32] {
     let row: Vec<u8> = sqlx::query_scalar("SELECT key FROM erasure.keys WHERE key_id = $1")
         .bind(key)
         .fetch_one(&mut world.erasure_owner().await)
@@ -70,7 +70,7 @@ async fn erasure_key(world: &World, key: Uuid) -> [u8; 32] {
     row.try_into().unwrap()
 }
 
-fn opens(record: &Ciphertext, key: &ContentKey) -> bool {
+pub fn opens(record: &Ciphertext, key: &ContentKey) -> bool {
     let context = Context::new("sealed", record.record.into_bytes(), &record.kind, record.epoch, record.version);
     bytes::open(key, record.epoch, &context, &record.blob).is_ok()
 }
@@ -163,7 +163,7 @@ pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
 }
 
 /// The record's key, if any wrap of it opens with these keys: directly, or through a shared key.
-async fn unwrapped(world: &World, keys: &PersonKeys, record: &Ciphertext) -> Option<RecordKey> {
+pub async fn unwrapped(world: &World, keys: &PersonKeys, record: &Ciphertext) -> Option<RecordKey> {
     let rows = sqlx::query(
         "SELECT w.wrap, w.grant_id, s.case_id, w.recipient_key FROM wraps w JOIN sealed s ON s.key_id = w.key_id
          WHERE s.record_id = $1",

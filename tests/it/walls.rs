@@ -90,7 +90,7 @@ async fn wall_2_alone_no_key_no_content_with_everything_else_open() {
 }
 
 /// A connection as the app's role that speaks for somebody's session, as injected SQL would.
-async fn injected(world: &World, secret: &str) -> PgConnection {
+pub async fn injected(world: &World, secret: &str) -> PgConnection {
     let options = PgConnectOptions::from_str(&world.app.config.database.app).unwrap();
     let mut connection = options.connect().await.unwrap();
     let lookup = himaya::guard::session::SessionSecret::parse(secret).map(|secret| secret.lookup().hex());

@@ -34,6 +34,8 @@ pub enum Finding {
     NotALeaf { place: Place },
     /// An entry is filed under another place than it says.
     OtherPlace { place: Place },
+    /// What an entry says, sealed to the auditors, is gone.
+    DetailDeleted { place: Place },
     /// No replica of this service signed the entry.
     NotSignedByUs { place: Place },
     /// The entry is not the one that comes next in its lane.
@@ -95,6 +97,9 @@ impl fmt::Display for Finding {
             }
             Self::NotALeaf { place } => write!(f, "An entry cannot be read: {}.", at(place)),
             Self::OtherPlace { place } => write!(f, "An entry was moved from another place to {}.", at(place)),
+            Self::DetailDeleted { place } => {
+                write!(f, "What an entry says to the auditors was deleted: {}.", at(place))
+            }
             Self::NotSignedByUs { place } => {
                 write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))
             }

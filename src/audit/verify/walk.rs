@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
         let leaf = if let (Some(bytes), Some(signature)) = (&row.leaf, &row.signature) {
             self.report.entries += 1;
             if tree::leaf_hash(bytes) == numbered {
-                self.entry(place, bytes, signature)
+                self.entry(place, bytes, signature, row.has_detail)
             } else {
                 self.report.find(Finding::EntryEdited { position, place });
                 None
@@ -156,7 +156,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What an entry says and who signed it. A leaf of another place is told, and not given further.
-    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8]) -> Option<Leaf> {
+    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], has_detail: bool) -> Option<Leaf> {
+        // Nothing erases details yet.
+        if !has_detail {
+            self.report.find(Finding::DetailDeleted { place });
+        }
         let Some(leaf) = Leaf::parse(bytes) else {
             self.report.find(Finding::NotALeaf { place });
             return None;
@@ -214,7 +218,7 @@ impl<'a> Walk<'a> {
         let place = Place { replica: row.replica, lane: row.lane, n: row.n };
         self.report.entries += 1;
         self.report.unsequenced += 1;
-        let leaf = self.entry(place, &row.leaf, &row.signature);
+        let leaf = self.entry(place, &row.leaf, &row.signature, row.has_detail);
         if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
             self.report.find(Finding::LeftOut { place });
             return;
