@@ -2,9 +2,10 @@
 
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::{oldest_pending, placed_lanes};
+use crate::audit::store::{oldest_pending, placed};
 use crate::platform::app::App;
 use crate::platform::router::router;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,24 +23,25 @@ pub struct Serving {
 /// and those of others, or of an earlier process, by the queue.
 async fn watch_backlog(app: App, mut stop: watch::Receiver<bool>) {
     let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
-    let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+    let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut backlog = Backlog::default();
     loop {
         tokio::select! {
             _ = second.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        // In this order: what becomes durable after the first question may have its place at the second.
         let (replica, durable) = ledger.durable();
-        let answers = (placed_lanes(pool, replica).await, oldest_pending(pool).await);
+        let now = app.places.clock.instant();
+        backlog.look(now, &durable);
+        let answers = (placed(pool, replica, &backlog.waiting()).await, oldest_pending(pool).await);
         // Without an answer nothing is known to be well.
         let (Ok(placed), Ok(queued)) = answers else {
             ledger.set_behind(true);
             continue;
         };
-        let now = app.places.clock.instant();
-        backlog.look(now, &durable, &placed);
-        let queued = queued.and_then(|age| age.to_std().ok()).unwrap_or_default();
+        backlog.placed(&placed);
+        // An age below nothing is a lie of who holds the database: it counts as too old.
+        let queued = queued.map_or(Duration::ZERO, |age| age.to_std().unwrap_or(BEHIND));
         ledger.set_behind(backlog.oldest(now).max(queued) >= BEHIND);
     }
 }

@@ -48,6 +48,9 @@ pub enum Finding {
     LeftOut { place: Place },
     /// An entry waits for its number, but is not in the queue, so it never gets one.
     NotQueued { place: Place },
+    /// An entry has waited for its number so long that nothing gives numbers any more: `hours` before the newest entry, or
+    /// before now.
+    Stalled { place: Place, hours: i64 },
     /// The queue holds a place whose entry is gone.
     WaitingEntryDeleted { place: Place },
     /// The queue holds an entry that has its number already.
@@ -119,6 +122,9 @@ impl fmt::Display for Finding {
             }
             Self::NotQueued { place } => {
                 write!(f, "An entry waits for its number but was taken out of the queue: {}.", at(place))
+            }
+            Self::Stalled { place, hours } => {
+                write!(f, "Entries are kept from the tree: one has waited for {hours} hours, {}.", at(place))
             }
             Self::WaitingEntryDeleted { place } => {
                 write!(f, "An entry was deleted while it waited for its number: {}.", at(place))

@@ -35,11 +35,15 @@ pub(super) struct Walk<'a> {
     /// The last entry of each lane so far, with its leaf hash.
     lanes: HashMap<(Uuid, i32), (i64, Hash)>,
     marks: Option<HashMap<[u8; 32], Written>>,
+    /// The hour of the newest entry, or the one that it is.
+    newest: i64,
+    /// The entry that has waited longest for its number, with its hour.
+    longest: Option<(i64, Place)>,
     pub(super) report: Report,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool) -> Self {
+    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool, hour: i64) -> Self {
         Self {
             verifier,
             stored: Claims::new(Kept::Database),
@@ -47,6 +51,8 @@ impl<'a> Walk<'a> {
             tree: Some(Frontier::new()),
             lanes: HashMap::new(),
             marks: with_records.then(HashMap::new),
+            newest: hour,
+            longest: None,
             report: Report::default(),
         }
     }
@@ -174,6 +180,7 @@ impl<'a> Walk<'a> {
             self.report.find(Finding::OtherPlace { place });
             return None;
         }
+        self.newest = self.newest.max(leaf.hour);
         if let Some(marks) = &mut self.marks {
             marks.entry(leaf.mark).or_insert(Written { digest: leaf.digest, times: 0 }).times += 1;
         }
@@ -211,7 +218,18 @@ impl<'a> Walk<'a> {
                 Finding::WaitingEntryDeleted { place }
             });
         }
+        self.stalled();
         Ok(())
+    }
+
+    /// Entries wait for moments, and while the service is down. One is told for all: what is kept from the tree can be
+    /// deleted without a trace.
+    fn stalled(&mut self) {
+        let Some((hour, place)) = self.longest else { return };
+        let hours = self.newest.saturating_sub(hour);
+        if hours > 1 {
+            self.report.find(Finding::Stalled { place, hours });
+        }
     }
 
     fn waiting(&mut self, row: &Unsequenced) {
@@ -225,6 +243,9 @@ impl<'a> Walk<'a> {
         }
         if !row.queued {
             self.report.find(Finding::NotQueued { place });
+        }
+        if let Some(leaf) = leaf.as_ref().filter(|leaf| self.longest.is_none_or(|(hour, _)| leaf.hour < hour)) {
+            self.longest = Some((leaf.hour, place));
         }
         self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf));
     }
@@ -264,3 +285,6 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
