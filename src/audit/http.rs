@@ -1,6 +1,7 @@
 //! The auditor's view: the ledger under pseudonyms.
 
-use super::entry::{Detail, Place};
+use super::entry::{self, Detail, Leaf, Place};
+use super::tree;
 use super::{ledger, store};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::keys;
@@ -14,6 +15,7 @@ use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::shared_keys;
 use axum::Json;
 use axum::extract::State;
+use ed25519_dalek::{Signature, VerifyingKey};
 use serde::Serialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -33,9 +35,12 @@ pub fn routes() -> OpenApiRouter<App> {
 pub struct EntryView {
     /// Its index in the tree.
     pub position: i64,
-    /// What happened, if the entry was sealed to a key that this auditor holds and its detail was not erased.
+    /// What happened, if the entry was sealed to a key that this auditor holds, and is as it was written.
     #[schema(value_type = Object)]
     pub detail: Option<Detail>,
+    /// The entry or its detail was deleted or changed after it was written: somebody changed the database behind the
+    /// service. `himaya audit verify` says more.
+    pub altered: bool,
 }
 
 /// Read the ledger, newest entries first. Looking into it is an entry itself.
@@ -56,38 +61,54 @@ pub async fn list(
     let detail_keys = detail_keys(&mut look, &who, &rows).await?;
     // What is shown is recorded first, as everywhere.
     look.conclude(vec![], vec![]).await?.spend();
-    let items = rows
-        .into_iter()
-        .map(|row| {
-            let place = Place { replica: row.replica, lane: row.lane, n: row.n };
-            let opened = row
-                .detail
-                .zip(detail_keys.get(&row.detail_key))
-                .and_then(|(sealed, key)| ledger::open_detail(key, place, &sealed));
-            EntryView { position: row.position, detail: opened.and_then(|plain| serde_json::from_slice(&plain).ok()) }
-        })
-        .collect();
+    let log = app.checkpoint_key.verifying_key();
+    let items = rows.iter().map(|row| view(row, &detail_keys, &log)).collect();
     Ok(Json(page.page(items, |entry: &EntryView| entry.position)))
+}
+
+type DetailKeys = HashMap<Uuid, Zeroizing<[u8; 32]>>;
+
+/// Anybody who writes to the database can seal a detail under a key of their own: it is shown only if the leaf that this
+/// service signed, and that stands in the tree, commits to it.
+fn view(row: &store::Page, detail_keys: &DetailKeys, log: &VerifyingKey) -> EntryView {
+    let position = row.position;
+    let altered = EntryView { position, detail: None, altered: true };
+    let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log), &row.detail, row.detail_key) else { return altered };
+    // Sealed to a key that this auditor does not hold.
+    let Some(key) = detail_keys.get(&key) else { return EntryView { altered: false, ..altered } };
+    let Some(plain) = ledger::open_detail(key, leaf.place, sealed) else { return altered };
+    if entry::commitment(&plain) != leaf.commitment {
+        return altered;
+    }
+    let Ok(detail) = serde_json::from_slice(&plain) else { return altered };
+    EntryView { position, detail: Some(detail), altered: false }
+}
+
+/// The leaf of this place, as it was signed and numbered.
+fn leaf(row: &store::Page, log: &VerifyingKey) -> Option<Leaf> {
+    let bytes = row.leaf.as_deref()?;
+    let signature = Signature::from_slice(row.signature.as_deref()?).ok()?;
+    log.verify_strict(&entry::signed_message(bytes), &signature).ok()?;
+    let place = Place { replica: row.replica, lane: row.lane, n: row.n };
+    let numbered = tree::leaf_hash(bytes).as_bytes()[..] == row.leaf_hash;
+    Leaf::parse(bytes).filter(|leaf| numbered && leaf.place == place)
 }
 
 type Looking = Look<verbs::List, kinds::LedgerEntry>;
 
 /// The hours' keys that this auditor can unwrap.
-async fn detail_keys(
-    look: &mut Looking,
-    who: &Who,
-    rows: &[store::Page],
-) -> Result<HashMap<Uuid, Zeroizing<[u8; 32]>>, Problem> {
+async fn detail_keys(look: &mut Looking, who: &Who, rows: &[store::Page]) -> Result<DetailKeys, Problem> {
     let mut shared = HashMap::new();
     let mut opened = HashMap::new();
     for row in rows {
-        if opened.contains_key(&row.detail_key) {
+        let (Some(detail_key), Some(sealed)) = (row.detail_key, &row.wrap) else { continue };
+        if opened.contains_key(&detail_key) {
             continue;
         }
         let Some(epoch) = row.key_id else {
             // From the founding, before there was an auditor's key.
-            if let Ok(key) = <[u8; 32]>::try_from(row.wrap.as_slice()) {
-                opened.insert(row.detail_key, Zeroizing::new(key));
+            if let Ok(key) = <[u8; 32]>::try_from(sealed.as_slice()) {
+                opened.insert(detail_key, Zeroizing::new(key));
             }
             continue;
         };
@@ -96,9 +117,9 @@ async fn detail_keys(
             place.insert(wrap.and_then(|wrap| vault::shared_private(&who.keys, epoch, &wrap).ok()));
         }
         if let Some(Some(private)) = shared.get(&epoch)
-            && let Ok(key) = keys::unwrap_key(&row.wrap, private, &ledger::detail_context(row.detail_key))
+            && let Ok(key) = keys::unwrap_key(sealed, private, &ledger::detail_context(detail_key))
         {
-            opened.insert(row.detail_key, key);
+            opened.insert(detail_key, key);
         }
     }
     Ok(opened)

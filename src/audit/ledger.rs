@@ -7,7 +7,7 @@ mod backlog;
 mod details;
 mod lanes;
 
-pub use backlog::{BEHIND, Backlog};
+pub use backlog::{BEHIND, Backlog, Written};
 pub use details::{detail_context, open_detail};
 
 use super::entry::{self, Entry, Leaf, Pseudonyms};
@@ -127,7 +127,7 @@ impl Ledger {
 
     /// The process's own name in the ledger, and the last entry of each of its lanes that it knows to be durable.
     #[must_use]
-    pub fn durable(&self) -> (Uuid, Vec<(i32, i64)>) {
+    pub fn durable(&self) -> (Uuid, Vec<Written>) {
         self.lanes.durable()
     }
 

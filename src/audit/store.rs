@@ -1,10 +1,10 @@
 //! All SQL of the ledger.
 
 use super::entry::Place;
+use super::ledger::Written;
 use super::tree::Hash;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgPool};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An entry ready to be stored.
@@ -213,7 +213,8 @@ pub async fn pending(
 }
 
 /// For how long the oldest entry has waited for its place in the tree; `None` when none waits. By the database's own
-/// clock, which also said when the entry came. The app's role cannot ask this, the sequencer's can.
+/// clock, which also said when the entry came: less than nothing when somebody wrote a time to come. The app's role cannot
+/// ask this, the sequencer's can.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -226,13 +227,26 @@ pub async fn oldest_pending(pool: &PgPool) -> Result<Option<TimeDelta>, sqlx::Er
     Ok(age.map(TimeDelta::microseconds))
 }
 
-/// The last entry of each lane of a process that has its place in the tree.
+/// What stands in the tree in the places of these entries of a process. Whether it is these entries, their hashes say.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn placed_lanes(pool: &PgPool, replica: Uuid) -> Result<HashMap<i32, i64>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT lane, n FROM ledger_lanes WHERE replica = $1", replica).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|row| (row.lane, row.n)).collect())
+pub async fn placed(pool: &PgPool, replica: Uuid, asked: &[Written]) -> Result<Vec<Written>, sqlx::Error> {
+    let (lanes, numbers): (Vec<i32>, Vec<i64>) = asked.iter().map(|entry| (entry.lane, entry.n)).unzip();
+    let rows = sqlx::query!(
+        "SELECT t.lane, t.n, t.leaf_hash FROM unnest($2::int[], $3::bigint[]) AS asked (lane, n)
+         JOIN ledger_tree t ON t.replica = $1 AND t.lane = asked.lane AND t.n = asked.n",
+        replica,
+        &lanes,
+        &numbers
+    )
+    .fetch_all(pool)
+    .await?;
+    let written = |lane, n, hash: Vec<u8>| {
+        let leaf_hash = Hash::from_bytes(hash.try_into().ok()?);
+        Some(Written { lane, n, leaf_hash })
+    };
+    Ok(rows.into_iter().filter_map(|row| written(row.lane, row.n, row.leaf_hash)).collect())
 }
 
 /// An entry with the place in the tree that it is to have.
@@ -330,29 +344,33 @@ pub async fn insert_checkpoint(
     Ok(())
 }
 
-/// An entry as an auditor's page needs it.
+/// A position of the tree as an auditor's page needs it, with what is stored of its entry.
 pub struct Page {
     pub position: i64,
     pub replica: Uuid,
     pub lane: i32,
     pub n: i64,
+    pub leaf_hash: Vec<u8>,
+    pub leaf: Option<Vec<u8>>,
+    pub signature: Option<Vec<u8>>,
     pub detail: Option<Vec<u8>>,
-    pub detail_key: Uuid,
+    pub detail_key: Option<Uuid>,
     pub key_id: Option<Uuid>,
-    pub wrap: Vec<u8>,
+    pub wrap: Option<Vec<u8>>,
 }
 
-/// Entries of the tree before a position, newest first.
+/// Positions of the tree before one of them, newest first: also those whose entry is gone.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn page(pool: &PgPool, before: i64, most: i64) -> Result<Vec<Page>, sqlx::Error> {
     sqlx::query_as!(
         Page,
-        r#"SELECT t.position, t.replica, t.lane, t.n, e.detail, e.detail_key, k.key_id, k.wrap
+        r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?",
+                  e.detail, k.id AS "detail_key?", k.key_id, k.wrap AS "wrap?"
            FROM ledger_tree t
-           JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
-           JOIN ledger_detail_keys k ON k.id = e.detail_key
+           LEFT JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
+           LEFT JOIN ledger_detail_keys k ON k.id = e.detail_key
            WHERE t.position < $1 ORDER BY t.position DESC LIMIT $2"#,
         before,
         most

@@ -14,6 +14,7 @@ pub use checkpoints::{BadCheckpoint, read_checkpoint};
 pub use finding::{Finding, Kept};
 
 use super::note::{KeyName, NoteError, NoteVerifier};
+use crate::platform::clock::Clock;
 use ed25519_dalek::VerifyingKey;
 use sqlx::PgPool;
 use walk::Walk;
@@ -108,7 +109,8 @@ pub async fn verify(
 ) -> Result<Report, VerifyError> {
     let verifier = NoteVerifier::new(KeyName::new(origin)?, ledger_key);
     let mut snapshot = store::snapshot(pool).await?;
-    let mut walk = Walk::new(&verifier, with_records);
+    // The verifier's own time: nobody else's says how long an entry has waited.
+    let mut walk = Walk::new(&verifier, with_records, Clock::default().hour());
     walk.take_saved(saved);
     walk.tree(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;

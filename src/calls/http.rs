@@ -159,8 +159,8 @@ pub async fn read(
     let mut look = Look::begin(&app.places, leave).await?;
     let found = store::call(&mut look).await?;
     let sealed = match look.fetch::<CallContent>(&[id]).await {
-        // Handed over between the gate and here: absent like any other, with its entry.
-        Err(VaultError::Erased) => Vec::new(),
+        // Handed over between the row and its key: absent like any other, with its entry. Otherwise the row is there still.
+        Err(VaultError::Erased) if store::call(&mut look).await?.is_none() => Vec::new(),
         fetched => fetched?,
     };
     let (Some(call), Some(version)) = (found, sealed.first().map(Sealed::version)) else {

@@ -4,8 +4,10 @@
 //! process that dies after a hand-over leaves the draft's; a restored backup of the erasure store brings keys back that
 //! were erased. In a database of its own role the sweeper sees ids and no keys. One replica sweeps at a time.
 //!
-//! Erasing is for ever. So when many keys seem to belong to nothing, it is rather the main database that is the wrong one,
-//! or was rolled back: the sweeper then erases nothing and says so.
+//! Erasing is for ever, and whoever writes to the main database can hide records from a sweep. So a key without a record is
+//! only noted, and erased when it has had none at every sweep for more than a day: by then the people who work on that
+//! record have missed it. And when many keys seem to belong to nothing, it is rather the main database that is the wrong
+//! one, or was rolled back: the sweeper then erases nothing and says so.
 
 use crate::guard::store;
 use crate::platform::metrics;
@@ -37,6 +39,8 @@ pub struct Swept {
     pub again: u64,
     /// Keys without a record.
     pub orphans: u64,
+    /// Those of them that have had none for more than a day, and were erased.
+    pub erased: u64,
 }
 
 /// Why nothing was erased.
@@ -52,7 +56,8 @@ pub enum SweepError {
 }
 
 impl Sweeper {
-    /// Sweeps once; `None` when another replica is at it. `however_many` is for an operator who has looked.
+    /// Sweeps once; `None` when another replica is at it. `however_many` is for an operator who has looked: then every key
+    /// without a record is erased at once.
     ///
     /// # Errors
     /// [`SweepError`]; then no key without a record was erased.
@@ -73,13 +78,19 @@ impl Sweeper {
             orphans.extend(keys.into_iter().filter(|key| !used.contains(key)));
         }
         swept.orphans = orphans.len() as u64;
+        // Whatever comes then: a key that has its record again starts anew when it loses it.
+        store::clear_suspects(&mut transaction, &orphans).await?;
         if swept.orphans > FEW.max(swept.looked_at / 100) && !however_many {
+            transaction.commit().await?;
             metrics::sweep_alarm();
             return Err(SweepError::TooMany { orphans: swept.orphans, looked_at: swept.looked_at });
         }
-        store::erase_keys(&mut transaction, &orphans).await?;
+        let for_a_day = store::note_suspects(&mut transaction, &orphans).await?;
+        let dead = if however_many { orphans } else { for_a_day };
+        swept.erased = dead.len() as u64;
+        store::erase_keys(&mut transaction, &dead).await?;
         transaction.commit().await?;
-        metrics::swept(swept.again + swept.orphans);
+        metrics::swept(swept.again + swept.erased);
         Ok(Some(swept))
     }
 
@@ -93,7 +104,8 @@ impl Sweeper {
             }
             match self.sweep(false).await {
                 Ok(Some(swept)) if swept != (Swept { looked_at: swept.looked_at, ..Swept::default() }) => {
-                    tracing::info!(again = swept.again, orphans = swept.orphans, "erasure keys that belong to nothing");
+                    let Swept { again, orphans, erased, .. } = swept;
+                    tracing::info!(again, orphans, erased, "erasure keys that belong to nothing");
                 }
                 Ok(_) => {}
                 Err(error @ SweepError::TooMany { .. }) => tracing::error!(%error, "ALARM: the sweeper stops"),

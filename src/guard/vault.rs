@@ -254,7 +254,9 @@ impl From<VaultError> for crate::platform::problem::Problem {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Store(inner) => inner.into(),
-            VaultError::NoKey | VaultError::Erased => Self::absent(),
+            VaultError::NoKey => Self::absent(),
+            // What is erased is gone with its row: a row that has outlived its key was put back, or lost it.
+            VaultError::Erased => Self::fault("a record's erasure key is gone"),
             VaultError::NoReceipt => Self::fault("a receipt does not cover what is opened"),
             VaultError::Tampered => Self::fault("a sealed record is not as it was written"),
             VaultError::Unvouched => Self::fault("a sealed record was not stored by this service"),

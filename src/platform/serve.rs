@@ -2,7 +2,7 @@
 
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::{oldest_pending, placed_lanes, sequencer_is_alive};
+use crate::audit::store::{oldest_pending, placed, sequencer_is_alive};
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
 use crate::platform::listen::Listening;
@@ -40,33 +40,28 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
             _ = second.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        // In this order: what becomes durable after the first question may have its place at the second.
         let (replica, durable) = ledger.durable();
-        let answers = (placed_lanes(pool, replica).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
-        let (mut oldest, mut standing) = (
-            None,
-            Standing {
-                main: false,
-                erasure: answers_at_all(&app.databases.sweeper.erasure).await,
-                sequencer: false,
-                behind: true,
-            },
-        );
-        // Without an answer nothing is known to be well.
-        if let (Ok(placed), Ok(queued), Ok(sequencer)) = answers {
-            let now = app.places.clock.instant();
-            backlog.look(now, &durable, &placed);
-            let queued = queued.and_then(|age| age.to_std().ok()).unwrap_or_default();
-            let age = backlog.oldest(now).max(queued);
-            standing = Standing { main: true, sequencer, behind: age >= BEHIND, ..standing };
-            oldest = Some(age);
+        let now = app.places.clock.instant();
+        backlog.look(now, &durable);
+        let waiting = backlog.waiting();
+        let answers =
+            (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+        let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
+        let (mut standing, mut queued) =
+            (Standing { main: false, erasure, sequencer: false, behind: true }, Duration::ZERO);
+        // Without an answer nothing has found its place: what waits grows older in the process's own memory.
+        if let (Ok(placed), Ok(age), Ok(sequencer)) = answers {
+            backlog.placed(&placed);
+            // An age below nothing is a lie of who holds the database: it counts as too old.
+            queued = age.map_or(Duration::ZERO, |age| age.to_std().unwrap_or(BEHIND));
+            standing = Standing { main: true, sequencer, ..standing };
         }
+        let oldest = backlog.oldest(now).max(queued);
+        standing.behind = oldest >= BEHIND;
         ledger.set_behind(standing.behind);
         app.ready.saw(standing, Instant::now());
         metrics::standing(standing.main, standing.erasure, standing.sequencer);
-        if let Some(oldest) = oldest {
-            metrics::backlog(oldest, standing.behind);
-        }
+        metrics::backlog(oldest, standing.behind);
         metrics::recorder().run_upkeep();
     }
 }

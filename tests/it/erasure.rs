@@ -36,15 +36,28 @@ async fn an_old_copy_of_a_draft_that_was_handed_over_does_not_open() {
     for put_back in ["", key_back] {
         sqlx::raw_sql(put_back).execute(&mut erasure).await.unwrap();
         let read = operator.get(&path, "intake").await.unwrap();
-        assert_eq!(read.status, 404, "{}", read.text);
+        // A row that has outlived its key is no absent record, but one that somebody put back.
+        assert_eq!((read.status, read.code()), (500, "fault"), "{}", read.text);
         assert!(!read.text.contains("cellar"));
-        assert_eq!(operator.put(&path, "\"1\"", &crisis).await.unwrap().status, 404);
-        assert_eq!(operator.post(&format!("{path}/hand-over"), &how).await.unwrap().status, 404);
+        assert_eq!(operator.put(&path, "\"1\"", &crisis).await.unwrap().code(), "fault");
+        assert_eq!(operator.post(&format!("{path}/hand-over"), &how).await.unwrap().code(), "fault");
     }
     // Nothing else was missing: without its tombstone the copy would open.
     sqlx::raw_sql("DELETE FROM erasure.tombstones").execute(&mut erasure).await.unwrap();
     let read = operator.get(&path, "intake").await.unwrap();
     assert_eq!(read.body["content"]["said"], "they sleep in the cellar", "{}", read.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_erasure_key_is_gone_is_a_fault_and_not_absent() {
+    let world = World::new().await;
+    let played = himaya::demo::story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let path = format!("/api/v1/cases/{}/sections/narrative", played.case);
+    assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200);
+    sqlx::raw_sql("DELETE FROM erasure.keys").execute(&mut world.erasure_owner().await).await.unwrap();
+    let read = officer.get(&path, "case_work").await.unwrap();
+    assert_eq!((read.status, read.code()), (500, "fault"), "{}", read.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

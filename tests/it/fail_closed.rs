@@ -3,6 +3,7 @@
 use crate::harness::World;
 use chrono::TimeDelta;
 use himaya::demo::actor::Actor;
+use himaya::demo::story;
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -72,4 +73,106 @@ async fn without_a_key_of_the_auditors_only_they_get_in_and_make_one() {
     assert_eq!(sign_in(auditor).await.0, 201);
     assert_eq!(sign_in(operator).await.0, 201, "the auditor's sign-in made the key");
     serving.stop().await.unwrap();
+}
+
+/// An officer reads a narrative again and again, while time passes; what they are told when it is refused.
+async fn refused_in_the_end(world: &World, path: &str) {
+    let officer = world.signed_in("officer1").await;
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(200));
+    for _ in 0..60 {
+        tick.tick().await;
+        world.clock.advance(TimeDelta::seconds(2));
+        let read = officer.get(path, "case_work").await.unwrap();
+        if read.status == 503 {
+            assert_eq!(read.code(), "ledger_behind", "{}", read.text);
+            return;
+        }
+        assert_eq!(read.status, 200, "{}", read.text);
+    }
+    panic!("entries were kept from the tree for two minutes, and records are still opened");
+}
+
+/// Until every entry has its place.
+async fn all_placed(owner: &mut PgConnection) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+    for _ in 0..200 {
+        tick.tick().await;
+        let waits: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM ledger_pending").fetch_one(&mut *owner).await.unwrap();
+        if waits == 0 {
+            return;
+        }
+    }
+    panic!("entries wait for their places");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_are_said_to_be_placed_and_a_queue_from_the_future_do_not_hide_a_stalled_ledger() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let path = format!("/api/v1/cases/{}/sections/narrative", played.case);
+    let mut owner = world.owner().await;
+    all_placed(&mut owner).await;
+    run(
+        &mut owner,
+        "CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN NEW.entered_at := now() + interval ''1 year''; RETURN NEW; END';
+         CREATE TRIGGER later BEFORE INSERT ON ledger_pending FOR EACH ROW EXECUTE FUNCTION later();
+         CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+         BEGIN
+             INSERT INTO ledger_lanes VALUES (NEW.replica, NEW.lane, NEW.n + 1000000, decode(repeat('00', 32), 'hex'))
+             ON CONFLICT (replica, lane) DO UPDATE SET n = excluded.n;
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER stall AFTER INSERT ON ledger_entries FOR EACH ROW EXECUTE FUNCTION stall();",
+    )
+    .await;
+    refused_in_the_end(&world, &path).await;
+    // By the queue alone as well: a process that starts now has nothing of its own that waits.
+    let (app, serving, _) = world.replica().await;
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+    for _ in 0..100 {
+        tick.tick().await;
+        if app.places.ledger.is_behind() {
+            serving.stop().await.unwrap();
+            return;
+        }
+    }
+    panic!("a queue from the future counts as none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_was_swallowed_is_waited_for() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let path = format!("/api/v1/cases/{}/sections/narrative", played.case);
+    let mut owner = world.owner().await;
+    all_placed(&mut owner).await;
+    run(
+        &mut owner,
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+         BEGIN
+             DELETE FROM ledger_pending WHERE (replica, lane, n) = (NEW.replica, NEW.lane, NEW.n);
+             DELETE FROM ledger_entries WHERE (replica, lane, n) = (NEW.replica, NEW.lane, NEW.n);
+             INSERT INTO ledger_lanes VALUES (NEW.replica, NEW.lane, NEW.n, decode(repeat('00', 32), 'hex'))
+             ON CONFLICT (replica, lane) DO UPDATE SET n = excluded.n;
+             RETURN NULL;
+         END $$;
+         CREATE CONSTRAINT TRIGGER swallow AFTER INSERT ON ledger_pending DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION swallow();",
+    )
+    .await;
+    assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200);
+    // The lane is closed by one request that fails: whoever comes after writes in another.
+    run(
+        &mut owner,
+        "DROP TRIGGER swallow ON ledger_pending;
+         CREATE FUNCTION close_lane() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE TRIGGER close_lane BEFORE INSERT ON ledger_pending FOR EACH ROW EXECUTE FUNCTION close_lane();",
+    )
+    .await;
+    assert!(officer.get(&path, "case_work").await.unwrap().status >= 500);
+    run(&mut owner, "DROP TRIGGER close_lane ON ledger_pending").await;
+    refused_in_the_end(&world, &path).await;
 }

@@ -7,6 +7,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod auditor;
 mod bad_input;
 mod bribed;
 mod canary;

@@ -1,6 +1,7 @@
 //! Erasure keys that belong to nothing are erased, and no other.
 
 use crate::harness::World;
+use himaya::demo::story;
 use himaya::guard::sweep::{SweepError, Swept};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -35,10 +36,18 @@ async fn keys_without_a_record_are_swept_and_what_came_back_is_erased_again() {
     let before = count(&mut erasure, "SELECT count(*) FROM erasure.keys").await;
     let sweeper = &world.app.databases.sweeper;
     let swept = sweeper.sweep(false).await.unwrap();
-    assert_eq!(swept, Some(Swept { looked_at: 1, again: 1, orphans: 1 }), "younger keys may still get their record");
+    let noted = Swept { looked_at: 1, again: 1, orphans: 1, ..Swept::default() };
+    assert_eq!(swept, Some(noted), "younger keys may still get their record");
     run(&mut erasure, "UPDATE erasure.keys SET created_at = now() - interval '2 hours'").await;
     let swept = sweeper.sweep(false).await.unwrap().unwrap();
-    assert_eq!((swept.again, swept.orphans), (0, 0));
+    assert_eq!((swept.again, swept.orphans, swept.erased), (0, 1, 0), "its record may be hidden");
+    assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, before - 1);
+    run(&mut erasure, "UPDATE erasure.suspects SET noted_at = noted_at - interval '25 hours'").await;
+    let swept = sweeper.sweep(false).await.unwrap().unwrap();
+    assert_eq!((swept.orphans, swept.erased), (1, 1));
+    let swept = sweeper.sweep(false).await.unwrap().unwrap();
+    assert_eq!((swept.again, swept.orphans, swept.erased), (0, 0, 0));
+    assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.suspects").await, 0);
     assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, before - 2);
     let read = operator.get(&format!("/api/v1/calls/{kept}"), "intake").await.unwrap();
     assert_eq!(read.body["content"]["said"], "hello", "{}", read.text);
@@ -58,7 +67,7 @@ async fn when_many_keys_seem_to_belong_to_nothing_none_is_erased() {
     let refused = sweeper.sweep(false).await;
     assert!(matches!(refused, Err(SweepError::TooMany { orphans: 101, .. })), "{refused:?}");
     assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 101);
-    assert_eq!(sweeper.sweep(true).await.unwrap().unwrap().orphans, 101);
+    assert_eq!(sweeper.sweep(true).await.unwrap().unwrap().erased, 101, "at once, for who has looked");
     assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 0);
 }
 
@@ -75,4 +84,47 @@ async fn the_sweepers_role_reads_neither_a_key_nor_a_record() {
     ] {
         assert!(sqlx::query(query).execute(pool).await.is_err(), "{query}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_is_hidden_during_a_sweep_and_put_back_still_opens() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let (mut owner, mut erasure) = (world.owner().await, world.erasure_owner().await);
+    run(&mut erasure, "UPDATE erasure.keys SET created_at = now() - interval '90 days'").await;
+    let keep = "CREATE TABLE s AS SELECT * FROM sealed WHERE case_id IS NOT NULL;
+                CREATE TABLE w AS SELECT * FROM wraps WHERE key_id IN (SELECT key_id FROM s)";
+    run(&mut owner, keep).await;
+    let hide = "DELETE FROM wraps WHERE key_id IN (SELECT key_id FROM s); DELETE FROM sealed WHERE case_id IS NOT NULL";
+    let put_back = "INSERT INTO sealed SELECT * FROM s; INSERT INTO wraps SELECT * FROM w";
+    let a_day = "UPDATE erasure.suspects SET noted_at = noted_at - interval '25 hours'";
+    let suspects = "SELECT count(*) FROM erasure.suspects";
+    let sweeper = &world.app.databases.sweeper;
+    let hidden = async |owner: &mut PgConnection| {
+        run(owner, hide).await;
+        let swept = sweeper.sweep(false).await.unwrap().unwrap();
+        assert!(swept.orphans >= 6 && swept.erased == 0, "{swept:?}");
+        run(owner, put_back).await;
+    };
+    hidden(&mut owner).await;
+    run(&mut erasure, a_day).await;
+    // Seen in use again: who hides it a day later begins anew.
+    let swept = sweeper.sweep(false).await.unwrap().unwrap();
+    assert_eq!((swept.orphans, swept.erased, count(&mut erasure, suspects).await), (0, 0, 0));
+    hidden(&mut owner).await;
+    run(&mut erasure, a_day).await;
+    // So it does when the sweeps meanwhile erase nothing because there is too much.
+    run(
+        &mut erasure,
+        "INSERT INTO erasure.keys (key_id, key, created_at)
+         SELECT gen_random_uuid(), decode(repeat('00', 32), 'hex'), now() - interval '2 hours' FROM generate_series(1, 101)",
+    )
+    .await;
+    assert!(matches!(sweeper.sweep(false).await, Err(SweepError::TooMany { orphans: 101, .. })));
+    assert_eq!(count(&mut erasure, suspects).await, 0);
+    run(&mut erasure, "DELETE FROM erasure.keys WHERE key = decode(repeat('00', 32), 'hex')").await;
+    hidden(&mut owner).await;
+    let read = officer.get(&format!("/api/v1/cases/{}/sections/narrative", played.case), "case_work").await.unwrap();
+    assert!(read.status == 200 && read.text.contains("waitress"), "{}", read.text);
 }

@@ -3,6 +3,7 @@
 //! A lane's entries are dense and each names the hash of the one before. When the outcome of a commit is unknown the lane
 //! is closed for good and a fresh one takes its place, so a lane never has two entries with one number.
 
+use super::Written;
 use crate::audit::entry::Place;
 use crate::audit::tree::{self, Hash};
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(super) struct Lanes {
     open: [Mutex<Lane>; LANES],
     turn: AtomicUsize,
     next: AtomicI32,
-    durable: Short<BTreeMap<i32, i64>>,
+    durable: Short<BTreeMap<i32, Written>>,
 }
 
 impl Lanes {
@@ -62,9 +63,9 @@ impl Lanes {
         LaneHold { lanes: self, lane }
     }
 
-    pub(super) fn durable(&self) -> (Uuid, Vec<(i32, i64)>) {
+    pub(super) fn durable(&self) -> (Uuid, Vec<Written>) {
         let durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.replica, durable.iter().map(|(lane, n)| (*lane, *n)).collect())
+        (self.replica, durable.values().copied().collect())
     }
 }
 
@@ -96,7 +97,8 @@ impl LaneHold<'_> {
     pub(in crate::audit) fn committed(mut self) {
         self.lane.uncertain = false;
         let mut durable = self.lanes.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        durable.insert(self.lane.number, self.lane.next - 1);
+        let (lane, n) = (self.lane.number, self.lane.next - 1);
+        durable.insert(lane, Written { lane, n, leaf_hash: self.lane.previous });
     }
 }
 
@@ -119,6 +121,6 @@ mod tests {
         let fresh = i32::try_from(LANES).unwrap();
         assert_eq!((hold.next().0.lane, hold.next().0.n), (fresh, 0));
         assert_eq!(hold.next().1, hold.next().0.origin());
-        assert_eq!(lanes.durable().1, [(0, 0)]);
+        assert_eq!(lanes.durable().1, [Written { lane: 0, n: 0, leaf_hash: tree::leaf_hash(b"first") }]);
     }
 }

@@ -34,6 +34,8 @@ pub enum Finding {
     NotALeaf { place: Place },
     /// An entry is filed under another place than it says.
     OtherPlace { place: Place },
+    /// What an entry says, sealed to the auditors, is gone.
+    DetailDeleted { place: Place },
     /// No replica of this service signed the entry.
     NotSignedByUs { place: Place },
     /// The entry is not the one that comes next in its lane.
@@ -46,6 +48,9 @@ pub enum Finding {
     LeftOut { place: Place },
     /// An entry waits for its number, but is not in the queue, so it never gets one.
     NotQueued { place: Place },
+    /// An entry has waited for its number so long that nothing gives numbers any more: `hours` before the newest entry, or
+    /// before now.
+    Stalled { place: Place, hours: i64 },
     /// The queue holds a place whose entry is gone.
     WaitingEntryDeleted { place: Place },
     /// The queue holds an entry that has its number already.
@@ -95,6 +100,9 @@ impl fmt::Display for Finding {
             }
             Self::NotALeaf { place } => write!(f, "An entry cannot be read: {}.", at(place)),
             Self::OtherPlace { place } => write!(f, "An entry was moved from another place to {}.", at(place)),
+            Self::DetailDeleted { place } => {
+                write!(f, "What an entry says to the auditors was deleted: {}.", at(place))
+            }
             Self::NotSignedByUs { place } => {
                 write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))
             }
@@ -114,6 +122,9 @@ impl fmt::Display for Finding {
             }
             Self::NotQueued { place } => {
                 write!(f, "An entry waits for its number but was taken out of the queue: {}.", at(place))
+            }
+            Self::Stalled { place, hours } => {
+                write!(f, "Entries are kept from the tree: one has waited for {hours} hours, {}.", at(place))
             }
             Self::WaitingEntryDeleted { place } => {
                 write!(f, "An entry was deleted while it waited for its number: {}.", at(place))

@@ -22,6 +22,7 @@ pub struct TreeRow {
     pub leaf_hash: Vec<u8>,
     pub leaf: Option<Vec<u8>>,
     pub signature: Option<Vec<u8>>,
+    pub has_detail: bool,
 }
 
 /// A run of leaves for the verifier.
@@ -31,7 +32,8 @@ pub struct TreeRow {
 pub async fn leaves(connection: &mut PgConnection, from: i64, most: i64) -> Result<Vec<TreeRow>, sqlx::Error> {
     sqlx::query_as!(
         TreeRow,
-        r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?"
+        r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?",
+                  e.detail IS NOT NULL AS "has_detail!"
            FROM (SELECT * FROM ledger_tree WHERE position >= $1 ORDER BY position LIMIT $2) t
            LEFT JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
            ORDER BY t.position"#,
@@ -49,6 +51,7 @@ pub struct Unsequenced {
     pub n: i64,
     pub leaf: Vec<u8>,
     pub signature: Vec<u8>,
+    pub has_detail: bool,
     pub queued: bool,
 }
 
@@ -63,7 +66,8 @@ pub async fn unsequenced(
 ) -> Result<Vec<Unsequenced>, sqlx::Error> {
     sqlx::query_as!(
         Unsequenced,
-        r#"SELECT e.replica, e.lane, e.n, e.leaf, e.signature, p.n IS NOT NULL AS "queued!"
+        r#"SELECT e.replica, e.lane, e.n, e.leaf, e.signature, e.detail IS NOT NULL AS "has_detail!",
+                  p.n IS NOT NULL AS "queued!"
            FROM ledger_entries e
            LEFT JOIN ledger_pending p ON p.replica = e.replica AND p.lane = e.lane AND p.n = e.n
            WHERE NOT EXISTS (SELECT FROM ledger_tree t WHERE t.replica = e.replica AND t.lane = e.lane AND t.n = e.n)

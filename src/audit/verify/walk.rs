@@ -35,11 +35,15 @@ pub(super) struct Walk<'a> {
     /// The last entry of each lane so far, with its leaf hash.
     lanes: HashMap<(Uuid, i32), (i64, Hash)>,
     marks: Option<HashMap<[u8; 32], Written>>,
+    /// The hour of the newest entry, or the one that it is.
+    newest: i64,
+    /// The entry that has waited longest for its number, with its hour.
+    longest: Option<(i64, Place)>,
     pub(super) report: Report,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool) -> Self {
+    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool, hour: i64) -> Self {
         Self {
             verifier,
             stored: Claims::new(Kept::Database),
@@ -47,6 +51,8 @@ impl<'a> Walk<'a> {
             tree: Some(Frontier::new()),
             lanes: HashMap::new(),
             marks: with_records.then(HashMap::new),
+            newest: hour,
+            longest: None,
             report: Report::default(),
         }
     }
@@ -140,7 +146,7 @@ impl<'a> Walk<'a> {
         let leaf = if let (Some(bytes), Some(signature)) = (&row.leaf, &row.signature) {
             self.report.entries += 1;
             if tree::leaf_hash(bytes) == numbered {
-                self.entry(place, bytes, signature)
+                self.entry(place, bytes, signature, row.has_detail)
             } else {
                 self.report.find(Finding::EntryEdited { position, place });
                 None
@@ -156,7 +162,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What an entry says and who signed it. A leaf of another place is told, and not given further.
-    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8]) -> Option<Leaf> {
+    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], has_detail: bool) -> Option<Leaf> {
+        // Nothing erases details yet.
+        if !has_detail {
+            self.report.find(Finding::DetailDeleted { place });
+        }
         let Some(leaf) = Leaf::parse(bytes) else {
             self.report.find(Finding::NotALeaf { place });
             return None;
@@ -170,6 +180,7 @@ impl<'a> Walk<'a> {
             self.report.find(Finding::OtherPlace { place });
             return None;
         }
+        self.newest = self.newest.max(leaf.hour);
         if let Some(marks) = &mut self.marks {
             marks.entry(leaf.mark).or_insert(Written { digest: leaf.digest, times: 0 }).times += 1;
         }
@@ -207,20 +218,34 @@ impl<'a> Walk<'a> {
                 Finding::WaitingEntryDeleted { place }
             });
         }
+        self.stalled();
         Ok(())
+    }
+
+    /// Entries wait for moments, and while the service is down. One is told for all: what is kept from the tree can be
+    /// deleted without a trace.
+    fn stalled(&mut self) {
+        let Some((hour, place)) = self.longest else { return };
+        let hours = self.newest.saturating_sub(hour);
+        if hours > 1 {
+            self.report.find(Finding::Stalled { place, hours });
+        }
     }
 
     fn waiting(&mut self, row: &Unsequenced) {
         let place = Place { replica: row.replica, lane: row.lane, n: row.n };
         self.report.entries += 1;
         self.report.unsequenced += 1;
-        let leaf = self.entry(place, &row.leaf, &row.signature);
+        let leaf = self.entry(place, &row.leaf, &row.signature, row.has_detail);
         if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
             self.report.find(Finding::LeftOut { place });
             return;
         }
         if !row.queued {
             self.report.find(Finding::NotQueued { place });
+        }
+        if let Some(leaf) = leaf.as_ref().filter(|leaf| self.longest.is_none_or(|(hour, _)| leaf.hour < hour)) {
+            self.longest = Some((leaf.hour, place));
         }
         self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf));
     }
@@ -260,3 +285,6 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,13 +91,39 @@ pub async fn keys_in_use(pool: &PgPool, keys: &[Uuid]) -> Result<HashSet<Uuid>, 
     Ok(used.into_iter().collect())
 }
 
+/// Takes every key off the list of suspects that is none of these.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn clear_suspects(connection: &mut PgConnection, but: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!("DELETE FROM erasure.suspects WHERE key_id <> ALL($1)", but).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes these keys as suspects, unless they are already, and answers with those that have been for more than a day.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn note_suspects(connection: &mut PgConnection, keys: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query!("INSERT INTO erasure.suspects (key_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING", keys)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_scalar!(
+        "SELECT key_id FROM erasure.suspects WHERE key_id = ANY($1) AND noted_at < now() - interval '24 hours'",
+        keys
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// Erases these keys.
 ///
 /// # Errors
 /// When that database does not answer.
 pub async fn erase_keys(connection: &mut PgConnection, keys: &[Uuid]) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "WITH dead AS (DELETE FROM erasure.keys WHERE key_id = ANY($1))
+        "WITH dead AS (DELETE FROM erasure.keys WHERE key_id = ANY($1)),
+         listed AS (DELETE FROM erasure.suspects WHERE key_id = ANY($1))
          INSERT INTO erasure.tombstones (key_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING",
         keys
     )
