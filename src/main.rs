@@ -11,6 +11,7 @@ use himaya::audit::verify;
 use himaya::demo::{Demo, story};
 use himaya::guard::policy;
 use himaya::platform::config::{Config, Secrets};
+use himaya::platform::schema::Structure;
 use himaya::platform::{db, router};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -182,7 +183,7 @@ async fn migrate(config: &Path) -> Outcome {
     let named = |url: Option<String>, field| url.ok_or_else(|| format!("the configuration has no {field}"));
     let main = named(config.database.migrator, "database.migrator")?;
     let erasure = named(config.database.erasure_migrator, "database.erasure_migrator")?;
-    db::migrate(&main, &erasure).await?;
+    db::migrate(&main, &erasure, config.schema_pin.as_deref()).await?;
     println!("Both databases have this version's schema.");
     Ok(ExitCode::SUCCESS)
 }
@@ -226,7 +227,14 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
     if report.unlisted > 0 {
         println!("FOUND: {} more", report.unlisted);
     }
-    if report.ok() {
+    let structure = match &config.schema_pin {
+        Some(kept) => Structure::check(&databases, kept).await.map_err(|error| error.to_string()),
+        None => Err("schema_pin is not set, so nobody knows whether the databases' structure was changed".to_owned()),
+    };
+    if let Err(changed) = &structure {
+        println!("FOUND: {changed}");
+    }
+    if report.ok() && structure.is_ok() {
         println!("The ledger is whole.");
         return Ok(ExitCode::SUCCESS);
     }

@@ -73,6 +73,7 @@ pub struct Ledger {
     lanes: Lanes,
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
+    closed: AtomicBool,
 }
 
 struct Waiting {
@@ -106,6 +107,7 @@ impl Ledger {
             lanes: Lanes::new(random::uuid()),
             reads,
             behind: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         });
         tokio::spawn(write_reads(Arc::downgrade(&ledger), waiting));
         ledger
@@ -122,6 +124,19 @@ impl Ledger {
     pub fn set_behind(&self, behind: bool) {
         if self.behind.swap(behind, Ordering::Relaxed) != behind {
             tracing::warn!(behind, "the ledger's backlog");
+        }
+    }
+
+    /// Whether the databases are no longer what was migrated: then nothing that they answer counts, and nothing is done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Told by the watch over the structure.
+    pub fn set_closed(&self, closed: bool) {
+        if self.closed.swap(closed, Ordering::Relaxed) != closed {
+            tracing::error!(closed, "ALARM: the structure of a database is not the one that was migrated");
         }
     }
 

@@ -201,6 +201,12 @@ impl Gate {
         target: Target,
         purpose: Option<Purpose>,
     ) -> Result<Authorized<V, K>, Problem> {
+        if self.ledger.is_closed() {
+            return Err(Problem::away(
+                "structure_changed",
+                "A database is not as it was set up, so nothing is shown or stored. Tell the administrator, and telephone.",
+            ));
+        }
         let kind = target.kind();
         let role = who.role();
         let relations = self.relations(who, target).await?;

@@ -14,6 +14,7 @@ use crate::platform::config::{Config, ConfigError, Refusals, Secrets, refusals};
 use crate::platform::db::{self, Databases};
 use crate::platform::metrics;
 use crate::platform::ready::Readiness;
+use crate::platform::schema::{Structure, StructureError};
 use ed25519_dalek::SigningKey;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub enum StartError {
     Policy(#[from] PolicyError),
     #[error("a database does not answer: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("{0}")]
+    Structure(#[from] StructureError),
 }
 
 impl App {
@@ -67,6 +70,9 @@ impl App {
         let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
         refusals(&config, &secrets, &policy.hash()).or_none()?;
         let databases = db::connect(&config.database).await?;
+        if let Some(kept) = &config.schema_pin {
+            Structure::check(&databases, kept).await?;
+        }
         let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), Voucher::new(&secrets.ledger)));
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),

@@ -44,6 +44,9 @@ pub struct Config {
     pub policy_sha256: Option<String>,
     /// File with the pinned fingerprints of founding statements, one a line.
     pub pins: PathBuf,
+    /// File with the fingerprints of both databases' structure, as `himaya migrate` kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_pin: Option<PathBuf>,
     /// Folder with the service's own secrets, each a file of 64 hexadecimal digits: `pepper`, `token`, `ledger`,
     /// `pseudonyms`; and with the database roles' passwords, in files called like their field: `database.app`. The folder
     /// of systemd's credentials (`CREDENTIALS_DIRECTORY`) is looked into first.

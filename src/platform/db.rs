@@ -1,9 +1,11 @@
 //! Connections: one pool for each database role, so that no role can do another's work.
 
 use super::config::DatabaseConfig;
+use super::schema::{self, StructureError};
 use crate::guard::sweep::Sweeper;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -58,14 +60,21 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
 /// Brings both databases to this version's schema, as the migrator.
 ///
 /// # Errors
-/// When a migration fails; it is then rolled back.
-pub async fn migrate(main: &str, erasure: &str) -> Result<(), MigrateError> {
-    let mut connection = PgConnection::connect(main).await?;
-    sqlx::migrate!("migrations/main").run(&mut connection).await?;
-    connection.close().await?;
-    let mut connection = PgConnection::connect(erasure).await?;
-    sqlx::migrate!("migrations/erasure").run(&mut connection).await?;
-    connection.close().await?;
+/// When a migration fails; it is then rolled back. When the structure is not the one that was kept: then nothing is
+/// migrated.
+pub async fn migrate(main: &str, erasure: &str, kept: Option<&Path>) -> Result<(), MigrateError> {
+    let (mut main, mut erasure) = (PgConnection::connect(main).await?, PgConnection::connect(erasure).await?);
+    if let Some(kept) = kept.filter(|kept| kept.exists()) {
+        // What was changed by another hand must not be kept as if it had been migrated.
+        schema::check_migrated(&mut main, &mut erasure, kept).await?;
+    }
+    sqlx::migrate!("migrations/main").run(&mut main).await?;
+    sqlx::migrate!("migrations/erasure").run(&mut erasure).await?;
+    if let Some(kept) = kept {
+        schema::keep_migrated(&mut main, &mut erasure, kept).await?;
+    }
+    main.close().await?;
+    erasure.close().await?;
     Ok(())
 }
 
@@ -76,6 +85,8 @@ pub enum MigrateError {
     Database(#[from] sqlx::Error),
     #[error("{0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("{0}")]
+    Structure(#[from] StructureError),
 }
 
 impl Databases {

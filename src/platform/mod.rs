@@ -12,5 +12,6 @@ pub mod problem;
 pub mod random;
 pub mod ready;
 pub mod router;
+pub mod schema;
 pub mod serve;
 pub mod tls;

@@ -8,6 +8,7 @@ use crate::platform::config::Refusals;
 use crate::platform::listen::Listening;
 use crate::platform::ready::Standing;
 use crate::platform::router::{operators_router, router};
+use crate::platform::schema::{Structure, StructureError};
 use crate::platform::{metrics, tls};
 use axum_server::tls_rustls::RustlsConfig;
 use sqlx::{Connection as _, PgPool};
@@ -29,16 +30,27 @@ pub struct Serving {
     beside: Vec<JoinHandle<()>>,
 }
 
+/// Every how many seconds the structure of the databases is compared.
+const STRUCTURE: u64 = 10;
+
 /// Looks once a second how long entries have waited for their place in the tree, those of this process by its own memory,
 /// and those of others, or of an earlier process, by the queue; and whether everything is there that the service needs.
 async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
     let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut backlog = Backlog::default();
-    loop {
+    for second_no in 1_u64.. {
         tokio::select! {
             _ = second.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Some(kept) = app.config.schema_pin.as_ref().filter(|_| second_no.is_multiple_of(STRUCTURE)) {
+            // A database that does not answer says nothing of its structure.
+            match Structure::check(&app.databases, kept).await {
+                Ok(()) => ledger.set_closed(false),
+                Err(StructureError::Changed | StructureError::NoPin) => ledger.set_closed(true),
+                Err(error) => tracing::warn!(%error, "the structure of the databases was not compared"),
+            }
         }
         let (replica, durable) = ledger.durable();
         let now = app.places.clock.instant();

@@ -111,7 +111,8 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         erasure_migrator: Some(second.url("himaya_migrator", &erasure)?),
         connections: 16,
     };
-    db::migrate(&first.url("himaya_migrator", &main)?, &second.url("himaya_migrator", &erasure)?).await?;
+    let kept = plan.folder.join("schema");
+    db::migrate(&first.url("himaya_migrator", &main)?, &second.url("himaya_migrator", &erasure)?, Some(&kept)).await?;
     Ok(Config {
         production: false,
         listen: Listen::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 8080))),
@@ -123,6 +124,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         database,
         policies: plan.policies.clone(),
         pins: plan.folder.join("pins"),
+        schema_pin: Some(plan.folder.join("schema")),
         secrets: plan.folder.join("secrets"),
         checkpoints: plan.folder.join("checkpoints"),
         log_origin: plan.log_origin.clone(),

@@ -163,6 +163,9 @@ impl World {
             serde_json::from_str(&text.replace(&format!("/{from}"), &format!("/{database}"))).unwrap();
         (config.pins, config.secrets, config.checkpoints) =
             (folder.join("pins"), folder.join("secrets"), folder.join("checkpoints"));
+        // Most tests tamper as the owner of the database; `structure.rs` sets it.
+        config.schema_pin = None;
+        std::fs::copy(made.join("schema"), folder.join("schema")).unwrap();
         config.policies = policies();
 
         let clock = Clock::default();

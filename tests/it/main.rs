@@ -28,6 +28,7 @@ mod running;
 mod sessions;
 mod shift;
 mod story;
+mod structure;
 mod sweeping;
 mod tampering;
 mod thief;

@@ -93,6 +93,12 @@ fn only_in_production(config: &Config, secrets: &Secrets, refuse: &mut impl FnMu
         );
         refuse("listen", why);
     }
+    if config.schema_pin.is_none() {
+        refuse(
+            "schema_pin",
+            "is not set: name the file in which `himaya migrate` keeps the databases' structure".to_owned(),
+        );
+    }
     if let Err(fault) = pinned(&config.pins) {
         refuse("pins", fault.to_string());
     }
