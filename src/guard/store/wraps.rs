@@ -2,7 +2,7 @@
 
 use crate::guard::record::AccountId;
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// A wrap to be stored.
@@ -124,4 +124,13 @@ pub async fn shared_wrap(
     sqlx::query_scalar!("SELECT wrap FROM shared_key_wraps WHERE key_id = $1 AND account_id = $2", key, account.0)
         .fetch_optional(connection)
         .await
+}
+
+/// Deletes every wrap whose time is over, of whatever record. How many there were. As the sweeper's role.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_expired_wraps(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let ended = sqlx::query_scalar!(r#"SELECT end_expired_wraps() AS "ended!""#).fetch_one(pool).await?;
+    Ok(u64::try_from(ended).unwrap_or_default())
 }
