@@ -21,6 +21,7 @@ mod ledger;
 mod line;
 mod matrix;
 mod planted;
+mod pool;
 mod revocation;
 mod sessions;
 mod shift;
