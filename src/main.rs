@@ -193,8 +193,9 @@ async fn sweep(config: &Path, however_many: bool) -> Outcome {
     match databases.sweeper.sweep(however_many).await? {
         None => println!("A running service is sweeping at this moment."),
         Some(swept) => println!(
-            "{} keys looked at: {} belong to no record, {} of them were erased; {} had come back and were erased again.",
-            swept.looked_at, swept.orphans, swept.erased, swept.again
+            "{} keys looked at: {} belong to no record, {} of them were erased; {} had come back and were erased again. {} \
+             wraps had ended and were deleted.",
+            swept.looked_at, swept.orphans, swept.erased, swept.again, swept.ended
         ),
     }
     Ok(ExitCode::SUCCESS)

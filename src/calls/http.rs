@@ -203,8 +203,10 @@ pub async fn save(
     let leave = app.gate.authorize::<verbs::Write, kinds::Call>(&who, target, None).await?;
     let content = body.check()?.content;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let draft = store::draft(&mut unit).await?.ok_or_else(Problem::absent)?;
-    let sealed = unit.fetch::<CallContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
+    let Some(draft) = store::draft(&mut unit).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
+    let Some(sealed) = unit.fetch::<CallContent>(&[id]).await?.pop() else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
     if_match.check(sealed.version())?;
     let state = rules::saved(draft.state(), &content)?;
     let version = sealed.version() + 1;
@@ -236,7 +238,7 @@ pub async fn close(
     let leave = app.gate.authorize::<verbs::Close, kinds::Call>(&who, target, None).await?;
     let outcome = body.check()?.outcome;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let draft = store::draft(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let Some(draft) = store::draft(&mut unit).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state: CallState = draft.state().finished(outcome).map_err(CallError::from)?;
     let closed_at = unit.now();
     stored(store::finish(&mut unit, state, closed_at).await?)?;

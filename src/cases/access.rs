@@ -109,16 +109,20 @@ pub async fn end(
     let leave = app.gate.authorize::<verbs::Unassign, kinds::Case>(&who, target, None).await?;
     let holds_keys = leave.relation() != Relation::SupervisorOf;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    let (row, grant) = match store::lock(&mut unit, case).await? {
+        Some(row) => (row, in_force(&mut unit, case, leaver).await?),
+        None => return Err(unit.refuse(id, Problem::absent()).await),
+    };
+    let Some(grant) = grant else { return Err(unit.refuse(account, Problem::absent()).await) };
     if holds_keys {
         let checked = head::lock(&mut unit, case).await?;
-        let (grant, staying) = part(&mut unit, &checked.case, leaver).await?;
+        let staying = staying(&mut unit, &checked.case, leaver).await?;
         renewal::renew(&mut unit, checked, &staying, &[grant]).await?;
         unit.touch(grant.0);
         // Last: from here on a person who leaves sees nothing of the case any more.
         store::end_access(&mut unit, grant).await?;
     } else {
-        let row = store::lock(&mut unit, case).await?.ok_or_else(Problem::absent)?;
-        let (grant, _) = part(&mut unit, &row, leaver).await?;
+        staying(&mut unit, &row, leaver).await?;
         store::set_epoch_pending(&mut unit, case).await?;
         unit.touch(grant.0);
         store::end_access(&mut unit, grant).await?;
@@ -128,17 +132,16 @@ pub async fn end(
     Ok(Json(AccessEnded { account: leaver, epoch_pending: !holds_keys }))
 }
 
-/// The permission that ends, and those who stay on the case. Somebody must remain who works on it.
-async fn part(
+/// Those who stay on the case. Somebody must remain who works on it.
+async fn staying(
     unit: &mut Unit<verbs::Unassign, kinds::Case>,
     case: &CaseRow,
     leaver: AccountId,
-) -> Result<(GrantId, Vec<Teammate>), Problem> {
-    let grant = in_force(unit, case.id, leaver).await?.ok_or_else(Problem::absent)?;
+) -> Result<Vec<Teammate>, Problem> {
     let mut staying = team::members(unit, case).await?;
     staying.retain(|mate| mate.member.account != leaver);
     if staying.iter().any(|mate| mate.relation == CaseRelation::Assigned) {
-        return Ok((grant, staying));
+        return Ok(staying);
     }
     Err(Problem::illegal(
         "nobody_would_remain",

@@ -1,4 +1,4 @@
-//! The sweeper: erases erasure keys that belong to nothing.
+//! The sweeper: erases erasure keys that belong to nothing, and has wraps deleted whose time is over.
 //!
 //! A key is durable before its record is (DESIGN section 4), so a request that ends in between leaves one behind; a
 //! process that dies after a hand-over leaves the draft's; a restored backup of the erasure store brings keys back that
@@ -41,6 +41,8 @@ pub struct Swept {
     pub orphans: u64,
     /// Those of them that have had none for more than a day, and were erased.
     pub erased: u64,
+    /// Wraps whose time was over: an operator's of a draft that they abandoned.
+    pub ended: u64,
 }
 
 /// Why nothing was erased.
@@ -66,7 +68,10 @@ impl Sweeper {
         if !store::sweeping_alone(&mut transaction).await? {
             return Ok(None);
         }
-        let mut swept = Swept { again: store::erase_again(&mut transaction).await?, ..Swept::default() };
+        // First, and whatever comes of the keys: a copy of the database and the operator's passphrase would open the draft.
+        let ended = store::end_expired_wraps(&self.main).await?;
+        let again = store::erase_again(&mut transaction).await?;
+        let mut swept = Swept { ended, again, ..Swept::default() };
         let mut orphans = Vec::new();
         let mut after = Uuid::nil();
         loop {
@@ -104,8 +109,14 @@ impl Sweeper {
             }
             match self.sweep(false).await {
                 Ok(Some(swept)) if swept != (Swept { looked_at: swept.looked_at, ..Swept::default() }) => {
-                    let Swept { again, orphans, erased, .. } = swept;
-                    tracing::info!(again, orphans, erased, "erasure keys that belong to nothing");
+                    let Swept { again, orphans, erased, ended, .. } = swept;
+                    tracing::info!(
+                        again,
+                        orphans,
+                        erased,
+                        ended,
+                        "erasure keys that belong to nothing, and ended wraps"
+                    );
                 }
                 Ok(_) => {}
                 Err(error @ SweepError::TooMany { .. }) => tracing::error!(%error, "ALARM: the sweeper stops"),

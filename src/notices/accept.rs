@@ -40,7 +40,7 @@ pub async fn accept(
     let how = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     unit.serialise(id).await?;
-    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let Some(row) = store::row(&mut unit, id).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state = state_of(&row)?.accept().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     let (case, case_number) = match how.case {
         Some(_) if !how.officers.is_empty() => {

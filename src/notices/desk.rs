@@ -151,7 +151,7 @@ pub async fn acknowledge(State(app): State<App>, SignedIn(who): SignedIn, Id(id)
     let leave = app.gate.authorize::<verbs::Acknowledge, kinds::Notice>(&who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     unit.serialise(id).await?;
-    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let Some(row) = store::row(&mut unit, id).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state =
         state_of(&row)?.acknowledge().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     store::set_acknowledged(&mut unit).await?;
@@ -174,7 +174,7 @@ pub async fn give_back(
     let why = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     unit.serialise(id).await?;
-    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let Some(row) = store::row(&mut unit, id).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state =
         state_of(&row)?.give_back().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     store::set_returned(&mut unit, why.code).await?;

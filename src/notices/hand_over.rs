@@ -38,7 +38,9 @@ pub async fn hand_over(
     let once = key.for_body(&who, &body.raw())?;
     let how = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let draft = crate::calls::store::draft(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let Some(draft) = crate::calls::store::draft(&mut unit).await? else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
     draft.state().hand_over().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     let suspected_at = how.suspected_at.unwrap_or(draft.opened_at);
     if suspected_at > draft.opened_at || suspected_at < draft.opened_at - OLDEST {
@@ -56,7 +58,9 @@ pub async fn hand_over(
     let sealing = unit.new_key(notice.0).await?;
     let place =
         Placement { record: notice.0, kind: RecordKind::Notice, case: None, key_id: notice.0, epoch: 1, version: 1 };
-    let call = unit.fetch::<CallContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
+    let Some(call) = unit.fetch::<CallContent>(&[id]).await?.pop() else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
     unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, how.leave_behind, call))
         .await?;
     let wraps =

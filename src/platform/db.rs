@@ -1,5 +1,7 @@
 //! Connections: one pool for each database role, so that no role can do another's work.
 
+mod store;
+
 use super::config::DatabaseConfig;
 use super::schema::{self, StructureError};
 use crate::guard::sweep::Sweeper;
@@ -29,12 +31,30 @@ pub struct Databases {
     pub sweeper: Sweeper,
 }
 
+/// A pool whose connections serve one person after the other: one in which something was left behind serves nobody more.
+fn shared(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
+    let checked = PgPoolOptions::new().after_release(|connection, _| {
+        Box::pin(async move {
+            let clean = store::is_clean(connection).await?;
+            if !clean {
+                tracing::warn!("a connection in which something was left behind is closed: was SQL injected?");
+            }
+            Ok(clean)
+        })
+    });
+    pool_with(checked, url, most)
+}
+
 fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
+    pool_with(PgPoolOptions::new(), url, most)
+}
+
+fn pool_with(pool: PgPoolOptions, url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?
         // Statements carry no content, but a slow one is not worth a log line with its text.
         .log_statements(tracing::log::LevelFilter::Off)
         .application_name("himaya");
-    Ok(PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
+    Ok(pool.max_connections(most).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
 }
 
 /// Opens the pools and sees that each role can log in.
@@ -43,9 +63,9 @@ fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
 /// When an address is malformed or a database does not answer.
 pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> {
     let databases = Databases {
-        app: pool(&config.app, config.connections)?,
-        ledger: pool(&config.app, 3)?,
-        door: pool(&config.door, 4)?,
+        app: shared(&config.app, config.connections)?,
+        ledger: shared(&config.app, 3)?,
+        door: shared(&config.door, 4)?,
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,

@@ -6,6 +6,8 @@
 
 pub(crate) mod store;
 
+pub use store::make_database;
+
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
 use crate::platform::config::{Config, DatabaseConfig, Listen, SecretsFor, address, keep_passwords, make_secrets};

@@ -28,7 +28,11 @@ pub async fn set_passwords(
     Ok(())
 }
 
-/// Makes a database that the owner owns, if it is not there. The name was checked to be plain.
+/// Makes a database that the owner owns, if it is not there, to which only the roles that log in connect. The name was
+/// checked to be plain.
+///
+/// # Errors
+/// When the database does not answer.
 pub async fn make_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1) AS "it!""#, name)
         .fetch_one(&mut *connection)

@@ -42,7 +42,9 @@ pub async fn propose(
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
-    let (kind, name) = store::organisation(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let Some((kind, name)) = store::organisation(&mut unit).await? else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
     let kind: OrganisationKind = kind.parse().map_err(|_| Problem::fault("an organisation has no known kind"))?;
     let founders = store::founders(&mut unit).await?;
     let members = stated_members(&new, &founders, kind)?;
@@ -175,9 +177,10 @@ pub async fn countersign(
     let leave = app.gate.authorize::<verbs::Countersign, kinds::Organisation>(&who, target(id), None).await?;
     let read = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let note = store::founding_to_sign(&mut unit).await?.ok_or_else(|| {
-        Problem::illegal("nothing_to_sign", "There is no founding statement that waits for a second signature.")
-    })?;
+    let Some(note) = store::founding_to_sign(&mut unit).await? else {
+        let none = "There is no founding statement that waits for a second signature.";
+        return Err(unit.refuse(id, Problem::illegal("nothing_to_sign", none)).await);
+    };
     if !same_fingerprint(&read.fingerprint, &hex(&statement::fingerprint(&note).map_err(statement_fault)?)) {
         return Err(Problem::field("fingerprint", "is not that of the statement as it stands: read it again"));
     }

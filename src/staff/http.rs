@@ -182,7 +182,7 @@ pub async fn disable_account(
         .await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     if !store::disable_account(&mut unit).await? {
-        return Err(Problem::absent());
+        return Err(unit.refuse(id, Problem::absent()).await);
     }
     let _committed = unit.commit().await?;
     Answer::ok(&Made { id })

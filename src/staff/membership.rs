@@ -68,7 +68,9 @@ pub async fn propose(
         return Ok(answer);
     }
     let organisation = OrganisationId(id);
-    let founding = unit.founding(organisation).await?.ok_or_else(Problem::absent)?;
+    let Some(founding) = unit.founding(organisation).await? else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
     if !founding.kind.roles().contains(&new.role) {
         return Err(Problem::field("role", "does not belong to this kind of organisation"));
     }
@@ -116,7 +118,9 @@ pub async fn countersign(
     let leave = app.gate.authorize::<verbs::Countersign, kinds::Membership>(&who, target, None).await?;
     let read = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let note = store::membership_to_sign(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let Some(note) = store::membership_to_sign(&mut unit).await? else {
+        return Err(unit.refuse(membership, Problem::absent()).await);
+    };
     if !same_fingerprint(&read.fingerprint, &hex(&statement::fingerprint(&note).map_err(statement_fault)?)) {
         return Err(Problem::field("fingerprint", "is not that of the statement as it stands: read it again"));
     }
@@ -126,7 +130,9 @@ pub async fn countersign(
         return Err(Problem::fault("a membership statement does not belong to its row"));
     }
     // Exactly what every reader will check: both responsible persons' signatures, and the role.
-    let founding = unit.founding(claimed.organisation).await?.ok_or_else(Problem::absent)?;
+    let Some(founding) = unit.founding(claimed.organisation).await? else {
+        return Err(unit.refuse(membership, Problem::absent()).await);
+    };
     check_membership(&signed, &founding).map_err(|_| statement_fault(StatementError::NotSigned))?;
     store::complete_membership(&mut unit, &signed).await?;
     let _committed = unit.commit().await?;

@@ -147,6 +147,10 @@ impl World {
         sql(&mut connection, format!("CREATE DATABASE {database} TEMPLATE {from} OWNER himaya_owner")).await;
         sql(&mut connection, format!("CREATE DATABASE {database}_erasure TEMPLATE {from}_erasure OWNER himaya_owner"))
             .await;
+        // A copy does not inherit who may connect, and who may make temporary tables.
+        for name in [database.clone(), format!("{database}_erasure")] {
+            setup::make_database(&mut connection, &name).await.unwrap();
+        }
         connection.close().await.unwrap();
 
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&database);

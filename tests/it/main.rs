@@ -23,6 +23,7 @@ mod ledger;
 mod line;
 mod matrix;
 mod planted;
+mod pool;
 mod revocation;
 mod running;
 mod sessions;

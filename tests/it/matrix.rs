@@ -12,6 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
+use uuid::Uuid;
 
 /// One actor for each role (two of them officers: one on the case, one not; the second duty officer was granted it), then somebody who is not admitted, then somebody who is not signed in.
 const ACTORS: [&str; 13] = [
@@ -188,4 +189,35 @@ async fn a_case_named_in_an_acceptance_that_is_not_ones_own_is_like_one_that_is_
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!((answers[0].0, &answers[0].1["errors"][0]["field"]), (422, &json!("case")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_on_what_is_not_there_leaves_an_entry() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (officer, supervisor) = (world.signed_in("officer1").await, world.signed_in("ssupervisor1").await);
+    let (responsible, admin) = (world.signed_in("hsupervisor1").await, world.signed_in("admin1").await);
+    let (squad, helpline) = (world.country.organisations["squad"], world.country.organisations["helpline"]);
+    // Of another organisation, and complete: not there for who would countersign it.
+    let foreign: Uuid = sqlx::query_scalar("SELECT id FROM memberships WHERE organisation_id = $1 LIMIT 1")
+        .bind(squad)
+        .fetch_one(&mut world.owner().await)
+        .await
+        .unwrap();
+    let (missing, print) = (himaya::platform::random::uuid(), json!({ "fingerprint": "0".repeat(64) }));
+    let members = format!("/api/v1/organisations/{helpline}/members");
+    let nobody = format!("/api/v1/cases/{}/access/{}", played.case, admin.account);
+    let before = entries(&world).await;
+    for (sent, expected) in [
+        (responsible.post(&format!("{members}/{foreign}/countersign"), &print).await, 404),
+        (responsible.post(&format!("{members}/{missing}/countersign"), &print).await, 404),
+        (responsible.post(&format!("/api/v1/organisations/{helpline}/founding/countersign"), &print).await, 409),
+        (admin.post(&format!("/api/v1/accounts/{missing}/disable"), &json!({})).await, 404),
+        (officer.delete(&nobody).await, 404),
+        (supervisor.delete(&nobody).await, 404),
+    ] {
+        let refused = sent.unwrap();
+        assert_eq!(refused.status, expected, "{}", refused.text);
+    }
+    assert_eq!(entries(&world).await, before + 6);
 }

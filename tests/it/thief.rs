@@ -4,6 +4,7 @@ use crate::harness::World;
 use himaya::demo::story;
 use himaya::guard::bytes::{self, ContentKey, Context};
 use himaya::guard::keys::{KemPrivate, PersonKeys, RecordKey};
+use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -137,6 +138,29 @@ async fn with_one_officers_passphrase_the_thief_opens_that_officers_cases_and_no
         let expected = if all_of_the_case { on_case } else { 0 };
         assert_eq!(opened, expected, "{handle}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_operators_passphrase_the_thief_does_not_open_what_the_operator_abandoned() {
+    let world = World::new().await;
+    let (operator, supervisor) = (world.signed_in("operator1").await, world.signed_in("hsupervisor1").await);
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "they are at the gate" } });
+    let call = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
+    let kept = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
+    for abandon in [
+        "UPDATE calls SET opened_at = opened_at - interval '1 day', expires_at = expires_at - interval '1 day' WHERE id = $1",
+        "UPDATE wraps SET active_from = active_from - interval '1 day', active_until = active_until - interval '1 day'
+         WHERE key_id = $1",
+    ] {
+        sqlx::query(abandon).bind(call).execute(&mut world.owner().await).await.unwrap();
+    }
+    assert_eq!(world.app.databases.sweeper.sweep(false).await.unwrap().unwrap().ended, 1);
+    let (keys, all) = (stolen_keys(&world, "operator1").await, ciphertexts(&world).await);
+    let record = |id| all.iter().find(|record| record.record == id).unwrap();
+    assert!(unwrapped(&world, &keys, record(call)).await.is_none());
+    assert!(unwrapped(&world, &keys, record(kept)).await.is_some(), "a shift that goes on");
+    let read = supervisor.get(&format!("/api/v1/calls/{call}"), "supervision").await.unwrap();
+    assert_eq!(read.body["content"]["said"], "they are at the gate", "{}", read.text);
 }
 
 /// What the thief does with a passphrase, a dump and the pepper: exactly what the service does at sign-in.

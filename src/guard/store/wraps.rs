@@ -2,7 +2,7 @@
 
 use crate::guard::record::AccountId;
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// A wrap to be stored.
@@ -132,4 +132,13 @@ pub async fn shared_wrap(
 /// When the database does not answer.
 pub async fn is_held(connection: &mut PgConnection, key: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(r#"SELECT key_is_held($1) AS "it!""#, key).fetch_one(connection).await
+}
+
+/// Deletes every wrap whose time is over, of whatever record. How many there were. As the sweeper's role.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_expired_wraps(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let ended = sqlx::query_scalar!(r#"SELECT end_expired_wraps() AS "ended!""#).fetch_one(pool).await?;
+    Ok(u64::try_from(ended).unwrap_or_default())
 }
