@@ -8,6 +8,7 @@ pub mod audit;
 pub mod calls;
 pub mod cases;
 pub mod demo;
+pub mod doctor;
 pub mod guard;
 pub mod notices;
 pub mod platform;
