@@ -5,6 +5,7 @@
 //! the files.
 
 pub mod audit;
+pub mod backup;
 pub mod calls;
 pub mod cases;
 pub mod demo;

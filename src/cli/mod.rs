@@ -1,5 +1,6 @@
 //! The commands of whoever runs the service.
 
+pub mod backup;
 pub mod doctor;
 pub mod init;
 pub mod serve;

@@ -21,6 +21,7 @@ mod ledger;
 mod line;
 mod matrix;
 mod planted;
+mod restoring;
 mod revocation;
 mod running;
 mod sessions;
