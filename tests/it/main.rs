@@ -11,6 +11,7 @@ mod bad_input;
 mod canary;
 mod cancelled;
 mod catalogue;
+mod deployed;
 mod doctor;
 mod erasure;
 mod fail_closed;
