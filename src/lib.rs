@@ -5,9 +5,11 @@
 //! the files.
 
 pub mod audit;
+pub mod backup;
 pub mod calls;
 pub mod cases;
 pub mod demo;
+pub mod doctor;
 pub mod guard;
 pub mod notices;
 pub mod platform;

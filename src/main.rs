@@ -4,9 +4,10 @@
 mod cli;
 
 use clap::{Parser, Subcommand};
+use cli::backup::{Backup, BringBack, backup, restore};
 use cli::init::{Init, init};
 use cli::serve::until_told;
-use cli::{Outcome, serve};
+use cli::{Outcome, doctor, serve};
 use himaya::audit::verify;
 use himaya::demo::{Demo, story};
 use himaya::guard::policy;
@@ -40,6 +41,12 @@ enum Command {
     Serve(At),
     /// Ask a running service on this machine whether it is ready.
     Health(At),
+    /// Look at everything that has to be right, and say what is wrong and what to do.
+    Doctor(At),
+    /// Write both databases and the newest checkpoint into a folder.
+    Backup(Backup),
+    /// Bring a backup back, into databases that are empty or not there.
+    Restore(BringBack),
     /// Bring both databases to this version's schema.
     Migrate(At),
     /// Set up roles, databases, secrets and the first organisation on an empty PostgreSQL.
@@ -130,6 +137,9 @@ async fn run(command: Command) -> Outcome {
         Command::Demo { listen, once } => demo(&listen, once).await,
         Command::Serve(at) => serve::serve(&at.config).await,
         Command::Health(at) => serve::health(&at.config).await,
+        Command::Doctor(at) => doctor::doctor(&at.config).await,
+        Command::Backup(told) => backup(told).await,
+        Command::Restore(told) => restore(told).await,
         Command::Migrate(at) => migrate(&at.config).await,
         Command::Init(told) => init(told).await,
         Command::Audit(Audit::Verify { at, checkpoint, records }) => audit(&at.config, &checkpoint, records).await,

@@ -1,5 +1,7 @@
 //! The commands of whoever runs the service.
 
+pub mod backup;
+pub mod doctor;
 pub mod init;
 pub mod serve;
 

@@ -21,6 +21,7 @@ pub mod sweep;
 #[cfg(feature = "test-support")]
 pub mod theft;
 pub mod token;
+pub mod tombstones;
 pub mod trust;
 pub mod vault;
 pub mod vouch;

@@ -157,6 +157,16 @@ impl Cluster {
         binaries::find(None, user::is_root()?)
     }
 
+    /// One of PostgreSQL's programs for clients, such as `pg_dump`: looked for like [`Cluster::find_binaries`], and never
+    /// installed.
+    ///
+    /// # Errors
+    ///
+    /// When it is nowhere.
+    pub fn find_client(program: &'static str) -> Result<PathBuf, ClusterError> {
+        binaries::client(program)
+    }
+
     /// The address at which `user` opens `database`: sqlx, psql and libpq all take it.
     #[must_use]
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {

@@ -3,6 +3,7 @@
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
 use crate::audit::store::{oldest_pending, placed, sequencer_is_alive};
+use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
 use crate::platform::listen::Listening;
@@ -145,10 +146,12 @@ impl Serving {
                 tracing::error!(%error, "ALARM: the sequencer has ended");
             }
         });
+        let erased = Tombstones::new(app.databases.sweeper.erasure.clone(), app.config.checkpoints.clone());
         let mut beside = vec![
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
             tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())),
+            tokio::spawn(erased.run(stopped.clone())),
         ];
         if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
             beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));

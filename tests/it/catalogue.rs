@@ -1,12 +1,9 @@
 //! What the database's own catalogue says of wall 3, and which columns are clear.
 
 use crate::harness::World;
+use himaya::doctor::WITHOUT_ROW_SECURITY;
 use sqlx::Row as _;
 use std::collections::BTreeSet;
-
-/// Tables without a person's or a case's rows: the sequencer's own.
-const WITHOUT_ROW_SECURITY: [&str; 5] =
-    ["_sqlx_migrations", "ledger_checkpoints", "ledger_lanes", "ledger_pending", "ledger_tree"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn row_level_security_is_forced_on_every_table_with_a_persons_or_a_cases_rows() {

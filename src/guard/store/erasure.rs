@@ -131,3 +131,17 @@ pub async fn erase_keys(connection: &mut PgConnection, keys: &[Uuid]) -> Result<
     .await?;
     Ok(())
 }
+
+/// Which keys were erased, and when, from a moment on.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn tombstones_since(
+    pool: &PgPool,
+    since: chrono::DateTime<chrono::Utc>,
+) -> Result<Vec<(Uuid, chrono::DateTime<chrono::Utc>)>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT key_id, erased_at FROM erasure.tombstones WHERE erased_at >= $1", since)
+        .fetch_all(pool)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.key_id, row.erased_at)).collect())
+}

@@ -88,6 +88,15 @@ pub(super) fn find(wanted: Option<u32>, root: bool) -> Result<PathBuf, ClusterEr
     Err(ClusterError::NoBinaries { needed, tried })
 }
 
+/// Where one of the programs for clients is.
+pub(super) fn client(program: &'static str) -> Result<PathBuf, ClusterError> {
+    let set = env::var_os("HIMAYA_PG_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = set.into_iter().chain(packaged()).chain(env::split_paths(&path).filter(|dir| dir.is_absolute()));
+    let mut programs = places.map(|dir| dir.join(program));
+    programs.find(|file| file.is_file()).ok_or(ClusterError::NoClient(program))
+}
+
 /// The folders that Debian and its kin install to, highest version first.
 fn packaged() -> Vec<PathBuf> {
     let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

@@ -41,6 +41,12 @@ pub enum ClusterError {
         /// What installing it here ended in, or nothing.
         tried: String,
     },
+    /// There is no such program for clients.
+    #[error(
+        "there is no {0}: install PostgreSQL's programs for clients (on most systems the package `postgresql-client`), of \
+         the server's version or newer, or set HIMAYA_PG_BIN to the folder that holds them"
+    )]
+    NoClient(&'static str),
     /// The environment variable `HIMAYA_PG_BIN` names something else.
     #[error("HIMAYA_PG_BIN is {}, but {why}", path.display())]
     BadBinaries {

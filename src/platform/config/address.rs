@@ -48,6 +48,15 @@ pub fn elsewhere(address: &str, user: &str, database: &str) -> Option<String> {
     Some(format!("{scheme}{user}{host}/{database}{options}"))
 }
 
+/// The same server and user, and another database.
+#[must_use]
+pub fn to_database(address: &str, database: &str) -> Option<String> {
+    let (scheme, user, after) = parts(address)?;
+    let (host, rest) = after.split_once('/').unwrap_or((after, ""));
+    let options = rest.split_once('?').map(|(_, options)| format!("?{options}")).unwrap_or_default();
+    Some(format!("{scheme}{user}{host}/{database}{options}"))
+}
+
 /// The database that an address opens.
 #[must_use]
 pub fn database(address: &str) -> Option<String> {

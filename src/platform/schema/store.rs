@@ -17,14 +17,14 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
            relations AS (SELECT c.* FROM pg_catalog.pg_class c JOIN spaces s ON s.oid = c.relnamespace
                          WHERE c.relname <> '_sqlx_migrations' AND c.relname <> '_sqlx_migrations_pkey')
            SELECT line AS "line!" FROM (
-               SELECT pg_catalog.format('schema %s %s %s', nspname, nspowner::regrole, nspacl) AS line FROM spaces
+               SELECT pg_catalog.format('schema %s %s %s', nspname, nspowner::regrole, nspacl IS NULL) AS line FROM spaces
                UNION ALL
                SELECT pg_catalog.format('relation %s %s %s %s %s %s %s', oid::regclass, relkind, relowner::regrole,
-                                        relrowsecurity, relforcerowsecurity, relacl, reloptions)
+                                        relrowsecurity, relforcerowsecurity, relacl IS NULL, reloptions)
                FROM relations WHERE relkind NOT IN ('i', 'I', 't')
                UNION ALL
                SELECT pg_catalog.format('column %s %s %s %s %s %s %s %s', a.attrelid::regclass, a.attname, a.atttypid::regtype,
-                                        a.attnotnull, a.attidentity, a.attgenerated, a.attacl,
+                                        a.attnotnull, a.attidentity, a.attgenerated, a.attacl IS NULL,
                                         pg_catalog.pg_get_expr(d.adbin, d.adrelid))
                FROM pg_catalog.pg_attribute a JOIN relations c ON c.oid = a.attrelid
                LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -38,7 +38,7 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
                                         pg_catalog.pg_get_expr(polwithcheck, polrelid))
                FROM pg_catalog.pg_policy
                UNION ALL
-               SELECT pg_catalog.format('function %s %s %s', p.proowner::regrole, p.proacl,
+               SELECT pg_catalog.format('function %s %s %s', p.proowner::regrole, p.proacl IS NULL,
                                         CASE WHEN p.prokind IN ('f', 'p') THEN pg_catalog.pg_get_functiondef(p.oid)
                                              ELSE p.oid::regprocedure::text END)
                FROM pg_catalog.pg_proc p JOIN spaces s ON s.oid = p.pronamespace
@@ -62,7 +62,7 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
                UNION ALL
                SELECT pg_catalog.format('extension %s %s', extname, extversion) FROM pg_catalog.pg_extension
                UNION ALL
-               SELECT pg_catalog.format('default rights %s %s %s', defaclrole::regrole, defaclobjtype, defaclacl)
+               SELECT pg_catalog.format('default rights %s %s %s', defaclrole::regrole, defaclobjtype, defaclacl IS NULL)
                FROM pg_catalog.pg_default_acl
                UNION ALL
                SELECT pg_catalog.format('role %s %s %s %s %s %s %s', rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,
@@ -77,6 +77,18 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
                UNION ALL
                SELECT pg_catalog.format('setting %s %s', setrole::regrole, setconfig) FROM pg_catalog.pg_db_role_setting
                WHERE setrole::regrole::text LIKE 'himaya\_%' AND setdatabase = 0
+               UNION ALL
+               -- Each right on a line of its own: a restored backup holds the same ones in another order.
+               SELECT pg_catalog.format('right on schema %s %s', nspname, item) FROM spaces, pg_catalog.unnest(nspacl) AS item
+               UNION ALL
+               SELECT pg_catalog.format('right on relation %s %s', oid::regclass, item)
+               FROM relations, pg_catalog.unnest(relacl) AS item
+               UNION ALL
+               SELECT pg_catalog.format('right on column %s %s %s', a.attrelid::regclass, a.attname, item)
+               FROM pg_catalog.pg_attribute a JOIN relations c ON c.oid = a.attrelid, pg_catalog.unnest(a.attacl) AS item
+               UNION ALL
+               SELECT pg_catalog.format('right on function %s %s', p.oid::regprocedure, item)
+               FROM pg_catalog.pg_proc p JOIN spaces s ON s.oid = p.pronamespace, pg_catalog.unnest(p.proacl) AS item
            ) AS structure ORDER BY line COLLATE "C""#
     )
     .fetch_all(&mut *transaction)

@@ -1,0 +1,77 @@
+//! Taking a backup.
+
+use super::manifest::{CHECKPOINT, ERASURE, ERASURE_DUMP_DAYS, FILE, MAIN, Manifest, sum};
+use super::{ProgramError, Superusers, programs};
+use crate::platform::clock::Clock;
+use crate::platform::config::{Config, address};
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    #[error("the folder for the backup is not empty: give each backup one of its own")]
+    NotEmpty,
+    #[error("{0} is not an address of a database")]
+    Address(&'static str),
+    #[error("{0}")]
+    Program(#[from] ProgramError),
+    #[error("a file: {0}")]
+    File(#[from] io::Error),
+    #[error("the manifest: {0}")]
+    Manifest(#[from] serde_json::Error),
+}
+
+/// Writes a backup into a folder of its own, in the order that [`super`] explains.
+///
+/// # Errors
+/// [`TakeError`]; without its manifest the folder is no backup.
+pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &Clock) -> Result<Manifest, TakeError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+    if std::fs::read_dir(to)?.next().is_some() {
+        return Err(TakeError::NotEmpty);
+    }
+    let named = |field, address: &str| address::database(address).ok_or(TakeError::Address(field));
+    let main = named("database.app", &config.database.app)?;
+    let erasure = named("database.erasure", &config.database.erasure)?;
+    let began_at = clock.now();
+    let mut written = Vec::new();
+    match std::fs::copy(config.checkpoints.join("checkpoint"), to.join(CHECKPOINT)) {
+        Ok(_) => written.push(CHECKPOINT),
+        // Nothing was ever signed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    for (file, server, database, field) in [
+        (MAIN, &superusers.main, main, "--superuser-url"),
+        (ERASURE, &superusers.erasure, erasure, "--erasure-superuser-url"),
+    ] {
+        let address = address::to_database(server, &database).ok_or(TakeError::Address(field))?;
+        programs::dump(&address, &to.join(file)).await?;
+        written.push(file);
+    }
+    let mut files = BTreeMap::new();
+    for name in written {
+        let file = to.join(name);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::File::open(&file)?.sync_all()?;
+        files.insert(name.to_owned(), sum(&file)?);
+    }
+    let ended_at = clock.now();
+    let manifest = Manifest {
+        format: 1,
+        himaya: env!("CARGO_PKG_VERSION").to_owned(),
+        began_at,
+        ended_at,
+        log_origin: config.log_origin.clone(),
+        delete_erasure_dump_by: ended_at + TimeDelta::days(ERASURE_DUMP_DAYS),
+        files,
+    };
+    std::fs::write(to.join(FILE), serde_json::to_vec_pretty(&manifest)?)?;
+    std::fs::File::open(to.join(FILE))?.sync_all()?;
+    std::fs::File::open(to)?.sync_all()?;
+    Ok(manifest)
+}

@@ -1,0 +1,103 @@
+//! The ledger's newest checkpoints, inside the database and outside, and the pins.
+
+use super::{Findings, Verdict, store};
+use crate::audit::note::{KeyName, NoteVerifier};
+use crate::audit::store::newest_checkpoint;
+use crate::audit::verify::read_checkpoint;
+use crate::guard::policy::DecisionTable;
+use crate::guard::record::OrganisationId;
+use crate::guard::statement::{fingerprint, hex};
+use crate::guard::trust::{Trust, pinned};
+use crate::guard::vouch::Voucher;
+use crate::platform::config::{Config, Secrets};
+use sqlx::PgConnection;
+use std::sync::Arc;
+
+/// Whether the secret that signs is the one that has signed, and the database is not behind what is kept outside.
+pub(super) async fn checkpoints(
+    findings: &mut Findings,
+    config: &Config,
+    secrets: &Secrets,
+    connection: &mut PgConnection,
+) {
+    let verifier = match KeyName::new(config.log_origin.as_str()) {
+        Ok(name) => NoteVerifier::new(name, &secrets.ledger.verifying_key()),
+        Err(error) => return findings.wrong("log_origin", format!("cannot name a log: {error}")),
+    };
+    let stored = match newest_checkpoint(connection).await {
+        Ok(stored) => stored,
+        Err(error) => return findings.wrong("ledger", format!("the newest checkpoint cannot be read: {error}")),
+    };
+    let size = match stored.map(|stored| read_checkpoint(&stored.note, &verifier)) {
+        None => {
+            findings.add("ledger", Verdict::NotAsked, "nothing has been signed yet");
+            0
+        }
+        Some(Ok(checkpoint)) => {
+            findings.well(
+                "ledger",
+                format!("the newest checkpoint, of {} entries, is signed by our key", checkpoint.size()),
+            );
+            checkpoint.size()
+        }
+        Some(Err(error)) => {
+            let why = format!(
+                "the newest checkpoint in the database does not fit the secret `ledger` and log_origin ({error}): is it the \
+                 right secret, and the right database?"
+            );
+            return findings.wrong("ledger", why);
+        }
+    };
+    let file = config.checkpoints.join("checkpoint");
+    match std::fs::read_to_string(&file).map(|text| read_checkpoint(&text, &verifier)) {
+        Ok(Ok(kept)) if kept.size() > size => findings.wrong(
+            "checkpoints",
+            format!(
+                "the one kept outside speaks of {} entries, the database of {size}: the database was rolled back. Find out \
+                 why before anything is written",
+                kept.size()
+            ),
+        ),
+        Ok(Ok(kept)) => findings.well("checkpoints", format!("the newest is kept outside as well, of {} entries", kept.size())),
+        Ok(Err(error)) => findings.wrong("checkpoints", format!("the one kept outside is not this log's: {error}")),
+        Err(_) if size == 0 => findings.add("checkpoints", Verdict::NotAsked, "nothing has been signed yet"),
+        Err(error) => findings.wrong(
+            "checkpoints",
+            format!("none can be read in {} ({error}): without it a rolled-back database looks whole", file.display()),
+        ),
+    }
+}
+
+/// Whether each pin is a founding's, and each founding with a pin is one that two people signed.
+pub(super) async fn pins(findings: &mut Findings, config: &Config, connection: &mut PgConnection) {
+    let mut pins = match pinned(&config.pins) {
+        Ok(pins) => pins,
+        Err(fault) => return findings.wrong("pins", fault.to_string()),
+    };
+    let foundings = match store::foundings(connection).await {
+        Ok(foundings) => foundings,
+        Err(error) => return findings.wrong("pins", format!("the foundings cannot be read: {error}")),
+    };
+    let Ok(policy) = DecisionTable::from_dir(&config.policies).await else { return };
+    let Ok(secrets) = Secrets::read(&config.secrets) else { return };
+    let trust = Trust::new(config.pins.clone(), Arc::new(policy), Voucher::new(&secrets.ledger));
+    let (mut wrong, mut forming) = (Vec::new(), 0);
+    for (organisation, note) in foundings {
+        let print = fingerprint(&note).ok();
+        let Some(at) = pins.iter().position(|pin| Some(*pin) == print) else {
+            forming += 1;
+            continue;
+        };
+        pins.remove(at);
+        if trust.founding(connection, OrganisationId(organisation)).await.is_err() {
+            wrong.push(format!("the pinned founding of {organisation} is not signed by two responsible persons"));
+        }
+    }
+    wrong.extend(pins.iter().map(|pin| {
+        let pin = hex(pin);
+        format!("{pin} is no founding's fingerprint: a founding was changed in the database, or the pin mistyped")
+    }));
+    let said =
+        format!("each belongs to a founding that two people signed; {forming} founded without a pin receive nothing");
+    findings.judge("pins", &said, &wrong);
+}

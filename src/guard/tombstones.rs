@@ -1,0 +1,112 @@
+//! What was erased, also written down outside the database.
+//!
+//! A restored backup of the erasure store brings erased keys back, and the tombstones that it has are as old as it is. So
+//! the ids of erased keys also stand in a file beside the checkpoints, and `himaya restore` erases them again. An id says
+//! nothing: it is random, and belongs to a record that does not open any more.
+
+use crate::guard::store;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgPool;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as Writes};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// The file's name, in the folder of checkpoints.
+pub const FILE: &str = "tombstones";
+/// How often it is written.
+const EVERY: Duration = Duration::from_secs(5);
+/// A tombstone is seen when it is committed, which may be later than it says.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
+
+/// Why something erased is not written down yet.
+#[derive(Debug, thiserror::Error)]
+pub enum TombstoneError {
+    #[error("the erasure store does not answer: {0}")]
+    Store(#[from] sqlx::Error),
+    #[error("the file of tombstones cannot be written: {0}")]
+    File(#[from] io::Error),
+}
+
+/// Every id in the folder's file of tombstones; none when there is no file. A line that was cut off is left out.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(folder: &Path) -> io::Result<HashSet<Uuid>> {
+    match std::fs::read_to_string(folder.join(FILE)) {
+        Ok(text) => Ok(text.lines().filter(|line| line.len() == 36).filter_map(|line| line.parse().ok()).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes down what is erased.
+pub struct Tombstones {
+    pool: PgPool,
+    folder: PathBuf,
+    known: Option<HashSet<Uuid>>,
+    since: DateTime<Utc>,
+}
+
+impl Tombstones {
+    /// `pool` is the erasure store by the sweeper's role.
+    #[must_use]
+    pub fn new(pool: PgPool, folder: PathBuf) -> Self {
+        Self { pool, folder, known: None, since: DateTime::UNIX_EPOCH }
+    }
+
+    /// Writes down what was erased since the last time.
+    ///
+    /// # Errors
+    /// [`TombstoneError`]; the next time tries again.
+    pub async fn write(&mut self) -> Result<(), TombstoneError> {
+        let known = match &mut self.known {
+            Some(known) => known,
+            None => self.known.insert(read(&self.folder)?),
+        };
+        let erased = store::tombstones_since(&self.pool, self.since).await?;
+        let newest = erased.iter().map(|(_, at)| *at).max();
+        let fresh: Vec<Uuid> = erased.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
+        if !fresh.is_empty() {
+            let mut lines = String::with_capacity(fresh.len() * 37);
+            for id in &fresh {
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "{id}");
+            }
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(self.folder.join(FILE))?;
+            Writes::write_all(&mut file, lines.as_bytes())?;
+            file.sync_all()?;
+            known.extend(fresh);
+        }
+        if let Some(newest) = newest {
+            self.since = self.since.max(newest - OVERLAP);
+        }
+        Ok(())
+    }
+
+    /// Writes every few seconds until `stop` says so, and then once more.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(EVERY);
+        let mut failing = false;
+        loop {
+            let ending = tokio::select! {
+                _ = tick.tick() => false,
+                _ = stop.wait_for(|stop| *stop) => true,
+            };
+            match self.write().await {
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    tracing::error!(%error, "what is erased is not written down outside the database");
+                    failing = true;
+                }
+                Err(_) => {}
+            }
+            if ending {
+                return;
+            }
+        }
+    }
+}

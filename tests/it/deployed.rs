@@ -1,0 +1,61 @@
+//! What lies in `deploy/` fits the program.
+
+use himaya::platform::config::{Config, SECRET_FILES};
+use std::path::Path;
+
+fn deploy(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)).unwrap()
+}
+
+fn example() -> Config {
+    Config::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/himaya.toml")).unwrap()
+}
+
+#[test]
+fn the_example_names_every_setting() {
+    let config = serde_json::to_value(example()).unwrap();
+    let text = deploy("himaya.toml");
+    for field in config.as_object().unwrap().keys().chain(config["database"].as_object().unwrap().keys()) {
+        let said = text.lines().any(|line| line.starts_with(&format!("{field} =")) || line == format!("[{field}]"));
+        assert!(said, "{field}");
+    }
+    assert!(text.contains("#[tls]"));
+}
+
+#[test]
+fn the_unit_hands_over_every_secret_that_the_service_needs_and_no_migrators() {
+    let unit = deploy("himaya.service");
+    let handed: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")).collect();
+    let fields = example().database.addresses().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
+    let needed = SECRET_FILES.into_iter().chain(fields.into_iter().filter(|field| !field.ends_with("migrator")));
+    let mut wanted: Vec<String> = needed.map(|name| format!("{name}:/etc/himaya/secrets/{name}")).collect();
+    wanted.push("himaya.toml:/etc/himaya/himaya.toml".to_owned());
+    wanted.sort();
+    let mut handed: Vec<String> = handed.into_iter().map(str::to_owned).collect();
+    handed.sort();
+    assert_eq!(handed, wanted);
+    for kept in [
+        "DynamicUser=yes",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "MemoryDenyWriteExecute=yes",
+        "CapabilityBoundingSet=",
+        "SystemCallFilter=@system-service",
+        "LimitCORE=0",
+    ] {
+        assert!(unit.lines().any(|line| line == kept), "{kept}");
+    }
+}
+
+#[test]
+fn the_databases_have_no_network_and_the_image_no_root() {
+    let compose = deploy("compose.yaml");
+    let ports: Vec<&str> = compose.lines().filter(|line| line.trim_start().starts_with("ports:")).collect();
+    assert_eq!(ports, ["    ports: [\"127.0.0.1:8080:8080\"]"]);
+    let (_, postgres) = compose.split_once("x-postgres: &postgres").unwrap();
+    let (postgres, _) = postgres.split_once("x-himaya:").unwrap();
+    assert!(postgres.contains("network_mode: none") && postgres.contains("--auth-local=scram-sha-256"));
+    let image = deploy("Containerfile");
+    let (_, himaya) = image.split_once("FROM scratch AS himaya").unwrap();
+    assert!(himaya.contains("\nUSER 65532:65532\n"));
+}

@@ -1,0 +1,200 @@
+//! The restore drill: what comes back from a backup is whole, and what was erased since does not.
+
+use crate::harness::World;
+use himaya::backup::{Restore, RestoreError, Restored, Superusers, Which, restore, take};
+use himaya::demo::actor::Actor;
+use himaya::demo::story;
+use himaya::platform::config::Config;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _};
+use std::path::{Path, PathBuf};
+
+fn superusers(world: &World) -> Superusers {
+    Superusers { main: world.superuser.clone(), erasure: world.superuser.clone() }
+}
+
+/// The same service over other databases, with checkpoints of its own: a new machine with the old secrets and pins.
+fn moved(world: &World, to: &str) -> Config {
+    let text = serde_json::to_string(&world.app.config).unwrap();
+    let mut config: Config =
+        serde_json::from_str(&text.replace(&format!("/{}", world.database), &format!("/{to}"))).unwrap();
+    let own = &world.app.config;
+    (config.pins, config.secrets) = (own.pins.clone(), own.secrets.clone());
+    config.checkpoints.clone_from(&own.checkpoints);
+    config
+}
+
+async fn bring_back(world: &World, config: &Config, from: &Path, lose: bool) -> Result<Restored, RestoreError> {
+    let superusers = superusers(world);
+    let told = Restore { from, superusers: &superusers, which: Which::Both, lose_newer_entries: lose };
+    restore(config, &told, &world.clock).await
+}
+
+async fn drop_databases(world: &World, name: &str) {
+    let mut owner = world.server_owner().await;
+    for database in [name.to_owned(), format!("{name}_erasure")] {
+        let gone = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(gone)).execute(&mut owner).await.unwrap();
+    }
+}
+
+/// Somebody's draft of a crisis.
+async fn draft(operator: &Actor, said: &str) -> String {
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": said } });
+    format!("/api/v1/calls/{}", operator.post("/api/v1/calls", &crisis).await.unwrap().id("id"))
+}
+
+async fn backed_up(world: &World, name: &str) -> PathBuf {
+    let folder = world.folder.join(name);
+    let manifest = take(&world.app.config, &superusers(world), &folder, &world.clock).await.unwrap();
+    assert_eq!(manifest.files.keys().collect::<Vec<_>>(), ["checkpoint", "erasure.dump", "main.dump"]);
+    // In this order: what is erased while it is made has no key in it, and what is written meanwhile is left out whole.
+    let written = |file| std::fs::metadata(folder.join(file)).unwrap().modified().unwrap();
+    assert!(written("checkpoint") <= written("main.dump") && written("main.dump") <= written("erasure.dump"));
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
+    let mut world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let operator = world.signed_in("operator1").await;
+    let (erased, kept) = (draft(&operator, "erased after the backup").await, draft(&operator, "still a draft").await);
+    crate::ledger::comes_true("everything has its place, and a checkpoint says so", async || {
+        let pending = "SELECT count(*) FROM ledger_pending";
+        sqlx::query_scalar::<_, i64>(pending).fetch_one(&mut world.owner().await).await.unwrap() == 0
+    })
+    .await;
+    let backup = backed_up(&world, "backup").await;
+
+    // Life goes on: a call is handed over, so its draft is erased.
+    let how = json!({ "basis": "vital_interest" });
+    assert_eq!(operator.post(&format!("{erased}/hand-over"), &how).await.unwrap().status, 201);
+    world.stop().await;
+    world.app.databases.close().await;
+    let before = format!("{}_r", world.database);
+    let config = moved(&world, &before);
+
+    // The checkpoints kept outside know that something is lost: that is said before anything is made.
+    let refused = bring_back(&world, &config, &backup, false).await.err().unwrap();
+    assert!(matches!(refused, RestoreError::NewerKept { .. }), "{refused}");
+    let restored = bring_back(&world, &config, &backup, true).await.unwrap();
+    let findings: Vec<String> = restored.ledger.findings.iter().map(ToString::to_string).collect();
+    assert!(restored.ledger.ok(), "{findings:#?}");
+    assert!(restored.ledger.records > 5 && restored.ledger.checkpoints > 1 && restored.sessions_ended > 0);
+    assert!(restored.tombstones >= 1 && restored.swept.is_ok());
+    assert!(restored.set_aside.unwrap().join("checkpoint").exists());
+
+    let (app, serving, base) = world.replica_of(config.clone()).await;
+    let old = operator.at(&base).get(&kept, "intake").await.unwrap();
+    assert_eq!(old.status, 401, "no session outlives a restore: {}", old.text);
+    let officer = world.country.person("officer1").unwrap().at(&base);
+    officer.sign_in().await.unwrap();
+    let case = format!("/api/v1/cases/{}", played.case);
+    let read = officer.get(&format!("{case}/sections/narrative"), "case_work").await.unwrap();
+    assert_eq!(read.status, 200, "{}", read.text);
+    assert!(read.body["content"].is_object(), "{}", read.text);
+    let operator = operator.at(&base);
+    operator.sign_in().await.unwrap();
+    let read = operator.get(&kept, "intake").await.unwrap();
+    assert_eq!(read.body["content"]["said"], "still a draft", "{}", read.text);
+    // Its row, its ciphertext and its wrap are there again. Its erasure key is not.
+    let rows = "SELECT count(*) FROM calls c JOIN sealed s ON s.key_id = c.id JOIN wraps w ON w.key_id = c.id WHERE c.id::text = $1";
+    let mut owner =
+        sqlx::PgConnection::connect(&world.superuser.replace("/postgres?", &format!("/{before}?"))).await.unwrap();
+    let id = erased.rsplit('/').next().unwrap();
+    assert!(sqlx::query_scalar::<_, i64>(rows).bind(id).fetch_one(&mut owner).await.unwrap() >= 1);
+    let read = operator.get(&erased, "intake").await.unwrap();
+    assert_eq!(read.status, 404, "{}", read.text);
+    assert!(!read.text.contains("erased after"));
+    // The ledger goes on where the backup ended.
+    crate::ledger::comes_true("a new checkpoint is kept outside", async || {
+        std::fs::read_to_string(config.checkpoints.join("checkpoint")).unwrap()
+            != std::fs::read_to_string(backup.join("checkpoint")).unwrap()
+    })
+    .await;
+    serving.stop().await.unwrap();
+    let saved = [std::fs::read_to_string(backup.join("checkpoint")).unwrap()];
+    let key = app.checkpoint_key.verifying_key();
+    let report =
+        himaya::audit::verify::verify(&app.databases.auditor, &key, &config.log_origin, &saved, true).await.unwrap();
+    assert!(report.ok());
+    app.databases.close().await;
+    owner.close().await.unwrap();
+    drop_databases(&world, &before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
+    let mut world = World::new().await;
+    world.stop().await;
+    let backup = backed_up(&world, "backup").await;
+    let again = take(&world.app.config, &superusers(&world), &backup, &world.clock).await;
+    assert!(again.is_err(), "a backup is not written over");
+    // Over itself, and over an erasure store in which there is something.
+    let refused = bring_back(&world, &world.app.config, &backup, false).await.err().unwrap();
+    assert!(matches!(&refused, RestoreError::NotEmpty(name) if *name == world.database), "{refused}");
+    let name = format!("{}_r", world.database);
+    let mut config = moved(&world, &name);
+    config.database.erasure = world.app.config.database.erasure.clone();
+    let refused = bring_back(&world, &config, &backup, false).await.err().unwrap();
+    assert!(matches!(&refused, RestoreError::NotEmpty(name) if name.ends_with("_erasure")), "{refused}");
+
+    let config = moved(&world, &name);
+    let other = Config { log_origin: "other.example/log".to_owned(), ..config.clone() };
+    let refused = bring_back(&world, &other, &backup, false).await.err().unwrap();
+    assert!(matches!(refused, RestoreError::OtherLog { .. }), "{refused}");
+    for file in ["main.dump", "erasure.dump", "checkpoint"] {
+        let good = std::fs::read(backup.join(file)).unwrap();
+        let mut bad = good.clone();
+        let middle = bad.len() / 2;
+        bad[middle] ^= 1;
+        std::fs::write(backup.join(file), &bad).unwrap();
+        let refused = bring_back(&world, &config, &backup, false).await.err().unwrap().to_string();
+        assert!(refused.contains(file) && refused.contains("sum differs"), "{refused}");
+        std::fs::write(backup.join(file), good).unwrap();
+    }
+    let manifest = std::fs::read(backup.join("manifest.json")).unwrap();
+    std::fs::remove_file(backup.join("manifest.json")).unwrap();
+    assert!(bring_back(&world, &config, &backup, false).await.is_err(), "without its list it was not finished");
+    std::fs::write(backup.join("manifest.json"), manifest).unwrap();
+    // Nothing was made on the way.
+    let made = "SELECT count(*) FROM pg_database WHERE datname LIKE $1 || '%'";
+    let count: i64 = sqlx::query_scalar(made).bind(&name).fetch_one(&mut world.server_owner().await).await.unwrap();
+    assert_eq!(count, 0);
+    assert!(bring_back(&world, &config, &backup, false).await.unwrap().ledger.ok(), "and whole, it comes back");
+    drop_databases(&world, &name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_database_comes_back_beside_an_erasure_store_that_still_stands() {
+    let mut world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let (erased, kept) = (draft(&operator, "erased after the backup").await, draft(&operator, "still a draft").await);
+    let backup = backed_up(&world, "backup").await;
+    // The erasure store's dump was deleted when its time had come.
+    std::fs::remove_file(backup.join("erasure.dump")).unwrap();
+    let how = json!({ "basis": "vital_interest" });
+    assert_eq!(operator.post(&format!("{erased}/hand-over"), &how).await.unwrap().status, 201);
+    world.stop().await;
+    std::fs::remove_file(world.app.config.checkpoints.join("tombstones")).unwrap();
+    let name = format!("{}_r", world.database);
+    let mut config = moved(&world, &name);
+    let own = &world.app.config.database;
+    (config.database.erasure, config.database.erasure_sweeper) = (own.erasure.clone(), own.erasure_sweeper.clone());
+    config.database.erasure_migrator = own.erasure_migrator.clone();
+    let superusers = superusers(&world);
+    let told = Restore { from: &backup, superusers: &superusers, which: Which::Both, lose_newer_entries: true };
+    assert!(restore(&config, &told, &world.clock).await.is_err(), "there is no dump of the erasure store");
+    let told = Restore { which: Which::MainOnly, ..told };
+    assert!(restore(&config, &told, &world.clock).await.unwrap().ledger.ok());
+    let (app, serving, base) = world.replica_of(config).await;
+    let operator = operator.at(&base);
+    operator.sign_in().await.unwrap();
+    assert_eq!(operator.get(&erased, "intake").await.unwrap().status, 404);
+    let read = operator.get(&kept, "intake").await.unwrap();
+    assert_eq!(read.body["content"]["said"], "still a draft", "{}", read.text);
+    serving.stop().await.unwrap();
+    app.databases.close().await;
+    drop_databases(&world, &name).await;
+}
