@@ -70,7 +70,7 @@ impl Sweeper {
         // First, and whatever comes of the keys: a copy of the database and the operator's passphrase would open the draft.
         let ended = store::end_expired_wraps(&self.main).await?;
         let again = store::erase_again(&mut transaction).await?;
-        let mut swept = Swept { ended, again, ..Swept::default() };
+        let mut swept = Swept { again, ended, ..Swept::default() };
         let mut orphans = Vec::new();
         let mut after = Uuid::nil();
         loop {

@@ -69,7 +69,7 @@ async fn a_detail_that_somebody_else_sealed_is_not_shown() {
     let (lane, n) = (u32::try_from(entry.lane).unwrap(), u64::try_from(entry.n).unwrap());
     let context = Context::new("ledger_entries", entry.replica.into_bytes(), "detail", lane, n);
     let forged = bytes::seal(&key, 1, &context, &serde_json::to_vec(&detail).unwrap()).unwrap();
-    let (mut owner, open) = (world.owner().await, Uuid::new_v4());
+    let (mut owner, open) = (world.owner().await, himaya::platform::random::uuid());
     sqlx::query("INSERT INTO ledger_detail_keys (id, hour, key_id, wrap) VALUES ($1, 0, NULL, $2)")
         .bind(open)
         .bind(&secret[..])

@@ -52,7 +52,7 @@ async fn a_membership_that_one_founding_admitted_is_checked_anew_under_another()
         made_at: DateTime::UNIX_EPOCH,
     };
     let admitted = signed(&stated, [&ours[0], &ours[1]]);
-    let pins = std::env::temp_dir().join(format!("himaya-pins-{}", uuid::Uuid::new_v4()));
+    let pins = std::env::temp_dir().join(format!("himaya-pins-{}", crate::platform::random::uuid()));
     let prints = [&first, &second].map(|note| hex(&statement::fingerprint(note).unwrap()));
     std::fs::write(&pins, prints.join("\n")).unwrap();
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
