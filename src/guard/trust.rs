@@ -136,7 +136,12 @@ pub struct Trust {
 #[derive(Default)]
 struct Seen {
     foundings: HashMap<[u8; 32], ([u8; 32], Arc<Founding>)>,
-    members: HashMap<[u8; 32], Arc<Member>>,
+    /// By founding and membership: what was checked against one organisation's two is not checked against another's.
+    members: HashMap<([u8; 32], [u8; 32]), Arc<Member>>,
+}
+
+fn digest_of(note: &str) -> [u8; 32] {
+    Sha256::digest(note.as_bytes()).into()
 }
 
 impl Trust {
@@ -154,7 +159,7 @@ impl Trust {
 
     /// What it remembers counts only as long as the pin stands.
     fn founding_of_note(&self, note: &str) -> Result<Arc<Founding>, TrustError> {
-        let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
+        let digest = digest_of(note);
         let remembered = self.seen().foundings.get(&digest).map(|(print, founding)| (*print, Arc::clone(founding)));
         let print = match &remembered {
             Some((print, _)) => *print,
@@ -200,17 +205,18 @@ impl Trust {
         founding: Option<&str>,
         membership: Option<&str>,
     ) -> Result<Arc<Member>, TrustError> {
-        let founding = self.founding_of_note(founding.ok_or(TrustError::Forming)?)?;
+        let founding_note = founding.ok_or(TrustError::Forming)?;
+        let founding = self.founding_of_note(founding_note)?;
         let Some(note) = membership else {
             return founding.members.get(&account).map(Arc::clone).ok_or(TrustError::NotAMember);
         };
-        let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
-        let remembered = self.seen().members.get(&digest).map(Arc::clone);
+        let digests = (digest_of(founding_note), digest_of(note));
+        let remembered = self.seen().members.get(&digests).map(Arc::clone);
         let member = if let Some(member) = remembered {
             member
         } else {
             let member = Arc::new(check_membership(note, &founding)?);
-            self.seen().members.insert(digest, Arc::clone(&member));
+            self.seen().members.insert(digests, Arc::clone(&member));
             member
         };
         let same = member.account == account && member.organisation == founding.organisation;
@@ -300,3 +306,6 @@ pub(crate) fn recipient_in_proposal(account: AccountId, kem: KemPublic) -> Recip
 pub(crate) fn recipient_being_made(key: SharedKeyId, kem: KemPublic) -> Recipient {
     Recipient { id: RecipientId::SharedKey(key), kem }
 }
+
+#[cfg(test)]
+mod tests;

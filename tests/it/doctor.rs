@@ -14,7 +14,8 @@ use std::os::unix::fs::PermissionsExt as _;
 /// The test cluster's roles are shared, and so is what is wrong with them.
 async fn production(world: &World) -> Config {
     let policy = DecisionTable::from_dir(&world.app.config.policies).await.unwrap();
-    Config { production: true, policy_sha256: Some(hex(&policy.hash())), ..world.app.config.clone() }
+    let schema_pin = Some(world.folder.join("schema"));
+    Config { production: true, policy_sha256: Some(hex(&policy.hash())), schema_pin, ..world.app.config.clone() }
 }
 
 async fn wrong(config: &Config, clock: &Clock) -> Vec<Check> {

@@ -110,6 +110,21 @@ async fn a_key_that_its_maker_signs_and_this_service_did_not_make_is_not_believe
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_rows_that_are_not_believed_do_not_hide_the_true_key() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    world.signed_in("hsupervisor1").await;
+    // By the true maker, newer than the true key, and signed by nobody.
+    let maker =
+        Maker { squad: world.country.organisations["squad"], account: duty.account, keys: PersonKeys::generate() };
+    for _ in 0..40 {
+        plant_intake(&world, &maker, TimeDelta::hours(24)).await;
+    }
+    let sent = hand_over(&world, None).await;
+    assert_eq!(sent.status, 201, "{}", sent.text);
+}
+
 /// An organisation of kind squad as the owner of the database makes one: the people, their keys and the statement that
 /// they sign are all the owner's. Its duty officer, and the statement.
 async fn plant_squad(world: &World, squad: Uuid) -> (Maker, String) {

@@ -105,7 +105,8 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     let id = erased.rsplit('/').next().unwrap();
     assert!(sqlx::query_scalar::<_, i64>(rows).bind(id).fetch_one(&mut owner).await.unwrap() >= 1);
     let read = operator.get(&erased, "intake").await.unwrap();
-    assert_eq!(read.status, 404, "{}", read.text);
+    // A row whose erasure key is gone is an anomaly, and said so.
+    assert_eq!(read.status, 500, "{}", read.text);
     assert!(!read.text.contains("erased after"));
     // The ledger goes on where the backup ended.
     crate::ledger::comes_true("a new checkpoint is kept outside", async || {
@@ -191,7 +192,7 @@ async fn the_main_database_comes_back_beside_an_erasure_store_that_still_stands(
     let (app, serving, base) = world.replica_of(config).await;
     let operator = operator.at(&base);
     operator.sign_in().await.unwrap();
-    assert_eq!(operator.get(&erased, "intake").await.unwrap().status, 404);
+    assert_eq!(operator.get(&erased, "intake").await.unwrap().status, 500);
     let read = operator.get(&kept, "intake").await.unwrap();
     assert_eq!(read.body["content"]["said"], "still a draft", "{}", read.text);
     serving.stop().await.unwrap();
