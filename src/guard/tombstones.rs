@@ -110,3 +110,20 @@ impl Tombstones {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_lines_are_read_and_one_that_was_cut_off_is_not() {
+        let folder = std::env::temp_dir().join(format!("himaya-tombstones-{}", crate::platform::random::uuid()));
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(read(&folder).unwrap().len(), 0, "nothing was ever erased");
+        let (one, other) = (crate::platform::random::uuid(), crate::platform::random::uuid());
+        // The id without its hyphens is an id to the parser, and so is what a lost write may leave of it.
+        std::fs::write(folder.join(FILE), format!("{one}\n{other}\n{}", one.simple())).unwrap();
+        assert_eq!(read(&folder).unwrap(), HashSet::from([one, other]));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
