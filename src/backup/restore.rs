@@ -44,7 +44,7 @@ pub struct Restored {
     pub sessions_ended: u64,
     /// Keys that were erased, by the file beside the checkpoints.
     pub tombstones: u64,
-    /// Nothing when too many keys seemed to belong to nothing: then somebody has to look.
+    /// What was swept; nothing when it was left alone; an error when too many keys seemed to belong to nothing.
     pub swept: Result<Option<Swept>, SweepError>,
     pub ledger: Report,
     /// Where newer checkpoints were set aside.
@@ -219,7 +219,12 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     }
     let gone: Vec<Uuid> = erased.into_iter().collect();
     erase_keys(&mut *databases.sweeper.erasure.acquire().await?, &gone).await?;
-    let swept = databases.sweeper.sweep(false).await;
+    // A store that was kept is newer than the main database now is: its keys without a record may belong to a better
+    // backup, and erasing is for ever.
+    let swept = match told.which {
+        Which::Both => databases.sweeper.sweep(false).await,
+        Which::MainOnly => Ok(None),
+    };
     let texts: Vec<String> = saved.iter().map(|(_, text)| text.clone()).collect();
     let ledger = verify(&databases.auditor, &key, &config.log_origin, &texts, true).await?;
     databases.close().await;

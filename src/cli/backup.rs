@@ -78,7 +78,12 @@ pub async fn restore(told: BringBack) -> Outcome {
     let mut well = done.ledger.ok();
     match done.swept {
         Ok(Some(swept)) => println!("{} keys belonged to no record and were erased.", swept.orphans),
-        Ok(None) => println!("Another service is sweeping at this moment: is one running on these databases?"),
+        Ok(None) => {
+            println!(
+                "Keys without a record were left alone. A service erases them for ever as soon as it runs: if there may be"
+            );
+            println!("a newer backup of the main database, look for it before you start one.");
+        }
         Err(error) => {
             println!("FOUND: {error}");
             well = false;

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as Writes};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -37,10 +37,23 @@ pub enum TombstoneError {
 /// When the file cannot be read.
 pub fn read(folder: &Path) -> io::Result<HashSet<Uuid>> {
     match std::fs::read_to_string(folder.join(FILE)) {
-        Ok(text) => Ok(text.lines().filter(|line| line.len() == 36).filter_map(|line| line.parse().ok()).collect()),
+        Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashSet::new()),
         Err(error) => Err(error),
     }
+}
+
+/// Adds ids, on lines of their own: what was being written when a machine went down may have no end.
+fn append(folder: &Path, ids: &[Uuid]) -> io::Result<()> {
+    let mut lines = String::with_capacity(ids.len() * 37 + 1);
+    lines.push('\n');
+    for id in ids {
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "{id}");
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(folder.join(FILE))?;
+    file.write_all(lines.as_bytes())?;
+    file.sync_all()
 }
 
 /// Writes down what is erased.
@@ -71,14 +84,7 @@ impl Tombstones {
         let newest = erased.iter().map(|(_, at)| *at).max();
         let fresh: Vec<Uuid> = erased.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         if !fresh.is_empty() {
-            let mut lines = String::with_capacity(fresh.len() * 37);
-            for id in &fresh {
-                // Writing to a String cannot fail.
-                let _ = writeln!(lines, "{id}");
-            }
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(self.folder.join(FILE))?;
-            Writes::write_all(&mut file, lines.as_bytes())?;
-            file.sync_all()?;
+            append(&self.folder, &fresh)?;
             known.extend(fresh);
         }
         if let Some(newest) = newest {
@@ -108,5 +114,26 @@ impl Tombstones {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_was_cut_off_is_left_out_and_takes_no_other_with_it() {
+        let folder = std::env::temp_dir().join(format!("himaya-tombstones-{}", crate::platform::random::uuid()));
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(read(&folder).unwrap().len(), 0, "nothing was ever erased");
+        let ids: [Uuid; 3] = std::array::from_fn(|_| crate::platform::random::uuid());
+        let [one, other, last] = ids;
+        append(&folder, &[one]).unwrap();
+        let whole = std::fs::read_to_string(folder.join(FILE)).unwrap();
+        std::fs::write(folder.join(FILE), format!("{whole}{}", &other.to_string()[..20])).unwrap();
+        assert_eq!(read(&folder).unwrap(), HashSet::from([one]));
+        append(&folder, &[other, last]).unwrap();
+        assert_eq!(read(&folder).unwrap(), HashSet::from(ids));
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

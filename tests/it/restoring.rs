@@ -173,6 +173,7 @@ async fn the_main_database_comes_back_beside_an_erasure_store_that_still_stands(
     let operator = world.signed_in("operator1").await;
     let (erased, kept) = (draft(&operator, "erased after the backup").await, draft(&operator, "still a draft").await);
     let backup = backed_up(&world, "backup").await;
+    let newer = draft(&operator, "written after the backup").await;
     // The erasure store's dump was deleted when its time had come.
     std::fs::remove_file(backup.join("erasure.dump")).unwrap();
     let how = json!({ "basis": "vital_interest" });
@@ -188,7 +189,14 @@ async fn the_main_database_comes_back_beside_an_erasure_store_that_still_stands(
     let told = Restore { from: &backup, superusers: &superusers, which: Which::Both, lose_newer_entries: true };
     assert!(restore(&config, &told, &world.clock).await.is_err(), "there is no dump of the erasure store");
     let told = Restore { which: Which::MainOnly, ..told };
+    let older = "UPDATE erasure.keys SET created_at = now() - interval '2 hours'";
+    sqlx::raw_sql(older).execute(&mut world.erasure_owner().await).await.unwrap();
     assert!(restore(&config, &told, &world.clock).await.unwrap().ledger.ok());
+    // The key of what is lost for now is still there, should a newer backup be found.
+    let key = "SELECT count(*) FROM erasure.keys WHERE key_id::text = $1";
+    let id = newer.rsplit('/').next().unwrap();
+    let kept_keys: i64 = sqlx::query_scalar(key).bind(id).fetch_one(&mut world.erasure_owner().await).await.unwrap();
+    assert_eq!(kept_keys, 1);
     let (app, serving, base) = world.replica_of(config).await;
     let operator = operator.at(&base);
     operator.sign_in().await.unwrap();
