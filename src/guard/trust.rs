@@ -138,7 +138,7 @@ struct Seen {
 }
 
 impl Trust {
-    /// `pins` is the file of fingerprints: see [`Pins`].
+    /// `pins` is the file of fingerprints: see [`pinned`].
     #[must_use]
     pub fn new(pins: PathBuf, policy: Arc<DecisionTable>) -> Self {
         Self { pins: Pins::new(pins), policy, seen: Mutex::default() }
