@@ -145,7 +145,7 @@ fn digest_of(note: &str) -> [u8; 32] {
 }
 
 impl Trust {
-    /// `pins` is the file of fingerprints: see [`Pins`].
+    /// `pins` is the file of fingerprints: see [`pinned`].
     #[must_use]
     pub fn new(pins: PathBuf, policy: Arc<DecisionTable>, voucher: Voucher) -> Self {
         Self { pins: Pins::new(pins), policy, voucher, seen: Mutex::default() }

@@ -56,7 +56,8 @@ async fn a_membership_that_one_founding_admitted_is_checked_anew_under_another()
     let prints = [&first, &second].map(|note| hex(&statement::fingerprint(note).unwrap()));
     std::fs::write(&pins, prints.join("\n")).unwrap();
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let trust = Trust::new(pins.clone(), Arc::new(DecisionTable::from_dir(&policies).await.unwrap()));
+    let policy = Arc::new(DecisionTable::from_dir(&policies).await.unwrap());
+    let trust = Trust::new(pins.clone(), policy, Voucher::new(&ed25519_dalek::SigningKey::from_bytes(&[1; 32])));
     assert!(trust.member_of_notes(newcomer.0, Some(&first), Some(&admitted)).is_ok());
     assert!(trust.member_of_notes(newcomer.0, Some(&second), Some(&admitted)).is_err(), "remembered from the first");
     std::fs::remove_file(pins).unwrap();
