@@ -136,18 +136,13 @@ impl Country {
     /// # Errors
     /// [`ActorError`] with the person.
     pub async fn everybody_signs_in(&self) -> Result<(), ActorError> {
-        let mut tasks = Vec::new();
-        for (actor, _) in self.people.values() {
-            let actor = actor.clone();
-            tasks.push(tokio::spawn(async move {
-                if !actor.is_signed_in().await {
-                    actor.sign_in().await?;
-                }
-                Ok::<_, ActorError>(())
-            }));
-        }
-        for task in tasks {
-            task.await.map_err(|_| ActorError::Other("a sign-in broke off".to_owned()))??;
+        let people: Vec<&Actor> = self.people.values().map(|(actor, _)| actor).collect();
+        // As many at once as the service stretches: more would only wait, and on a busy machine for too long.
+        for two in people.chunks(2) {
+            futures_util::future::try_join_all(two.iter().map(async |actor| {
+                if actor.is_signed_in().await { Ok(()) } else { actor.sign_in().await.map(|_| ()) }
+            }))
+            .await?;
         }
         Ok(())
     }

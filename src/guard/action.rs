@@ -154,6 +154,7 @@ pub const ALL_WORK: &[Work] = {
         work(K::Membership, V::List, STAFF, false),
         work(K::Membership, V::Propose, STAFF, false),
         work(K::Membership, V::Countersign, STAFF, false),
+        work(K::Colleague, V::List, NOBODY, false),
         work(K::Session, V::List, STAFF, false),
         work(K::Session, V::Close, STAFF, false),
         work(K::Ledger, V::List, NOBODY, true),

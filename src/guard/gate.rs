@@ -70,6 +70,7 @@ pub mod kinds {
         Organisation => Organisation,
         Account => Account,
         Membership => Membership,
+        Colleague => Colleague,
         Session => Session,
         LedgerEntry => Ledger,
     }

@@ -28,6 +28,8 @@ words! {
         Organisation = "organisation",
         Account = "account",
         Membership = "membership",
+        /// Who works in one's own organisation, by name and role: what everybody there knows.
+        Colleague = "colleague",
         Session = "session",
         Ledger = "ledger",
     }

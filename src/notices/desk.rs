@@ -29,7 +29,7 @@ pub(super) fn state_of(row: &store::Row) -> Result<NoticeState, Problem> {
     row.state().ok_or_else(|| Problem::fault("a notice has no known state"))
 }
 
-/// The queue: open notices, the most urgent first.
+/// The queue: open notices, the most urgent first. For the sender's supervisors, those that the squad returned.
 #[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Listed<QueueRow>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
@@ -53,6 +53,7 @@ pub async fn list(
             due_at: row.suspected_at + DEADLINE,
             escalation: escalation(row.suspected_at, row.acknowledged_at, now),
             acknowledged_at: row.acknowledged_at,
+            return_code: row.return_code(),
         });
     }
     look.conclude(items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();

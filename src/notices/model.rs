@@ -215,6 +215,9 @@ pub struct QueueRow {
     pub escalation: Escalation,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged_at: Option<DateTime<Utc>>,
+    /// Of one that came back to its sender's supervisor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub return_code: Option<ReturnCode>,
 }
 
 /// A notice, opened.

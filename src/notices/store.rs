@@ -104,14 +104,15 @@ pub async fn slips<V: Does, K: About>(look: &mut Look<V, K>, before: i64, most: 
     .await
 }
 
-/// The open notices of the person's squad, the most urgent first.
+/// The open notices of the person's squad, the most urgent first; and for supervisors of a sender, those that came back.
 pub async fn queue<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Result<Vec<Row>, sqlx::Error> {
     let squad = look.authorized().who().organisation;
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
                   n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!"
-           FROM notices n WHERE n.squad_id = $1 AND n.state IN ('sent', 'acknowledged')
+           FROM notices n WHERE (n.squad_id = $1 AND n.state IN ('sent', 'acknowledged'))
+              OR (n.sender_organisation_id = $1 AND n.state = 'returned' AND i_supervise($1))
            ORDER BY n.acknowledged_at IS NOT NULL, n.suspected_at, n.number LIMIT $2"#,
         squad.0,
         most

@@ -5,6 +5,7 @@
 //! responsible persons found the organisation (`founding`) and admit its members (`membership`). Nobody of these can
 //! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
 
+pub mod colleagues;
 pub mod door;
 pub mod founding;
 pub mod http;
@@ -27,6 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(founding::propose, founding::read))
         .routes(routes!(founding::countersign))
         .routes(routes!(membership::list))
+        .routes(routes!(colleagues::list))
         .routes(routes!(membership::propose))
         .routes(routes!(membership::countersign))
         .routes(routes!(door::enrol))

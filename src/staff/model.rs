@@ -214,6 +214,15 @@ pub struct MembershipMade {
     pub fingerprint: String,
 }
 
+/// Somebody of one's own organisation.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct ColleagueView {
+    pub account: AccountId,
+    pub handle: String,
+    /// As two responsible persons signed it.
+    pub role: Role,
+}
+
 /// One account as the responsible persons see it.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct MemberView {

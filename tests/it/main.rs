@@ -14,6 +14,7 @@ mod canary;
 mod cancelled;
 mod catalogue;
 mod deployed;
+mod desk;
 mod doctor;
 mod erasure;
 mod fail_closed;

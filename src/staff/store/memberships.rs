@@ -42,6 +42,18 @@ pub async fn members<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Mem
     .await
 }
 
+/// The accounts of one's own organisation that are not disabled, with their handles.
+pub async fn people_of_mine<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    let organisation = look.authorized().who().organisation;
+    let rows = sqlx::query!(
+        "SELECT id, handle FROM accounts WHERE organisation_id = $1 AND disabled_at IS NULL ORDER BY handle LIMIT 500",
+        organisation.0
+    )
+    .fetch_all(look.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.handle)).collect())
+}
+
 /// The public keys that an account of this organisation made.
 pub async fn keys_of<V: Does, K: About>(
     unit: &mut Unit<V, K>,
