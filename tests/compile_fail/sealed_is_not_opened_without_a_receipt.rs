@@ -1,9 +1,9 @@
 //! The vault asks for the receipt.
-use himaya::guard::keys::PersonKeys;
+use himaya::guard::session::Who;
 use himaya::guard::vault::{Sealed, open};
 
-fn peek(keys: &PersonKeys, sealed: Vec<Sealed<String>>) {
-    let _ = open(keys, sealed);
+fn peek(who: &Who, sealed: Vec<Sealed<String>>) {
+    let _ = open(who, sealed);
 }
 
 fn main() {}
