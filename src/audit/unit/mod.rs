@@ -5,6 +5,7 @@
 
 mod rows;
 mod sealing;
+mod store;
 mod trusting;
 
 use super::entry::{Entry, Outcome};
@@ -13,7 +14,7 @@ use crate::guard::gate::{About, Authorized, Does, ledger_problem};
 use crate::guard::look::Places;
 use crate::guard::record::AccountId;
 use crate::guard::session::Who;
-use crate::guard::store;
+use crate::guard::store::{delete_erasure_key, enter};
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::problem::Problem;
@@ -47,7 +48,7 @@ impl<V: Does, K: About> Unit<V, K> {
     /// When the database does not answer.
     pub async fn begin(places: &Places, authorized: Authorized<V, K>) -> Result<Self, Problem> {
         let mut transaction = places.main.begin().await?;
-        store::enter(&mut transaction, &authorized.who().lookup).await?;
+        enter(&mut transaction, &authorized.who().lookup).await?;
         let touched = authorized.record().into_iter().collect();
         let places = places.clone();
         Ok(Self {
@@ -135,7 +136,7 @@ impl<V: Does, K: About> Unit<V, K> {
         lane.committed();
         for key in self.erase {
             // What is left behind if this fails opens nothing: its wraps are gone. The sweeper erases it.
-            if let Err(error) = store::delete_erasure_key(&self.places.erasure, key).await {
+            if let Err(error) = delete_erasure_key(&self.places.erasure, key).await {
                 tracing::error!(%error, "an erasure key outlived its record");
             }
         }

@@ -1,8 +1,9 @@
 //! The clear rows that a unit writes: each gets marks of how it stands when the unit is committed.
 
 use super::Unit;
+use super::store::{self, WrittenRow};
 use crate::audit::mark::{Mark, Named, RowKind};
-use crate::audit::store::{self, WrittenRow};
+
 use crate::guard::gate::{About, Does};
 use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
