@@ -1,0 +1,76 @@
+//! The words that statements are made of: kinds of organisation, what a shared key is for, why somebody is given access.
+
+use crate::guard::action::Role;
+use crate::guard::words::words;
+use chrono::TimeDelta;
+
+words! {
+    /// The kinds of participant (plan, section 3b), with the auditor and the technical administrator beside them.
+    pub enum OrganisationKind {
+        Squad = "squad",
+        Helpline = "helpline",
+        Accommodation = "accommodation",
+        Assistance = "assistance",
+        GuardingPolice = "guarding_police",
+        ExecutiveBody = "executive_body",
+        InternationalPartner = "international_partner",
+        Coordinator = "coordinator_office",
+        Auditor = "auditor_office",
+        Administrator = "technical_administrator",
+    }
+}
+
+impl OrganisationKind {
+    /// The roles that an organisation of this kind has. Its responsible persons can admit to no other, so a helpline
+    /// cannot make itself a duty officer.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Squad => &[Role::DutyOfficer, Role::SquadOfficer, Role::SquadSupervisor],
+            Self::Helpline => &[Role::HelplineOperator, Role::HelplineSupervisor],
+            Self::Accommodation => &[Role::ShelterWorker, Role::ShelterManager],
+            Self::Assistance | Self::GuardingPolice | Self::ExecutiveBody | Self::InternationalPartner => {
+                &[Role::LiaisonOfficer]
+            }
+            Self::Coordinator => &[Role::Coordinator, Role::Statistician],
+            Self::Auditor => &[Role::Auditor],
+            Self::Administrator => &[Role::Administrator],
+        }
+    }
+}
+
+words! {
+    /// What a key that an organisation holds together is for.
+    pub enum SharedPurpose {
+        Intake = "intake",
+        Review = "review",
+        Ledger = "ledger",
+        Custody = "custody",
+    }
+}
+
+impl SharedPurpose {
+    /// How long an epoch lasts at most: a day of INTAKE, a month of REVIEW, a quarter of LEDGER.
+    #[must_use]
+    pub const fn life(self) -> TimeDelta {
+        match self {
+            Self::Intake => TimeDelta::hours(24),
+            Self::Review => TimeDelta::days(31),
+            Self::Ledger => TimeDelta::days(90),
+            Self::Custody => TimeDelta::days(36_500),
+        }
+    }
+}
+
+words! {
+    /// Why somebody is given access to a case. A code: the statement lies open in the database, where a sentence would
+    /// say too much of the case.
+    pub enum AccessReason {
+        NoticeAccepted = "notice_accepted",
+        ShiftChange = "shift_change",
+        Absence = "absence",
+        Workload = "workload",
+        Expertise = "expertise",
+        WishOfThePerson = "wish_of_the_person",
+    }
+}
