@@ -55,6 +55,8 @@ pub struct Config {
     pub checkpoints: PathBuf,
     /// First line of each checkpoint: the log's own name.
     pub log_origin: String,
+    /// Whether this process sweeps once an hour (`guard::sweep`). Of several replicas at least one must.
+    pub sweeps: bool,
     /// How many passphrases are stretched at once (64 MiB each).
     pub sign_ins_at_once: usize,
 }
@@ -210,7 +212,7 @@ impl Config {
         let defaults = serde_json::json!({
             "production": false, "behind_proxy": false, "listen": "127.0.0.1:8080", "metrics_listen": "127.0.0.1:9464",
             "stop_within_seconds": 30, "policies": "policies", "log_origin": "himaya.example/ledger",
-            "sign_ins_at_once": 2, "database": { "connections": 16 }
+            "sweeps": true, "sign_ins_at_once": 2, "database": { "connections": 16 }
         });
         let mut config: Self = Figment::from(Serialized::defaults(defaults))
             .merge(Toml::file_exact(file))

@@ -150,9 +150,11 @@ impl Serving {
         let mut beside = vec![
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
-            tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())),
             tokio::spawn(erased.run(stopped.clone())),
         ];
+        if app.config.sweeps {
+            beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));
+        }
         if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
             beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));
         }

@@ -130,6 +130,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         secrets: plan.folder.join("secrets"),
         checkpoints: plan.folder.join("checkpoints"),
         log_origin: plan.log_origin.clone(),
+        sweeps: true,
         sign_ins_at_once: 2,
     })
 }

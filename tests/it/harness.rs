@@ -169,6 +169,8 @@ impl World {
             (folder.join("pins"), folder.join("secrets"), folder.join("checkpoints"));
         // Most tests tamper as the owner of the database; `structure.rs` sets it.
         config.schema_pin = None;
+        // `sweeping.rs` sweeps at moments of its own; a sweep beside it would find the other at work and leave.
+        config.sweeps = false;
         std::fs::copy(made.join("schema"), folder.join("schema")).unwrap();
         config.policies = policies();
 

@@ -3,8 +3,10 @@
 use crate::harness::World;
 use himaya::demo::story;
 use himaya::guard::sweep::{SweepError, Swept};
+use himaya::platform::config::Config;
 use serde_json::json;
 use sqlx::PgConnection;
+use std::time::Duration;
 
 async fn run(erasure: &mut PgConnection, statement: &'static str) {
     sqlx::raw_sql(statement).execute(erasure).await.unwrap();
@@ -69,6 +71,27 @@ async fn when_many_keys_seem_to_belong_to_nothing_none_is_erased() {
     assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 101);
     assert_eq!(sweeper.sweep(true).await.unwrap().unwrap().erased, 101, "at once, for who has looked");
     assert_eq!(count(&mut erasure, "SELECT count(*) FROM erasure.keys").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_sweeps_by_itself() {
+    let world = World::new().await;
+    let mut erasure = world.erasure_owner().await;
+    run(
+        &mut erasure,
+        "INSERT INTO erasure.keys (key_id, key, created_at)
+         VALUES (gen_random_uuid(), decode(repeat('00', 32), 'hex'), now() - interval '2 hours')",
+    )
+    .await;
+    let sweeping = Config { sweeps: true, ..world.app.config.clone() };
+    let (_app, serving, _base) = world.replica_of(sweeping).await;
+    let noted = async {
+        while count(&mut erasure, "SELECT count(*) FROM erasure.suspects").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), noted).await.expect("the key without a record is noted");
+    serving.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
