@@ -4,14 +4,17 @@
 //! database's row-level security (`migrations/`) and the ledger (`audit`). `ARCHITECTURE.md` walks one request through
 //! the files.
 
+pub mod accommodation;
 pub mod audit;
 pub mod backup;
 pub mod calls;
 pub mod cases;
+pub mod consents;
 pub mod demo;
 pub mod doctor;
 pub mod guard;
 pub mod notices;
+pub mod placements;
 pub mod platform;
 pub mod setup;
 pub mod staff;

@@ -9,7 +9,7 @@ use cli::init::{Init, init};
 use cli::serve::until_told;
 use cli::{Outcome, doctor, serve};
 use himaya::audit::verify;
-use himaya::demo::{Demo, story};
+use himaya::demo::{Demo, stay, story};
 use himaya::guard::policy;
 use himaya::platform::config::{Config, Secrets};
 use himaya::platform::schema::Structure;
@@ -171,7 +171,7 @@ async fn demo(listen: &str, once: bool) -> Outcome {
     let policies = std::fs::canonicalize("policies")?;
     println!("Starting a private PostgreSQL and founding the country; this takes some seconds.");
     let demo = Demo::start(home, policies, listener).await?;
-    let played = story::play(&demo.country).await?;
+    let played = stay::play(&demo.country, story::play(&demo.country).await?).await?;
     println!("\nThe story, played over HTTP:");
     for line in &played.lines {
         println!("{line}");

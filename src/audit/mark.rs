@@ -25,6 +25,11 @@ words! {
         Section = "section",
         CaseNote = "case_note",
         CaseHead = "case_head",
+        Accommodation = "accommodation",
+        Certificate = "certificate",
+        Training = "training",
+        Placement = "placement",
+        Consent = "consent",
     }
 }
 
@@ -32,7 +37,16 @@ impl RowKind {
     /// Whether something is sealed under the row's own id.
     #[must_use]
     pub const fn is_sealed(self) -> bool {
-        matches!(self, Self::Call | Self::Notice | Self::Addendum | Self::Section | Self::CaseNote)
+        matches!(
+            self,
+            Self::Call
+                | Self::Notice
+                | Self::Addendum
+                | Self::Section
+                | Self::CaseNote
+                | Self::Placement
+                | Self::Consent
+        )
     }
 }
 

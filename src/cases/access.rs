@@ -68,6 +68,9 @@ pub async fn give(
     unit.insert_wraps(&wraps).await?;
     unit.touch(grant.grant.0);
     store::insert_grants(&mut unit, case, &[grant]).await?;
+    if new.relation == CaseRelation::Assigned {
+        crate::placements::share_with(&mut unit, case, new.account).await?;
+    }
     head::sign_new_head(&mut unit, case).await?;
     let answer = Answer::created(&AccessView { account: new.account, relation: new.relation, since: unit.now() })?;
     once.remember(&mut unit, &answer).await?;

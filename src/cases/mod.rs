@@ -27,7 +27,7 @@ pub mod terms;
 
 pub(crate) use head::{lock_and_check, sign_new_head, vouched};
 pub(crate) use opening::open_new;
-pub(crate) use team::{epoch, is_assigned, team};
+pub(crate) use team::{assigned, epoch, is_assigned, team};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

@@ -47,6 +47,18 @@ pub(crate) async fn is_assigned<V: Does, K: About>(
     Ok(store::grants(unit, case).await?.iter().any(|grant| grant.in_force && assigned(grant)))
 }
 
+/// The verified members who are assigned to a case that this unit has locked.
+///
+/// # Errors
+/// As [`team`].
+pub(crate) async fn assigned<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+) -> Result<Vec<Arc<Member>>, Problem> {
+    let mates = members(unit, case).await?;
+    Ok(mates.into_iter().filter(|mate| mate.relation == CaseRelation::Assigned).map(|mate| mate.member).collect())
+}
+
 /// The epoch in which records are sealed to the case: read it after the case is locked.
 ///
 /// # Errors

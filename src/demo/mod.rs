@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod country;
+pub mod stay;
 pub mod story;
 
 use crate::platform::app::{App, StartError};

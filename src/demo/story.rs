@@ -14,24 +14,27 @@ pub struct Played {
     pub notice: Uuid,
     pub case: Uuid,
     pub person: Uuid,
+    /// The house, and the placement there; nil until [`super::stay::play`].
+    pub house: Uuid,
+    pub placement: Uuid,
 }
 
-struct Stage<'a> {
-    country: &'a Country,
-    played: Played,
+pub(super) struct Stage<'a> {
+    pub(super) country: &'a Country,
+    pub(super) played: Played,
 }
 
 impl Stage<'_> {
-    fn say(&mut self, line: impl Into<String>) {
+    pub(super) fn say(&mut self, line: impl Into<String>) {
         self.played.lines.push(line.into());
     }
 
-    fn who(&self, handle: &str) -> Result<Actor, ActorError> {
+    pub(super) fn who(&self, handle: &str) -> Result<Actor, ActorError> {
         self.country.person(handle).cloned()
     }
 
     /// These people try to read this, and each gets what is expected.
-    async fn tries(
+    pub(super) async fn tries(
         &mut self,
         path: &str,
         what: &str,
@@ -73,7 +76,7 @@ pub async fn play(country: &Country) -> Result<Played, ActorError> {
     Ok(stage.played)
 }
 
-fn ok(reply: Reply, status: u16, who: &Actor, what: &'static str) -> Result<Reply, ActorError> {
+pub(super) fn ok(reply: Reply, status: u16, who: &Actor, what: &'static str) -> Result<Reply, ActorError> {
     reply.expect_status(status, &who.handle, what)
 }
 

@@ -38,6 +38,10 @@ words! {
         CustodianOf = "custodian_of",
         /// One of the two responsible persons named by the organisation's founding statement.
         ResponsibleOf = "responsible_of",
+        /// Named on a placement, while the training that it takes has run out: only what cannot wait.
+        Untrained = "untrained",
+        /// The person consented that this organisation's officers see it.
+        Consented = "consented",
         /// The record is the person's own account or session.
         Oneself = "oneself",
         None = "none",
@@ -78,6 +82,18 @@ words! {
         Propose = "propose",
         Disable = "disable",
         Renew = "renew",
+        Decline = "decline",
+        /// The person's consent to a placement is recorded.
+        Consent = "consent",
+        Transport = "transport",
+        Admit = "admit",
+        Transfer = "transfer",
+        /// The person leaves: their own act, which is only written down.
+        Exit = "exit",
+        /// Sealed to somebody else too, as the person consented.
+        Share = "share",
+        /// Taken back: a request by who made it, a consent or a refusal by the person.
+        Withdraw = "withdraw",
     }
 }
 
@@ -99,12 +115,16 @@ const fn work(kind: RecordKind, verb: Verb, relations: &'static [Relation], asks
 pub const ALL_WORK: &[Work] = {
     use RecordKind as K;
     use Relation::{
-        Assigned, CustodianOf, Duty, Granted, None as Stranger, Oneself, OwnDraft, ResponsibleOf, Sender, SupervisorOf,
+        Assigned, Consented, CustodianOf, Duty, Granted, None as Stranger, Oneself, OwnDraft, ResponsibleOf, Sender,
+        SupervisorOf, Untrained,
     };
     use Verb as V;
     const CALL: &[Relation] = &[OwnDraft, SupervisorOf, Stranger];
     const NOTICE: &[Relation] = &[Duty, Sender, Assigned, SupervisorOf, Stranger];
     const CASE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Stranger];
+    const HOUSE: &[Relation] = &[Duty, Stranger];
+    const PLACEMENT: &[Relation] = &[Assigned, Duty, Untrained, Stranger];
+    const CARE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Consented, Untrained, Stranger];
     const STAFF: &[Relation] = &[ResponsibleOf, Oneself, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
@@ -136,14 +156,39 @@ pub const ALL_WORK: &[Work] = {
         work(K::ContactAndSafety, V::Write, CASE, false),
         work(K::Narrative, V::Read, CASE, true),
         work(K::Narrative, V::Write, CASE, false),
-        work(K::Care, V::Read, CASE, true),
-        work(K::Care, V::Write, CASE, false),
+        work(K::Care, V::Read, CARE, true),
+        work(K::Care, V::Write, CARE, false),
+        work(K::Care, V::Share, CARE, false),
         work(K::Legal, V::Read, CASE, true),
         work(K::Legal, V::Write, CASE, false),
         work(K::Investigation, V::Read, CASE, true),
         work(K::Investigation, V::Write, CASE, false),
         work(K::CaseNote, V::List, CASE, true),
         work(K::CaseNote, V::Append, CASE, false),
+        work(K::Accommodation, V::Create, NOBODY, false),
+        work(K::Accommodation, V::List, NOBODY, false),
+        work(K::Accommodation, V::Append, HOUSE, false),
+        work(K::Address, V::Read, HOUSE, true),
+        work(K::Address, V::Write, HOUSE, false),
+        work(K::Training, V::Create, STAFF, false),
+        work(K::Training, V::List, NOBODY, false),
+        work(K::Placement, V::Create, CASE, false),
+        work(K::Placement, V::List, NOBODY, true),
+        work(K::Placement, V::Read, PLACEMENT, true),
+        work(K::Placement, V::Acknowledge, PLACEMENT, false),
+        work(K::Placement, V::Accept, PLACEMENT, false),
+        work(K::Placement, V::Decline, PLACEMENT, false),
+        work(K::Placement, V::Assign, PLACEMENT, false),
+        work(K::Placement, V::Consent, PLACEMENT, false),
+        work(K::Placement, V::Transport, PLACEMENT, false),
+        work(K::Placement, V::Admit, PLACEMENT, false),
+        work(K::Placement, V::Transfer, PLACEMENT, false),
+        work(K::Placement, V::Withdraw, PLACEMENT, false),
+        work(K::Placement, V::Exit, PLACEMENT, false),
+        work(K::Arrival, V::Read, PLACEMENT, true),
+        work(K::Consent, V::Create, PLACEMENT, false),
+        work(K::Consent, V::List, PLACEMENT, true),
+        work(K::Consent, V::Withdraw, PLACEMENT, false),
         work(K::Organisation, V::Create, NOBODY, false),
         work(K::Organisation, V::List, NOBODY, false),
         work(K::Organisation, V::Found, STAFF, false),

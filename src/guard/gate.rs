@@ -42,7 +42,7 @@ pub mod verbs {
     }
     verbs! {
         Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
-        Disable Renew
+        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw
     }
 }
 
@@ -66,6 +66,13 @@ pub mod kinds {
         Person => Person,
         Section => Identity | ContactAndSafety | Narrative | Care | Legal | Investigation,
         CaseNote => CaseNote,
+        Accommodation => Accommodation,
+        Address => Address,
+        Placement => Placement,
+        Arrival => Arrival,
+        Care => Care,
+        Consent => Consent,
+        Training => Training,
         SharedKey => Intake | Review | Ledger,
         Organisation => Organisation,
         Account => Account,
@@ -81,8 +88,10 @@ pub mod kinds {
 pub enum Target {
     /// Work that names no record yet: creating, listing.
     Kind(RecordKind),
-    /// A call, notice, or the slip of one.
+    /// A call, a notice, the slip of one, a house, a consent.
     Record(RecordKind, Uuid),
+    /// A placement, or what hangs on it: where the person arrives, the care, the consents.
+    OnPlacement(RecordKind, Uuid),
     /// A case, or something on it: a section, a note, a person.
     OnCase(RecordKind, CaseId, Uuid),
     /// Something of an organisation: its founding, its members.
@@ -96,6 +105,7 @@ impl Target {
         match self {
             Self::Kind(kind)
             | Self::Record(kind, _)
+            | Self::OnPlacement(kind, _)
             | Self::OnCase(kind, ..)
             | Self::OfOrganisation(kind, ..)
             | Self::Own(kind, _) => kind,
@@ -105,9 +115,11 @@ impl Target {
     const fn named(self) -> Option<Uuid> {
         match self {
             Self::Kind(_) => None,
-            Self::Record(_, id) | Self::OnCase(_, _, id) | Self::OfOrganisation(_, _, id) | Self::Own(_, id) => {
-                Some(id)
-            }
+            Self::Record(_, id)
+            | Self::OnPlacement(_, id)
+            | Self::OnCase(_, _, id)
+            | Self::OfOrganisation(_, _, id)
+            | Self::Own(_, id) => Some(id),
         }
     }
 
@@ -259,7 +271,7 @@ impl Gate {
                 let own = id == who.account.0 || id == who.session.0;
                 own.then_some(Relation::Oneself).into_iter().collect()
             }
-            Target::Record(..) | Target::OnCase(..) | Target::OfOrganisation(..) => {
+            Target::Record(..) | Target::OnPlacement(..) | Target::OnCase(..) | Target::OfOrganisation(..) => {
                 let mut transaction = self.pool.begin().await?;
                 store::enter(&mut transaction, &who.lookup).await?;
                 let found = relations_in(&mut transaction, who, target).await?;
@@ -279,6 +291,12 @@ fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
 async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) -> Result<Vec<Relation>, sqlx::Error> {
     match target {
         Target::Record(RecordKind::Call, id) => store::relations_to_call(connection, who.account, id).await,
+        Target::Record(RecordKind::Accommodation | RecordKind::Address, id) => {
+            store::relations_to_house(connection, id).await
+        }
+        Target::OnPlacement(RecordKind::Care, id) => store::relations_to_care(connection, who.account, id).await,
+        Target::OnPlacement(_, id) => store::relations_to_placement(connection, who.account, id).await,
+        Target::Record(RecordKind::Consent, id) => store::relations_to_consent(connection, who.account, id).await,
         Target::Record(_, id) => store::relations_to_notice(connection, who.account, id).await,
         Target::OnCase(_, case, _) => store::relations_to_case(connection, who.account, case.0).await,
         Target::OfOrganisation(_, organisation, _) => {

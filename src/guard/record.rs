@@ -25,6 +25,18 @@ words! {
         Legal = "legal",
         Investigation = "investigation",
         CaseNote = "case_note",
+        /// A house of secure accommodation with its public facts.
+        Accommodation = "accommodation",
+        /// Where a house lies: for its managers.
+        Address = "address",
+        /// A person's stay in a house, from the request to its end.
+        Placement = "placement",
+        /// Where the person of one placement is brought: the address, for the people of that placement.
+        Arrival = "arrival",
+        /// What the person consented to, or refused: purpose, recipient, section.
+        Consent = "consent",
+        /// A certificate of training.
+        Training = "training",
         Organisation = "organisation",
         Account = "account",
         Membership = "membership",
@@ -81,6 +93,10 @@ ids! {
     SubjectId,
     SectionId,
     CaseNoteId,
+    /// A house of secure accommodation.
+    AccommodationId,
+    PlacementId,
+    ConsentId,
     /// A signed permission to read a case.
     GrantId,
     OrganisationId,

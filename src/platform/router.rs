@@ -32,6 +32,10 @@ use utoipa_axum::router::OpenApiRouter;
     (name = "calls", description = "The helpline's calls: a draft for the shift, then the supervisor's."),
     (name = "notices", description = "A call handed over to the squad: the desk's queue, and the sender's slip."),
     (name = "cases", description = "Cases, their persons, sections and notes, and who is on them."),
+    (name = "accommodation", description = "Houses, their places, certificates and addresses."),
+    (name = "training", description = "Who passed which course, and until when that counts."),
+    (name = "placements", description = "A person's stay in a house, from the squad's request to its end, and the care given."),
+    (name = "consents", description = "What the person agrees to, and what not."),
     (name = "staff", description = "Organisations, accounts, foundings and members."),
     (name = "ledger", description = "What was done, under pseudonyms.")
 ))]
@@ -56,6 +60,9 @@ fn api() -> OpenApiRouter<App> {
         .merge(calls::routes())
         .merge(notices::routes())
         .merge(cases::routes())
+        .merge(crate::accommodation::routes())
+        .merge(crate::placements::routes())
+        .merge(crate::consents::routes())
         .merge(crate::audit::http::routes())
 }
 

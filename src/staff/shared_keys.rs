@@ -13,11 +13,13 @@ use crate::guard::policy::DecisionTable;
 use crate::guard::record::{RecordKind, SharedKeyId};
 use crate::guard::session::Who;
 use crate::guard::statement::{self, SharedKeyStatement, SharedPurpose, hex};
-use crate::guard::trust::{Member, recipient_being_made};
+use crate::guard::trust::{Member, Recipient, recipient_being_made};
 use crate::guard::vault::{self, SealingKey};
+use crate::placements;
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
 use std::sync::Arc;
+use uuid::Uuid;
 
 type Renewing = Unit<verbs::Renew, kinds::SharedKey>;
 
@@ -81,7 +83,10 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
 /// Who holds the key: the members whose role does the work that it is for.
 fn holds(policy: &DecisionTable, purpose: SharedPurpose, role: Role) -> bool {
     match purpose {
-        SharedPurpose::Intake => policy.ever_does(role, RecordKind::Notice, Verb::Acknowledge),
+        SharedPurpose::Intake => {
+            policy.ever_does(role, RecordKind::Notice, Verb::Acknowledge)
+                || policy.ever_does(role, RecordKind::Placement, Verb::Acknowledge)
+        }
         SharedPurpose::Review => policy.ever_does(role, RecordKind::Review, Verb::Renew),
         SharedPurpose::Ledger => policy.ever_does(role, RecordKind::Ledger, Verb::List),
         SharedPurpose::Custody => false,
@@ -133,11 +138,13 @@ async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId
     Ok(id)
 }
 
-/// Open notices pass on to the newest epoch: their keys are unwrapped with the old one and wrapped to the new one.
+/// What is open at the desk passes on to the newest epoch: notices at the squad, requests for a place at a shelter. Their
+/// keys are unwrapped with the old one and wrapped to the new one.
 async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Problem> {
     let who = unit.who();
     let notices = store::notices_to_pass_on(unit, newest).await?;
-    if notices.is_empty() {
+    let requests = placements::store::to_pass_on(unit, newest).await?;
+    if notices.is_empty() && requests.is_empty() {
         return erase_emptied(unit).await;
     }
     let key = unit.shared_key(who.organisation, SharedPurpose::Intake).await?;
@@ -145,19 +152,31 @@ async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Prob
     let recipient = recipient_being_made(newest, key.recipient.kem());
     for notice in &notices {
         let hanging = store::sealed_of_notice(unit, *notice).await?;
-        let all = unit.fetch::<serde_json::Value>(&hanging).await?;
-        if all.len() != hanging.len() {
-            return Err(Problem::fault("something on a notice is not sealed to the epoch that it stands in"));
-        }
-        for sealed in all {
-            let sealing = SealingKey::of(&who.keys, &sealed)?;
-            let wrap = sealing.wrap_to(&recipient, None, sealed.epoch(), None)?;
-            unit.replace_shared_wraps(sealed.key_id(), wrap).await?;
-        }
+        rewrap(unit, &hanging, &recipient).await?;
         store::pass_notice_on(unit, *notice, newest).await?;
         unit.touch(*notice);
     }
-    Ok(notices.len() + erase_emptied(unit).await?)
+    for request in &requests {
+        // What hangs on a request is sealed under its own key.
+        rewrap(unit, &[*request], &recipient).await?;
+        placements::store::pass_on(unit, *request, newest).await?;
+        unit.touch(*request);
+    }
+    Ok(notices.len() + requests.len() + erase_emptied(unit).await?)
+}
+
+/// The keys of these records, from the epoch that is over to the one in force.
+async fn rewrap(unit: &mut Renewing, records: &[Uuid], recipient: &Recipient) -> Result<(), Problem> {
+    let all = unit.fetch::<serde_json::Value>(records).await?;
+    if all.len() != records.len() {
+        return Err(Problem::fault("something at the desk is not sealed to the epoch that it stands in"));
+    }
+    for sealed in all {
+        let sealing = SealingKey::of(&unit.who().keys, &sealed)?;
+        let wrap = sealing.wrap_to(recipient, None, sealed.epoch(), None)?;
+        unit.replace_shared_wraps(sealed.key_id(), wrap).await?;
+    }
+    Ok(())
 }
 
 /// The private keys of epochs that are over and hold nothing any more.

@@ -1,6 +1,7 @@
 //! A unique string is planted in every sealed field and searched for everywhere it must not be.
 
 use crate::harness::World;
+use himaya::demo::stay::{open_house, said};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -112,6 +113,7 @@ async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
     for path in [case.clone(), "/api/v1/cases".to_owned()] {
         errors.push_str(&duty.get(&path, "case_work").await.unwrap().text);
     }
+    errors.push_str(&shelter(&world, &case, person).await);
     errors.push_str(&world.signed_in("auditor1").await.get("/api/v1/ledger/entries", "audit").await.unwrap().text);
 
     let found = |place: &[u8]| place.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
@@ -150,4 +152,59 @@ async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
     for label in metrics.split(['{', ',']).filter_map(|part| part.split_once("=\"")).map(|(label, _)| label) {
         assert!(labels.contains(&label), "a label that nobody reviewed: {label}");
     }
+}
+
+/// The canary in everything that is sealed at a shelter. What must not tell of it.
+async fn shelter(world: &World, case: &str, person: uuid::Uuid) -> String {
+    let (duty, manager, worker) =
+        (world.signed_in("duty1").await, world.signed_in("manager1").await, world.signed_in("worker1").await);
+    let house = open_house(&world.country).await.unwrap();
+    let (shelter, squad) = (world.country.organisations["accommodation"], world.country.organisations["squad"]);
+    let mut told = String::new();
+    let address = json!({ "address": CANARY, "directions": CANARY, "telephone": CANARY });
+    let path = format!("/api/v1/accommodations/{house}/address");
+    told.push_str(&manager.put(&path, "\"1\"", &address).await.unwrap().text);
+    let mut consent = said(shelter, "care", "placement", "given");
+    consent["explained"] = json!(CANARY);
+    let given = duty.post(&format!("{case}/persons/{person}/consents"), &consent).await.unwrap();
+    assert_eq!(given.status, 201, "{}", given.text);
+    let wanted = json!({ "person": person, "accommodation": house, "places": "women", "basis": "consent",
+        "needs": { "called": CANARY, "age": "18-20", "health": CANARY, "diet_and_faith": CANARY, "safety": CANARY,
+                   "wishes": CANARY } });
+    let asked = duty.post(&format!("{case}/placements"), &wanted).await.unwrap();
+    assert_eq!(asked.status, 201, "{}", asked.text);
+    let placement = format!("/api/v1/placements/{}", asked.id("id"));
+    let agreed = json!({ "source": "person", "explained": CANARY, "language": "az" });
+    let mut about_care = said(squad, "case_work", "care", "given");
+    about_care["explained"] = json!(CANARY);
+    let kept = json!({ "medical": CANARY, "psychological": CANARY, "plan": CANARY,
+        "assistance": [{ "service": "legal", "state": "offered", "notes": CANARY }] });
+    for (who, step, body) in [
+        (&worker, "acknowledge", json!({})),
+        (&manager, "accept", json!({ "workers": [worker.account] })),
+        (&duty, "consent", agreed),
+        (&worker, "admit", json!({})),
+        (&worker, "consents", about_care),
+    ] {
+        let done = who.post(&format!("{placement}/{step}"), &body).await.unwrap();
+        assert!(done.status < 300, "{step} {}", done.text);
+        told.push_str(&done.text);
+    }
+    let stored = worker.put(&format!("{placement}/care"), "\"0\"", &kept).await.unwrap();
+    assert_eq!(stored.status, 200, "{}", stored.text);
+    told.push_str(&stored.text);
+    // The control: where it belongs, it is.
+    for (who, what, purpose, times) in [
+        (&worker, "", "care", 6),
+        (&worker, "/care", "care", 4),
+        (&worker, "/consents", "care", 1),
+        (&duty, "/arrival", "case_work", 3),
+    ] {
+        let read = who.get(&format!("{placement}{what}"), purpose).await.unwrap();
+        assert_eq!(read.text.matches(CANARY).count(), times, "{what} {}", read.text);
+    }
+    for path in ["/api/v1/placements", "/api/v1/accommodations", "/api/v1/trainings"] {
+        told.push_str(&worker.get(path, "care").await.unwrap().text);
+    }
+    told
 }

@@ -31,6 +31,7 @@ mod restoring;
 mod revocation;
 mod running;
 mod sessions;
+mod shelter;
 mod shift;
 mod story;
 mod structure;

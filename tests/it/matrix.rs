@@ -6,7 +6,7 @@
 
 use crate::harness::World;
 use himaya::demo::actor::Actor;
-use himaya::demo::story;
+use himaya::demo::{stay, story};
 use himaya::platform::router::document;
 use reqwest::Method;
 use serde_json::json;
@@ -58,6 +58,14 @@ fn routes() -> Vec<(Method, String)> {
 async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
+    let played = stay::play(&world.country, played).await.unwrap();
+    let (house, placement) = (played.house.to_string(), played.placement.to_string());
+    let yes = stay::said(world.country.organisations["squad"], "case_work", "care", "given");
+    let path = format!("/api/v1/cases/{}/placements", played.case);
+    let asked = world.signed_in("officer1").await.post(&path, &stay::asked(&played)).await.unwrap();
+    let requested = asked.id("id").to_string();
+    let consents = format!("/api/v1/placements/{placement}/consents");
+    let consent = world.signed_in("worker1").await.post(&consents, &yes).await.unwrap().id("id").to_string();
     let operator = world.signed_in("operator1").await;
     let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } });
     let sent = operator.post("/api/v1/calls", &crisis).await.unwrap();
@@ -73,6 +81,14 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             path if path.starts_with("/api/v1/notices/") || path.starts_with("/api/v1/slips/") => &notice,
             path if path.starts_with("/api/v1/cases/") => &case,
             path if path.starts_with("/api/v1/organisations/") => &squad,
+            path if path.starts_with("/api/v1/accommodations/") => &house,
+            path if ["/acknowledge", "/accept", "/decline"].iter().any(|step| path.ends_with(step))
+                && path.starts_with("/api/v1/placements/") =>
+            {
+                &requested
+            }
+            path if path.starts_with("/api/v1/placements/") => &placement,
+            path if path.starts_with("/api/v1/consents/") => &consent,
             _ => &duty,
         };
         path.replace("{id}", record)
@@ -104,7 +120,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
         let concrete = concrete(&path);
         let _ = writeln!(matrix, "{method} {path}");
         for (handle, actor) in &actors {
-            let purposes = ["intake", "case_work", "supervision", "audit"];
+            let purposes = ["intake", "case_work", "care", "supervision", "audit"];
             let mut best = 0;
             for purpose in if method == Method::GET { &purposes[..] } else { &purposes[..1] } {
                 let mut request = actor.request(method.clone(), &concrete).await.header("purpose", *purpose);
@@ -135,6 +151,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
 async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
+    let played = stay::play(&world.country, played).await.unwrap();
     let outsider = world.signed_in("officer2").await;
     let missing = himaya::platform::random::uuid();
     for path in [
@@ -143,10 +160,18 @@ async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
         format!("/api/v1/cases/{}", played.case),
         format!("/api/v1/cases/{}/sections/narrative", played.case),
         format!("/api/v1/cases/{}/notes", played.case),
+        format!("/api/v1/cases/{}/persons/{}/consents", played.case, played.person),
+        format!("/api/v1/accommodations/{}/address", played.house),
+        format!("/api/v1/placements/{}", played.placement),
+        format!("/api/v1/placements/{}/arrival", played.placement),
+        format!("/api/v1/placements/{}/care", played.placement),
+        format!("/api/v1/placements/{}/consents", played.placement),
     ] {
         let other = path
             .replace(&played.notice.to_string(), &missing.to_string())
-            .replace(&played.case.to_string(), &missing.to_string());
+            .replace(&played.case.to_string(), &missing.to_string())
+            .replace(&played.house.to_string(), &missing.to_string())
+            .replace(&played.placement.to_string(), &missing.to_string());
         assert_ne!(path, other);
         let mut answers = Vec::new();
         for path in [&path, &other] {

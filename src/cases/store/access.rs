@@ -115,5 +115,8 @@ pub async fn end_access<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId
     )
     .execute(unit.sql())
     .await?;
-    one(done.rows_affected())
+    one(done.rows_affected())?;
+    // Who is off the case is off its placements.
+    sqlx::query!("SELECT leave_placements($1)", grant.0).execute(unit.sql()).await?;
+    Ok(())
 }

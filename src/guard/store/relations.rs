@@ -90,6 +90,103 @@ pub async fn relations_to_case(
     }))
 }
 
+/// How a person stands to a house: on duty for it, in the organisation that runs it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_house(connection: &mut PgConnection, house: Uuid) -> Result<Vec<Relation>, sqlx::Error> {
+    let duty = sqlx::query_scalar!(r#"SELECT i_work_at($1) AS "it!""#, house).fetch_one(connection).await?;
+    Ok(relations([(duty, Relation::Duty)]))
+}
+
+/// How a person stands to a placement: the shelter's duty by the INTAKE key, until it decides; afterwards its people to
+/// whom it is sealed; as long as their training counts. The officers who are assigned to the case all the time.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_placement(
+    connection: &mut PgConnection,
+    account: AccountId,
+    placement: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (shelter_id = my_organisation() AND i_hold(intake_key_id)
+                   AND state IN ('requested', 'acknowledged')) AS "duty!",
+                  (shelter_id = my_organisation() AND EXISTS (
+                      SELECT FROM wraps w WHERE w.key_id = placements.id AND w.recipient_account = $2)) AS "named!",
+                  i_am_trained('care_for_victims') AS "trained!",
+                  EXISTS (SELECT FROM case_access a WHERE a.case_id = placements.case_id AND a.account_id = $2
+                          AND a.relation = 'assigned' AND a.ended_at IS NULL) AS "officer!"
+           FROM placements WHERE id = $1"#,
+        placement,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([
+            (row.officer || (row.named && row.trained), Relation::Assigned),
+            (row.duty && row.trained, Relation::Duty),
+            ((row.named || row.duty) && !row.trained, Relation::Untrained),
+        ])
+    }))
+}
+
+/// How a person stands to the care that hangs on a placement: its workers, and the case's officers as long as the person
+/// consents. It stays when the placement is over, since assistance goes on.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_care(
+    connection: &mut PgConnection,
+    account: AccountId,
+    placement: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (shelter_id = my_organisation() AND EXISTS (
+                      SELECT FROM wraps w WHERE w.key_id = placements.id AND w.recipient_account = $2)
+                   AND state NOT IN ('requested', 'acknowledged')) AS "named!",
+                  i_am_trained('care_for_victims') AS "trained!",
+                  (squad_id = my_organisation()
+                   AND sharing_allowed(case_id, subject_id, squad_id, 'case_work', 'care')
+                   AND EXISTS (SELECT FROM case_access a WHERE a.case_id = placements.case_id AND a.account_id = $2
+                               AND a.relation = 'assigned' AND a.ended_at IS NULL)) AS "consented!"
+           FROM placements WHERE id = $1"#,
+        placement,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([
+            (row.named && row.trained, Relation::Assigned),
+            (row.consented, Relation::Consented),
+            (row.named && !row.trained, Relation::Untrained),
+        ])
+    }))
+}
+
+/// How a person stands to a consent: like to the placement or the case on which it was recorded.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_consent(
+    connection: &mut PgConnection,
+    account: AccountId,
+    consent: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!("SELECT case_id, placement_id FROM consents WHERE id = $1", consent)
+        .fetch_optional(&mut *connection)
+        .await?;
+    match row {
+        None => Ok(vec![]),
+        Some(row) => match row.placement_id {
+            Some(placement) => relations_to_placement(connection, account, placement).await,
+            None => relations_to_case(connection, account, row.case_id).await,
+        },
+    }
+}
+
 fn relations<const N: usize>(found: [(bool, Relation); N]) -> Vec<Relation> {
     found.into_iter().filter_map(|(holds, relation)| holds.then_some(relation)).collect()
 }

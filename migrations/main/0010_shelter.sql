@@ -1,0 +1,341 @@
+-- Secure accommodation (plan, section 6): its public facts, the certificates of its seven conditions, the training of its
+-- people, and placements. Where it lies and whom it houses is in `sealed`.
+CREATE TABLE accommodations (
+    id              uuid PRIMARY KEY,              -- also the record under which its address is sealed
+    organisation_id uuid NOT NULL REFERENCES organisations,
+    kind            text NOT NULL CHECK (kind IN ('shelter', 'transitional', 'emergency')),
+    women           integer NOT NULL CHECK (women BETWEEN 0 AND 1000),    -- places by type
+    men             integer NOT NULL CHECK (men BETWEEN 0 AND 1000),
+    families        integer NOT NULL CHECK (families BETWEEN 0 AND 1000),
+    children        integer NOT NULL CHECK (children BETWEEN 0 AND 1000),
+    opened_at       timestamptz NOT NULL,
+    registered_by   uuid DEFAULT me(),
+    register_no     bigint DEFAULT register_next(),
+    standing        bigint NOT NULL DEFAULT 1,
+    CHECK ((registered_by IS NULL) = (register_no IS NULL)),
+    UNIQUE (registered_by, register_no)
+);
+
+CREATE TABLE certificates (
+    id               uuid PRIMARY KEY,
+    accommodation_id uuid NOT NULL REFERENCES accommodations,
+    conditions       text[] NOT NULL,              -- those of the seven that are met
+    certified_at     timestamptz NOT NULL,         -- the newest certificate counts
+    expires_at       timestamptz NOT NULL,
+    registered_by    uuid DEFAULT me(),
+    register_no      bigint DEFAULT register_next(),
+    standing         bigint NOT NULL DEFAULT 1,
+    CHECK ((registered_by IS NULL) = (register_no IS NULL)),
+    UNIQUE (registered_by, register_no)
+);
+CREATE INDEX certificates_newest ON certificates (accommodation_id, certified_at DESC);
+
+CREATE TABLE trainings (
+    id            uuid PRIMARY KEY,
+    account_id    uuid NOT NULL REFERENCES accounts,
+    course        text NOT NULL CHECK (course IN ('care_for_victims', 'identification', 'evidence', 'surveillance')),
+    passed_at     timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    registered_by uuid DEFAULT me(),
+    register_no   bigint DEFAULT register_next(),
+    standing      bigint NOT NULL DEFAULT 1,
+    CHECK ((registered_by IS NULL) = (register_no IS NULL)),
+    UNIQUE (registered_by, register_no)
+);
+CREATE INDEX trainings_of_account ON trainings (account_id, course, expires_at DESC);
+
+CREATE TABLE placements (
+    id               uuid PRIMARY KEY,             -- also the record of what is needed to care for the person
+    number           bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    case_id          uuid NOT NULL REFERENCES cases,
+    subject_id       uuid NOT NULL REFERENCES subjects, -- for whom
+    accommodation_id uuid NOT NULL REFERENCES accommodations,
+    shelter_id       uuid NOT NULL REFERENCES organisations,
+    squad_id         uuid NOT NULL REFERENCES organisations,
+    places           text NOT NULL CHECK (places IN ('women', 'men', 'families', 'children')), -- of which type one is taken
+    intake_key_id    uuid NOT NULL REFERENCES shared_keys,
+    state            text NOT NULL CHECK (state IN ('requested', 'acknowledged', 'matched', 'consented', 'transported',
+                         'admitted', 'declined', 'exited_by_person', 'transferred', 'planned_exit', 'withdrawn')),
+    decline_code     text,
+    address_id       uuid,                         -- the record of the address for this placement, as long as it is current
+    care_id          uuid,                         -- the record of the care given; it stays when the placement is over
+    requested_at     timestamptz NOT NULL,
+    acknowledged_at  timestamptz,
+    admitted_at      timestamptz,
+    ended_at         timestamptz,
+    registered_by    uuid DEFAULT me(),
+    register_no      bigint DEFAULT register_next(),
+    standing         bigint NOT NULL DEFAULT 1,
+    CHECK ((registered_by IS NULL) = (register_no IS NULL)),
+    UNIQUE (registered_by, register_no)
+);
+CREATE INDEX placements_of_case ON placements (case_id);
+CREATE INDEX placements_of_shelter ON placements (shelter_id) WHERE ended_at IS NULL;
+
+CREATE TABLE consents (
+    id            uuid PRIMARY KEY,                -- also the record of the words, of who spoke, and in which language
+    case_id       uuid NOT NULL REFERENCES cases,
+    subject_id    uuid NOT NULL REFERENCES subjects,
+    placement_id  uuid REFERENCES placements,      -- where carers recorded it; then it is sealed with the placement
+    purpose       text NOT NULL,                   -- what for,
+    recipient_id  uuid NOT NULL REFERENCES organisations, -- to whom,
+    section       text NOT NULL,                   -- and which records, by kind
+    state         text NOT NULL CHECK (state IN ('asked', 'given', 'refused', 'withdrawn')),
+    recorded_at   timestamptz NOT NULL,
+    expires_at    timestamptz,                     -- a given one counts until then
+    ended_at      timestamptz,                     -- when it was taken back
+    registered_by uuid DEFAULT me(),
+    register_no   bigint DEFAULT register_next(),
+    standing      bigint NOT NULL DEFAULT 1,
+    CHECK ((registered_by IS NULL) = (register_no IS NULL)),
+    UNIQUE (registered_by, register_no)
+);
+CREATE INDEX consents_of_subject ON consents (case_id, subject_id);
+CREATE INDEX consents_of_placement ON consents (placement_id) WHERE placement_id IS NOT NULL;
+
+-- Training that has run out closes what it opened, at the next request (R13).
+CREATE FUNCTION i_am_trained(wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.trainings t
+                       WHERE t.account_id = public.me() AND t.course = wanted AND t.expires_at > pg_catalog.now())
+    $$;
+-- How many places of a type are taken: a number, for those who choose an accommodation and see no other's residents.
+CREATE FUNCTION places_taken(wanted uuid, of_type text) RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT pg_catalog.count(*) FROM public.placements p
+        WHERE p.accommodation_id = wanted AND p.places = of_type AND p.ended_at IS NULL
+          AND p.state IN ('matched', 'consented', 'transported', 'admitted')
+    $$;
+CREATE FUNCTION i_work_at(wanted uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT EXISTS (SELECT FROM public.accommodations a
+                         WHERE a.id = wanted AND a.organisation_id = public.my_organisation()) $$;
+
+-- Whether the person consents that a recipient sees a section for a purpose: a consent in force, and no refusal of that
+-- section to that recipient, whatever the purpose. "Do not share with X" wins.
+CREATE FUNCTION sharing_refused(of_case uuid, of_subject uuid, with_whom uuid, of_section text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.consents c
+                       WHERE c.case_id = of_case AND c.subject_id = of_subject AND c.recipient_id = with_whom
+                         AND c.section = of_section AND c.state = 'refused')
+    $$;
+CREATE FUNCTION sharing_allowed(of_case uuid, of_subject uuid, with_whom uuid, what_for text, of_section text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT NOT public.sharing_refused(of_case, of_subject, with_whom, of_section)
+           AND EXISTS (SELECT FROM public.consents c
+                       WHERE c.case_id = of_case AND c.subject_id = of_subject AND c.recipient_id = with_whom
+                         AND c.section = of_section AND c.purpose = what_for AND c.state = 'given'
+                         AND (c.expires_at IS NULL OR c.expires_at > pg_catalog.now()))
+    $$;
+-- Whether somebody is assigned to the case on which a placement rests.
+CREATE FUNCTION i_place(wanted uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.case_access c
+                       WHERE c.case_id = wanted AND c.account_id = public.me() AND c.relation = 'assigned'
+                         AND c.ended_at IS NULL)
+    $$;
+-- A colleague has left the case: their wraps of its placements, and of what hangs on them, go. It does so for nobody who
+-- is on the case.
+CREATE FUNCTION leave_placements(ended uuid) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DELETE FROM public.wraps w USING public.case_access a, public.placements p
+        WHERE a.grant_id = ended AND a.ended_at IS NOT NULL AND p.case_id = a.case_id
+          AND w.recipient_account = a.account_id AND w.key_id IN (p.id, p.address_id, p.care_id)
+          AND NOT EXISTS (SELECT FROM public.case_access o
+                          WHERE o.case_id = a.case_id AND o.account_id = a.account_id AND o.ended_at IS NULL)
+    $$;
+-- The address of a placement is for the people of a current one: with its end its wraps and its copy are gone, whoever
+-- writes down that the person left.
+CREATE FUNCTION end_arrival(wanted uuid, arrival uuid) RETURNS boolean
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DELETE FROM public.wraps w USING public.placements p
+        WHERE p.id = wanted AND p.address_id = arrival AND p.ended_at IS NOT NULL AND w.key_id = arrival;
+        WITH gone AS (
+            DELETE FROM public.sealed s USING public.placements p
+            WHERE p.id = wanted AND p.address_id = arrival AND p.ended_at IS NOT NULL AND s.record_id = arrival
+              AND s.kind = 'arrival' RETURNING 1)
+        SELECT EXISTS (SELECT FROM gone)
+    $$;
+-- Wraps of the care that nobody may hold any more: a worker's who is not named on the placement now, an officer's without
+-- the person's consent.
+CREATE FUNCTION end_care_wraps(of_case uuid, of_subject uuid) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DELETE FROM public.wraps w USING public.placements p, public.accounts a
+        WHERE p.case_id = of_case AND p.subject_id = of_subject AND w.key_id = p.care_id AND a.id = w.recipient_account
+          AND (NOT EXISTS (SELECT FROM public.wraps o WHERE o.key_id = p.id AND o.recipient_account = a.id)
+               OR (a.organisation_id <> p.shelter_id
+                   AND NOT public.sharing_allowed(p.case_id, p.subject_id, a.organisation_id, 'case_work', 'care')))
+    $$;
+
+GRANT SELECT ON accommodations, certificates, trainings, placements, consents TO himaya_resolver;
+GRANT DELETE ON sealed TO himaya_resolver;
+CREATE POLICY sealed_resolver_arrival ON sealed FOR DELETE TO himaya_resolver USING (kind = 'arrival');
+CREATE POLICY wraps_resolver_placement ON wraps FOR DELETE TO himaya_resolver USING (EXISTS (
+    SELECT FROM placements p WHERE key_id IN (p.id, p.address_id, p.care_id)));
+GRANT SELECT ON accommodations, certificates, trainings, placements, consents TO himaya_app;
+GRANT UPDATE (women, men, families, children, standing) ON accommodations TO himaya_app;
+GRANT UPDATE (state, decline_code, address_id, care_id, intake_key_id, acknowledged_at, admitted_at, ended_at, standing)
+    ON placements TO himaya_app;
+GRANT UPDATE (state, ended_at, standing) ON consents TO himaya_app;
+-- Columns that the database fills in, or that only a later step sets, are not for an INSERT by the app.
+DO $$
+DECLARE wanted text; columns text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['accommodations', 'certificates', 'trainings', 'placements', 'consents'] LOOP
+        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
+        WHERE attrelid = wanted::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''
+          AND attname NOT IN ('registered_by', 'register_no', 'standing', 'ended_at', 'acknowledged_at', 'admitted_at',
+                              'decline_code', 'address_id', 'care_id');
+        EXECUTE format('GRANT INSERT (%s) ON %I TO himaya_app', columns, wanted);
+    END LOOP;
+END $$;
+
+ALTER TABLE accommodations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE accommodations FORCE ROW LEVEL SECURITY;
+-- Public facts: kind and places. The address is not among them.
+CREATE POLICY accommodations_read ON accommodations FOR SELECT TO himaya_app USING (public.me() IS NOT NULL);
+CREATE POLICY accommodations_add ON accommodations FOR INSERT TO himaya_app
+    WITH CHECK (organisation_id = public.my_organisation());
+CREATE POLICY accommodations_change ON accommodations FOR UPDATE TO himaya_app
+    USING (organisation_id = public.my_organisation());
+CREATE POLICY accommodations_resolver ON accommodations FOR SELECT TO himaya_resolver USING (true);
+ALTER TABLE certificates ENABLE ROW LEVEL SECURITY;
+ALTER TABLE certificates FORCE ROW LEVEL SECURITY;
+CREATE POLICY certificates_read ON certificates FOR SELECT TO himaya_app USING (public.me() IS NOT NULL);
+CREATE POLICY certificates_add ON certificates FOR INSERT TO himaya_app WITH CHECK (public.i_work_at(accommodation_id));
+CREATE POLICY certificates_resolver ON certificates FOR SELECT TO himaya_resolver USING (true);
+ALTER TABLE trainings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE trainings FORCE ROW LEVEL SECURITY;
+CREATE POLICY trainings_read ON trainings FOR SELECT TO himaya_app USING (account_id = public.me()
+    OR EXISTS (SELECT FROM accounts a WHERE a.id = account_id AND a.organisation_id = public.my_organisation()));
+CREATE POLICY trainings_add ON trainings FOR INSERT TO himaya_app WITH CHECK (account_id <> public.me()
+    AND EXISTS (SELECT FROM accounts a WHERE a.id = account_id AND a.organisation_id = public.my_organisation()));
+CREATE POLICY trainings_resolver ON trainings FOR SELECT TO himaya_resolver USING (true);
+ALTER TABLE placements ENABLE ROW LEVEL SECURITY;
+ALTER TABLE placements FORCE ROW LEVEL SECURITY;
+-- Who can unwrap what was asked for, and the people of the case; changed by who is assigned, or holds its key.
+CREATE POLICY placements_mine ON placements FOR SELECT TO himaya_app
+    USING (public.i_can_unwrap(id) OR public.i_am_on_case(case_id));
+CREATE POLICY placements_add ON placements FOR INSERT TO himaya_app
+    WITH CHECK (public.i_place(case_id) AND squad_id = public.my_organisation());
+CREATE POLICY placements_change ON placements FOR UPDATE TO himaya_app
+    USING (public.i_can_unwrap(id) OR public.i_place(case_id));
+CREATE POLICY placements_resolver ON placements FOR SELECT TO himaya_resolver USING (true);
+ALTER TABLE consents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE consents FORCE ROW LEVEL SECURITY;
+CREATE POLICY consents_mine ON consents FOR SELECT TO himaya_app
+    USING (public.i_am_on_case(case_id) OR public.i_can_unwrap(placement_id));
+CREATE POLICY consents_add ON consents FOR INSERT TO himaya_app
+    WITH CHECK (public.i_place(case_id) OR public.i_can_unwrap(placement_id));
+CREATE POLICY consents_change ON consents FOR UPDATE TO himaya_app
+    USING (public.i_place(case_id) OR public.i_can_unwrap(placement_id));
+CREATE POLICY consents_resolver ON consents FOR SELECT TO himaya_resolver USING (true);
+
+GRANT CREATE ON SCHEMA public TO himaya_resolver;
+ALTER FUNCTION i_am_trained(text) OWNER TO himaya_resolver;
+ALTER FUNCTION places_taken(uuid, text) OWNER TO himaya_resolver;
+ALTER FUNCTION i_work_at(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION sharing_refused(uuid, uuid, uuid, text) OWNER TO himaya_resolver;
+ALTER FUNCTION sharing_allowed(uuid, uuid, uuid, text, text) OWNER TO himaya_resolver;
+ALTER FUNCTION i_place(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION leave_placements(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION end_arrival(uuid, uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION end_care_wraps(uuid, uuid) OWNER TO himaya_resolver;
+REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
+REVOKE ALL ON FUNCTION i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), sharing_refused(uuid, uuid, uuid, text),
+    sharing_allowed(uuid, uuid, uuid, text, text), i_place(uuid), leave_placements(uuid), end_arrival(uuid, uuid), end_care_wraps(uuid, uuid)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), sharing_refused(uuid, uuid, uuid, text),
+    sharing_allowed(uuid, uuid, uuid, text, text), i_place(uuid), leave_placements(uuid), end_arrival(uuid, uuid), end_care_wraps(uuid, uuid)
+    TO himaya_app, himaya_resolver;
+
+-- How each row stands, with the new ones: the rest is as it was.
+CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
+    SELECT kind, id, registered_by, register_no, standing, written,
+           sha256(convert_to(jsonb_build_array(kind, id, registered_by, register_no, standing, facts)::text, 'UTF8')) AS digest
+    FROM (
+        SELECT 'organisation' AS kind, id, registered_by, register_no, standing, xmin AS written,
+               jsonb_build_array(o.kind, name, created_at AT TIME ZONE 'UTC') AS facts
+        FROM organisations o
+        UNION ALL
+        SELECT 'account', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, handle, nominated_responsible, nominated_custodian, register,
+                                 created_at AT TIME ZONE 'UTC', disabled_at AT TIME ZONE 'UTC')
+        FROM accounts
+        UNION ALL
+        SELECT 'membership', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(account_id, organisation_id, note, complete, proposed_at AT TIME ZONE 'UTC',
+                                 ended_at AT TIME ZONE 'UTC')
+        FROM memberships
+        UNION ALL
+        SELECT 'call', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, operator_id, state, opened_at AT TIME ZONE 'UTC',
+                                 expires_at AT TIME ZONE 'UTC', closed_at AT TIME ZONE 'UTC')
+        FROM calls
+        UNION ALL
+        SELECT 'notice', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, sender_id, sender_organisation_id, squad_id, intake_key_id, state,
+                                 suspected_at AT TIME ZONE 'UTC', sent_at AT TIME ZONE 'UTC',
+                                 acknowledged_at AT TIME ZONE 'UTC', return_code, case_id)
+        FROM notices
+        UNION ALL
+        SELECT 'addendum', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(notice_id, author_id, added_at AT TIME ZONE 'UTC')
+        FROM addenda
+        UNION ALL
+        SELECT 'case', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, organisation_id, state, epoch, epoch_pending, opened_at AT TIME ZONE 'UTC')
+        FROM cases
+        UNION ALL
+        SELECT 'case_access', grant_id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, account_id, relation, note, started_at AT TIME ZONE 'UTC',
+                                 ended_at AT TIME ZONE 'UTC')
+        FROM case_access
+        UNION ALL
+        SELECT 'person', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, added_at AT TIME ZONE 'UTC')
+        FROM subjects
+        UNION ALL
+        SELECT 'section', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, subject_id, s.kind)
+        FROM sections s
+        UNION ALL
+        SELECT 'case_note', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, position, author_id, written_at AT TIME ZONE 'UTC')
+        FROM case_notes
+        UNION ALL
+        SELECT 'accommodation', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, m.kind, women, men, families, children, opened_at AT TIME ZONE 'UTC')
+        FROM accommodations m
+        UNION ALL
+        SELECT 'certificate', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(accommodation_id, conditions, certified_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC')
+        FROM certificates
+        UNION ALL
+        SELECT 'training', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(account_id, course, passed_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC')
+        FROM trainings
+        UNION ALL
+        SELECT 'placement', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id, state,
+                                 decline_code, address_id, care_id, requested_at AT TIME ZONE 'UTC', acknowledged_at AT TIME ZONE 'UTC',
+                                 admitted_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+        FROM placements
+        UNION ALL
+        SELECT 'consent', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, subject_id, placement_id, purpose, recipient_id, section, state,
+                                 recorded_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+        FROM consents
+        UNION ALL
+        -- A case's head stands in no register of its own: the case does.
+        SELECT 'case_head', case_id, NULL, NULL, number, xmin, jsonb_build_array(note, signer_id)
+        FROM case_heads
+    ) AS stored;

@@ -1,0 +1,312 @@
+//! Consents recorded, answered, read and taken back. On a case they are sealed with the person's identity, on a placement
+//! with the placement.
+
+use super::model::{
+    ConsentAnswer, ConsentContent, ConsentStands, ConsentState, ConsentView, IllegalTransition, NewConsent,
+    SCHEMA_VERSION, Said,
+};
+use super::store::{self, Place, Row};
+use crate::audit::unit::Unit;
+use crate::cases;
+use crate::cases::document::Place as SectionPlace;
+use crate::guard::action::Purpose;
+use crate::guard::gate::{About, Authorized, Target, kinds, verbs};
+use crate::guard::look::Look;
+use crate::guard::record::{CaseId, ConsentId, PlacementId, RecordKind, SubjectId};
+use crate::guard::session::Who;
+use crate::guard::vault::{self, Placement, Sealed, SealingKey};
+use crate::placements;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::Json;
+use axum::extract::State;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+type Recording = Unit<verbs::Create, kinds::Consent>;
+
+fn illegal(error: &IllegalTransition) -> Problem {
+    Problem::illegal("illegal_transition", error.to_string())
+}
+
+/// Record what somebody on a case was asked or said, about sections of the case.
+#[utoipa::path(operation_id = "record_consent_on_case", post, path = "/api/v1/cases/{id}/persons/{person}/consents",
+    tag = "consents", request_body = NewConsent,
+    params(("id" = CaseId, Path), ("person" = SubjectId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = ConsentStands), (status = "4XX", body = ProblemDocument)))]
+pub async fn record_on_case(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    InPath((case, person)): InPath<(Uuid, Uuid)>,
+    key: IdempotencyKey,
+    body: Body<NewConsent>,
+) -> Result<Answer, Problem> {
+    let case = CaseId(case);
+    let target = Target::OnCase(RecordKind::Consent, case, person);
+    let leave = app.gate.authorize::<verbs::Create, kinds::Consent>(&who, target, None).await?;
+    record(&app, leave, key, body, Parent::Case(case, SubjectId(person))).await
+}
+
+/// Record what the person of a placement was asked or said.
+#[utoipa::path(operation_id = "record_consent_on_placement", post, path = "/api/v1/placements/{id}/consents",
+    tag = "consents", request_body = NewConsent,
+    params(("id" = PlacementId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = ConsentStands), (status = "4XX", body = ProblemDocument)))]
+pub async fn record_on_placement(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<NewConsent>,
+) -> Result<Answer, Problem> {
+    let target = Target::OnPlacement(RecordKind::Consent, id);
+    let leave = app.gate.authorize::<verbs::Create, kinds::Consent>(&who, target, None).await?;
+    record(&app, leave, key, body, Parent::Placement).await
+}
+
+/// On what a consent is recorded.
+#[derive(Clone, Copy)]
+enum Parent {
+    Case(CaseId, SubjectId),
+    Placement,
+}
+
+async fn record(
+    app: &App,
+    leave: Authorized<verbs::Create, kinds::Consent>,
+    key: IdempotencyKey,
+    body: Body<NewConsent>,
+    parent: Parent,
+) -> Result<Answer, Problem> {
+    let once = key.for_body(leave.who(), &body.raw())?;
+    let new = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
+    if new.expires_at.is_some_and(|end| end <= unit.now()) {
+        return Err(Problem::field("expires_at", "lies in the future"));
+    }
+    if unit.founding(new.recipient).await?.is_none() {
+        return Err(Problem::field("recipient", "is no founded organisation"));
+    }
+    let (place, under) = match parent {
+        Parent::Case(case, person) => on_case(&mut unit, case, person).await?,
+        Parent::Placement => on_placement(&mut unit).await?,
+    };
+    let id = ConsentId::random();
+    store::insert(&mut unit, id, &place, &new).await?;
+    let content = ConsentContent {
+        schema_version: SCHEMA_VERSION,
+        consent: id,
+        purpose: new.purpose,
+        recipient: new.recipient,
+        section: new.section,
+        source: new.source,
+        explained: new.explained,
+        language: new.language,
+    };
+    let sealed_at = Placement { record: id.0, kind: RecordKind::Consent, version: 1, ..under.place };
+    unit.put(&sealed_at, &under.key, &content).await?;
+    store::end_what_it_bore(&mut unit, place.case, place.person).await?;
+    if let Parent::Case(case, _) = parent {
+        cases::sign_new_head(&mut unit, case).await?;
+    }
+    let state = match new.said {
+        Said::Asked => ConsentState::Asked,
+        Said::Given => ConsentState::Given,
+        Said::Refused => ConsentState::Refused,
+    };
+    let answer = Answer::created(&ConsentStands { id, state })?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}
+
+/// The key under which a consent is sealed: that of what it is recorded on.
+struct Under {
+    key: SealingKey,
+    place: Placement,
+}
+
+impl Under {
+    fn of(who: &Who, sealed: &Sealed<()>, case: Option<CaseId>) -> Result<Self, Problem> {
+        let key = SealingKey::of(&who.keys, sealed)?;
+        let place = Placement {
+            record: Uuid::nil(),
+            kind: RecordKind::Consent,
+            case,
+            key_id: key.id,
+            epoch: sealed.epoch(),
+            version: 1,
+        };
+        Ok(Self { key, place })
+    }
+}
+
+async fn on_case(unit: &mut Recording, case: CaseId, person: SubjectId) -> Result<(Place, Under), Problem> {
+    cases::lock_and_check(unit, case).await?;
+    let identity = SectionPlace { case, person: Some(person), kind: RecordKind::Identity };
+    let Some(section) = cases::store::section_to_write(unit, &identity).await? else { return Err(Problem::absent()) };
+    let sealed = unit.fetch::<()>(&[section.0]).await?.pop();
+    let sealed = sealed.ok_or_else(|| Problem::fault("a section is not sealed to somebody on its case"))?;
+    let under = Under::of(&unit.who(), &sealed, Some(case))?;
+    Ok((Place { case, person, placement: None }, under))
+}
+
+async fn on_placement(unit: &mut Recording) -> Result<(Place, Under), Problem> {
+    let row = placements::store::held(unit).await?;
+    let sealed = unit.fetch::<()>(&[row.shown.id.0]).await?.pop().ok_or_else(Problem::absent)?;
+    let under = Under::of(&unit.who(), &sealed, None)?;
+    Ok((Place { case: row.case, person: row.person, placement: Some(row.shown.id) }, under))
+}
+
+/// What somebody on a case consented to and refused.
+#[utoipa::path(operation_id = "list_consents_on_case", get, path = "/api/v1/cases/{id}/persons/{person}/consents",
+    tag = "consents",
+    params(("id" = CaseId, Path), ("person" = SubjectId, Path), ("Purpose" = inline(Purpose), Header)),
+    responses((status = 200, body = Listed<ConsentView>), (status = "4XX", body = ProblemDocument)))]
+pub async fn list_on_case(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    InPath((case, person)): InPath<(Uuid, Uuid)>,
+    Stated(purpose): Stated,
+) -> Result<Json<Listed<ConsentView>>, Problem> {
+    let (case, person) = (CaseId(case), SubjectId(person));
+    let target = Target::OnCase(RecordKind::Consent, case, person.0);
+    let leave = app.gate.authorize::<verbs::List, kinds::Consent>(&who, target, purpose).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let rows = store::list(&mut look, &Place { case, person, placement: None }).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let Some((_, sealed)) = cases::vouched(&mut look, case, &ids).await? else {
+        return Err(look.conclude_absent().await);
+    };
+    shown(&app, &who, look, rows, sealed).await
+}
+
+/// What the person of a placement consented to and refused, as it was recorded there.
+#[utoipa::path(operation_id = "list_consents_on_placement", get, path = "/api/v1/placements/{id}/consents",
+    tag = "consents", params(("id" = PlacementId, Path), ("Purpose" = inline(Purpose), Header)),
+    responses((status = 200, body = Listed<ConsentView>), (status = "4XX", body = ProblemDocument)))]
+pub async fn list_on_placement(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    Stated(purpose): Stated,
+) -> Result<Json<Listed<ConsentView>>, Problem> {
+    let target = Target::OnPlacement(RecordKind::Consent, id);
+    let leave = app.gate.authorize::<verbs::List, kinds::Consent>(&who, target, purpose).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let Some(row) = placements::store::looked_at(&mut look).await? else { return Err(look.conclude_absent().await) };
+    let place = Place { case: row.case, person: row.person, placement: Some(row.shown.id) };
+    let rows = store::list(&mut look, &place).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let sealed = look.fetch(&ids).await?;
+    shown(&app, &who, look, rows, sealed).await
+}
+
+async fn shown<K: About>(
+    app: &App,
+    who: &Arc<Who>,
+    look: Look<verbs::List, K>,
+    rows: Vec<Row>,
+    sealed: Vec<Sealed<ConsentContent>>,
+) -> Result<Json<Listed<ConsentView>>, Problem> {
+    if sealed.len() != rows.len() {
+        return Err(Problem::fault("a consent is not sealed to who may see it"));
+    }
+    let versions: Vec<(Uuid, i64)> = sealed.iter().map(|one| (one.record(), one.version())).collect();
+    let mut named: Vec<Uuid> = versions.iter().map(|(record, _)| *record).collect();
+    named.extend(look.authorized().record());
+    let receipt = look.conclude(named, versions.clone()).await?;
+    let opened = vault::open(receipt, who, sealed)?;
+    let mut contents: HashMap<Uuid, ConsentContent> =
+        versions.iter().zip(opened).map(|((record, _), opened)| (*record, opened.disclose())).collect();
+    let now = app.places.clock.now();
+    let items = rows.into_iter().map(|row| view(&row, contents.remove(&row.id.0), now)).collect::<Result<_, _>>()?;
+    Ok(Json(Listed { items, next: None }))
+}
+
+fn view(
+    row: &Row,
+    content: Option<ConsentContent>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<ConsentView, Problem> {
+    let content = content.filter(|content| {
+        content.schema_version == SCHEMA_VERSION
+            && content.consent == row.id
+            && content.purpose == row.purpose
+            && content.recipient == row.recipient
+            && content.section == row.section
+    });
+    let content = content.ok_or(vault::VaultError::Tampered)?;
+    Ok(ConsentView {
+        id: row.id,
+        purpose: row.purpose,
+        recipient: row.recipient,
+        section: row.section,
+        state: row.state.at(now, row.expires_at),
+        source: content.source,
+        explained: content.explained,
+        language: content.language,
+        recorded_at: row.recorded_at,
+        expires_at: row.expires_at,
+        ended_at: row.ended_at,
+    })
+}
+
+/// The person answers what they were asked.
+#[utoipa::path(operation_id = "answer_consent", post, path = "/api/v1/consents/{id}/answer", tag = "consents",
+    request_body = ConsentAnswer, params(("id" = ConsentId, Path)),
+    responses((status = 200, body = ConsentStands), (status = "4XX", body = ProblemDocument)))]
+pub async fn answer(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    body: Body<ConsentAnswer>,
+) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Consent, id);
+    let leave = app.gate.authorize::<verbs::Create, kinds::Consent>(&who, target, None).await?;
+    let answer = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let row = store::held(&mut unit).await?;
+    let state = row.state.answer(answer.said).map_err(|error| illegal(&error))?;
+    if row.placement.is_none() {
+        cases::lock_and_check(&mut unit, row.case).await?;
+    }
+    let sealed = unit.fetch::<ConsentContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
+    let key = SealingKey::of(&who.keys, &sealed)?;
+    let place = Placement {
+        record: id,
+        kind: RecordKind::Consent,
+        case: row.placement.is_none().then_some(row.case),
+        key_id: sealed.key_id(),
+        epoch: sealed.epoch(),
+        version: sealed.version() + 1,
+    };
+    let source = answer.source;
+    unit.put_from(&place, &key, &sealed, |content: ConsentContent| Ok(ConsentContent { source, ..content })).await?;
+    store::set_state(&mut unit, &row, state).await?;
+    if row.placement.is_none() {
+        cases::sign_new_head(&mut unit, row.case).await?;
+    }
+    let _committed = unit.commit().await?;
+    Answer::ok(&ConsentStands { id: row.id, state })
+}
+
+/// The person takes back what they said. Sharing stops with this answer; nobody needs a training to write it down.
+#[utoipa::path(operation_id = "withdraw_consent", post, path = "/api/v1/consents/{id}/withdraw", tag = "consents",
+    params(("id" = ConsentId, Path)),
+    responses((status = 200, body = ConsentStands), (status = "4XX", body = ProblemDocument)))]
+pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let target = Target::Record(RecordKind::Consent, id);
+    let leave = app.gate.authorize::<verbs::Withdraw, kinds::Consent>(&who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let row = store::held(&mut unit).await?;
+    let state = row.state.at(unit.now(), row.expires_at).withdraw().map_err(|error| illegal(&error))?;
+    store::set_state(&mut unit, &row, state).await?;
+    let _committed = unit.commit().await?;
+    Answer::ok(&ConsentStands { id: row.id, state })
+}

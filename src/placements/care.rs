@@ -1,0 +1,215 @@
+//! Care: what the carers of a placement write down, medical and psychological, and the assistance that they give. They make
+//! it and hold its key; officers hold it only with the person's consent. It goes on when the stay is over.
+
+use super::model::{IllegalTransition, PlacementState};
+use super::sealing;
+use super::store::{self, Row};
+use crate::audit::unit::Unit;
+use crate::guard::action::Purpose;
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
+use crate::guard::look::Look;
+use crate::guard::record::{PlacementId, RecordKind};
+use crate::guard::vault::{self, Placement, Sealed, SealingKey};
+use crate::guard::words::words;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IfMatch, SignedIn, Stated};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+words! {
+    /// What assistance is (plan, section 3b).
+    pub enum Service {
+        Medical = "medical",
+        Psychological = "psychological",
+        Legal = "legal",
+        Interpreting = "interpreting",
+        Education = "education",
+        Work = "work",
+        Material = "material",
+        FamilyContact = "family_contact",
+    }
+}
+
+words! {
+    /// Where one item of assistance stands. Declining one never ends another (R26).
+    pub enum Assisted {
+        Offered = "offered",
+        Declined = "declined",
+        Accepted = "accepted",
+        Scheduled = "scheduled",
+        Delivered = "delivered",
+        Reviewed = "reviewed",
+    }
+}
+
+/// One item of assistance.
+#[derive(Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assistance {
+    #[garde(skip)]
+    pub service: Service,
+    #[garde(skip)]
+    pub state: Assisted,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 4000))]
+    pub notes: Option<String>,
+}
+
+/// What carers write down. The whole of it is sent.
+#[derive(Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Care {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 20_000))]
+    pub medical: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 20_000))]
+    pub psychological: Option<String>,
+    /// The individual plan, in the person's own words where possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(length(chars, max = 20_000))]
+    pub plan: Option<String>,
+    #[serde(default)]
+    #[garde(length(max = 200), dive)]
+    pub assistance: Vec<Assistance>,
+}
+
+/// As it is sealed.
+#[derive(Deserialize, Serialize)]
+struct CareContent {
+    schema_version: u16,
+    placement: PlacementId,
+    care: Care,
+}
+
+const SCHEMA_VERSION: u16 = 1;
+
+/// Stored.
+#[derive(Serialize, ToSchema)]
+pub struct CareStored {
+    pub version: i64,
+    /// Whether the squad's officers on the case hold it now, by the person's consent.
+    pub shared: bool,
+}
+
+/// Read the care of a placement.
+#[utoipa::path(operation_id = "read_care", get, path = "/api/v1/placements/{id}/care", tag = "placements",
+    params(("id" = PlacementId, Path), ("Purpose" = inline(Purpose), Header)),
+    responses((status = 200, description = "`ETag` is its version.", body = Care), (status = "4XX", body = ProblemDocument)))]
+pub async fn read(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    Stated(purpose): Stated,
+) -> Result<Response, Problem> {
+    let target = Target::OnPlacement(RecordKind::Care, id);
+    let leave = app.gate.authorize::<verbs::Read, kinds::Care>(&who, target, purpose).await?;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let care = store::looked_at(&mut look).await?.and_then(|row| row.care);
+    let Some(care) = care else { return Err(look.conclude_absent().await) };
+    let Some(sealed) = look.fetch::<CareContent>(&[care]).await?.pop() else {
+        return Err(look.conclude_absent().await);
+    };
+    let version = sealed.version();
+    let receipt = look.conclude(vec![id, care], vec![(care, version)]).await?;
+    let opened = vault::open(receipt, &who, vec![sealed])?.pop().ok_or_else(Problem::absent)?.disclose();
+    if opened.placement.0 != id || opened.schema_version != SCHEMA_VERSION {
+        return Err(vault::VaultError::Tampered.into());
+    }
+    Ok(([(header::ETAG, format!("\"{version}\""))], Json(opened.care)).into_response())
+}
+
+/// Write the care of a placement: the first time with `If-Match: "0"`.
+#[utoipa::path(operation_id = "write_care", put, path = "/api/v1/placements/{id}/care", tag = "placements",
+    request_body = Care, params(("id" = PlacementId, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = CareStored), (status = "4XX", body = ProblemDocument)))]
+pub async fn write(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    if_match: IfMatch,
+    body: Body<Care>,
+) -> Result<Answer, Problem> {
+    let target = Target::OnPlacement(RecordKind::Care, id);
+    let leave = app.gate.authorize::<verbs::Write, kinds::Care>(&who, target, None).await?;
+    let care = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let row = store::held(&mut unit).await?;
+    if matches!(row.shown.state, PlacementState::Declined) {
+        return Err(super::desk::illegal(&IllegalTransition(row.shown.state, "cared for")));
+    }
+    let before = match row.care {
+        Some(care) => Some(unit.fetch::<CareContent>(&[care]).await?.pop().ok_or_else(Problem::absent)?),
+        None => None,
+    };
+    if_match.check(before.as_ref().map_or(0, Sealed::version))?;
+    let content = CareContent { schema_version: SCHEMA_VERSION, placement: row.shown.id, care };
+    let stored = seal(&mut unit, &row, before, |_| Ok(content)).await?;
+    let _committed = unit.commit().await?;
+    Ok(Answer::ok(&stored)?.version(stored.version))
+}
+
+/// Share the care with the squad's officers on the case. Refused without the person's consent in force: purpose
+/// `case_work`, recipient the squad, section `care`.
+#[utoipa::path(operation_id = "share_care", post, path = "/api/v1/placements/{id}/care/share", tag = "placements",
+    params(("id" = PlacementId, Path)),
+    responses((status = 200, body = CareStored), (status = "4XX", body = ProblemDocument)))]
+pub async fn share(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let target = Target::OnPlacement(RecordKind::Care, id);
+    let leave = app.gate.authorize::<verbs::Share, kinds::Care>(&who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let row = store::held(&mut unit).await?;
+    let Some(care) = row.care else { return Err(unit.refuse(id, Problem::absent()).await) };
+    let sealed = unit.fetch::<CareContent>(&[care]).await?.pop().ok_or_else(Problem::absent)?;
+    if !store::squad_may_see_care(&mut unit, &row).await? {
+        return Err(Problem::illegal(
+            "no_consent",
+            "There is no consent in force that the squad sees this person's care. Nothing was shared.",
+        ));
+    }
+    let stored = seal(&mut unit, &row, Some(sealed), Ok).await?;
+    let _committed = unit.commit().await?;
+    Ok(Answer::ok(&stored)?.version(stored.version))
+}
+
+/// Seals the care anew, with a fresh key: to the workers whom the placement names now, and to the officers who hold the
+/// placement as long as the person consents.
+async fn seal<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    before: Option<Sealed<CareContent>>,
+    change: impl FnOnce(CareContent) -> Result<CareContent, Problem>,
+) -> Result<CareStored, Problem> {
+    let placement = sealing::content(unit, row).await?;
+    let shared = store::squad_may_see_care(unit, row).await?;
+    let mut people = sealing::members_of(unit, row.shelter, &placement.workers).await?;
+    if shared {
+        let officers = sealing::officers(unit, row, &placement.officers, None).await?;
+        people.extend(sealing::members_of(unit, row.squad, &officers).await?);
+    }
+    people.push(sealing::custody(unit, row.shelter).await?);
+    let Some(sealed) = before else {
+        let record = crate::platform::random::uuid();
+        let key = unit.new_key(record).await?;
+        let place = Placement { record, kind: RecordKind::Care, case: None, key_id: record, epoch: 1, version: 1 };
+        let empty = Care { medical: None, psychological: None, plan: None, assistance: vec![] };
+        let first = CareContent { schema_version: SCHEMA_VERSION, placement: row.shown.id, care: empty };
+        unit.put(&place, &key, &change(first)?).await?;
+        unit.insert_wraps(&sealing::wraps(&key, &people, 1)?).await?;
+        store::set_care(unit, row.shown.id, record).await?;
+        return Ok(CareStored { version: 1, shared });
+    };
+    let record = sealed.record();
+    let key = SealingKey::of(&unit.who().keys, &sealed)?.renewed();
+    let (epoch, version) = (sealed.epoch() + 1, sealed.version() + 1);
+    let place = Placement { record, kind: RecordKind::Care, case: None, key_id: record, epoch, version };
+    unit.put_from(&place, &key, &sealed, change).await?;
+    unit.replace_all_wraps(record, &sealing::wraps(&key, &people, epoch)?).await?;
+    Ok(CareStored { version, shared })
+}

@@ -1,0 +1,145 @@
+//! The squad asks for a place: what is needed to care for the person is sealed to the shelter, and nothing of what happened.
+
+use super::content::{NewPlacement, PlacementContent, SCHEMA_VERSION, Stands};
+use super::model::{PlacementBasis, PlacementState};
+use super::sealing;
+use super::store::{self, New};
+use crate::accommodation::model::CertificateView;
+use crate::audit::unit::Unit;
+use crate::cases;
+use crate::consents;
+use crate::guard::action::Purpose;
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::record::{CaseId, PlacementId, RecordKind};
+use crate::guard::statement::{OrganisationKind, SharedPurpose};
+use crate::guard::vault::Placement;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::extract::State;
+
+/// Ask an accommodation for a place for somebody on a case.
+///
+/// Refused while one of the seven conditions is not certified, while no place of that type is free, and whenever the person
+/// does not want this house to be told of them.
+#[utoipa::path(operation_id = "request_placement", post, path = "/api/v1/cases/{id}/placements", tag = "placements",
+    request_body = NewPlacement, params(("id" = CaseId, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 201, body = Stands), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
+pub async fn create(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    key: IdempotencyKey,
+    body: Body<NewPlacement>,
+) -> Result<Answer, Problem> {
+    let case = CaseId(id);
+    let target = Target::OnCase(RecordKind::Placement, case, id);
+    let leave = app.gate.authorize::<verbs::Create, kinds::Placement>(&who, target, None).await?;
+    let once = key.for_body(&who, &body.raw())?;
+    let new = body.check()?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
+    let row = cases::lock_and_check(&mut unit, case).await?;
+    if !store::is_on_case(&mut unit, case, new.person).await? {
+        return Err(Problem::field("person", "is nobody on this case"));
+    }
+    let house = house(&mut unit, &new).await?;
+    consented(&mut unit, case, &new, house).await?;
+    let founding = unit.founding(house).await?.filter(|founding| founding.kind == OrganisationKind::Accommodation);
+    let founding = founding.ok_or_else(no_intake)?;
+    let intake = unit.shared_key(house, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
+    if !unit.is_held(intake.id).await? {
+        return Err(no_intake());
+    }
+    let officers = cases::assigned(&mut unit, &row).await?;
+
+    let placement = PlacementId::random();
+    let wanted = New {
+        id: placement,
+        case,
+        person: new.person,
+        accommodation: new.accommodation,
+        shelter: house,
+        places: new.places,
+        intake: intake.id,
+    };
+    store::insert(&mut unit, &wanted).await?;
+    let sealing = unit.new_key(placement.0).await?;
+    let content = PlacementContent {
+        schema_version: SCHEMA_VERSION,
+        person: new.person,
+        needs: new.needs,
+        officers: officers.iter().map(|officer| officer.account).collect(),
+        workers: vec![],
+        manager: None,
+        basis: new.basis,
+        consent: None,
+    };
+    let place = Placement {
+        record: placement.0,
+        kind: RecordKind::Placement,
+        case: None,
+        key_id: placement.0,
+        epoch: 1,
+        version: 1,
+    };
+    unit.put(&place, &sealing, &content).await?;
+    let own = sealing::custody(&mut unit, who.organisation).await?;
+    let mut people: Vec<_> = officers.iter().map(|officer| officer.recipient()).collect();
+    people.extend([intake.recipient, founding.custody(), own]);
+    let wraps = sealing::wraps(&sealing, &people, 1)?;
+    unit.insert_wraps(&wraps).await?;
+    let number = store::number(&mut unit, placement).await?;
+    let answer = Answer::created(&Stands { id: placement, number, state: PlacementState::Requested })?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}
+
+type Requesting = Unit<verbs::Create, kinds::Placement>;
+
+fn no_intake() -> Problem {
+    Problem::away(
+        "shelter_not_reachable",
+        "Nobody of this accommodation has opened its intake in the last day. Telephone it; nothing was stored.",
+    )
+}
+
+/// The organisation whose house may take somebody in now.
+async fn house(unit: &mut Requesting, new: &NewPlacement) -> Result<crate::guard::record::OrganisationId, Problem> {
+    let now = unit.now();
+    let house = crate::accommodation::store::one(unit, new.accommodation).await?;
+    let house = house.ok_or_else(|| Problem::field("accommodation", "is none that is known"))?;
+    CertificateView::check(house.certificate.as_ref(), now)
+        .map_err(|unfit| Problem::illegal("accommodation_unfit", format!("Nobody is placed there: {unfit}.")))?;
+    if house.places.iter().any(|places| places.places == new.places && places.free > 0) {
+        Ok(house.organisation)
+    } else {
+        Err(Problem::illegal("no_free_place", "No place of this type is free there. Nothing was stored."))
+    }
+}
+
+/// The person's own word: a refusal wins over every basis.
+async fn consented(
+    unit: &mut Requesting,
+    case: CaseId,
+    new: &NewPlacement,
+    shelter: crate::guard::record::OrganisationId,
+) -> Result<(), Problem> {
+    let about = consents::About { case, person: new.person, recipient: shelter, section: consents::Section::Placement };
+    if consents::refused(unit, &about).await? {
+        return Err(Problem::illegal(
+            "sharing_refused",
+            "The person does not want this accommodation to be told of them. Nothing was sent.",
+        ));
+    }
+    if new.basis == PlacementBasis::Consent && !consents::allowed(unit, &about, Purpose::Care).await? {
+        return Err(Problem::illegal(
+            "no_consent",
+            "There is no consent in force that this accommodation is told: record it first, or state another basis.",
+        ));
+    }
+    Ok(())
+}

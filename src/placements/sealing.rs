@@ -1,0 +1,160 @@
+//! To whom what is sealed on a placement is wrapped: to the people whom its own content names, as far as they are members
+//! in force, and to both organisations' CUSTODY. A name that was added to the database opens nothing.
+
+use super::arrival::ArrivalContent;
+use super::content::PlacementContent;
+use super::store::{self, Row};
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::record::{AccountId, CaseId, OrganisationId, RecordKind};
+use crate::guard::store::WrapWrite;
+use crate::guard::trust::Recipient;
+use crate::guard::vault::{self, Placement, Sealed, SealingKey, VaultError};
+use crate::platform::problem::Problem;
+use serde::de::DeserializeOwned;
+
+const INCOMPLETE: &str = "something on a placement is not sealed to somebody who works on it";
+
+/// What a sealed record holds, to work out to whom it goes on. It does not leave the unit.
+pub(super) fn held<T: DeserializeOwned, U, V: Does, K: About>(
+    unit: &Unit<V, K>,
+    sealed: &Sealed<U>,
+) -> Result<T, Problem> {
+    let plain = vault::decrypt(&unit.who().keys, sealed)?;
+    Ok(serde_json::from_slice(&plain).map_err(|_| VaultError::Shape)?)
+}
+
+/// The content of a placement that this unit is about.
+pub(super) async fn content<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<PlacementContent, Problem> {
+    let id = row.shown.id.0;
+    let sealed = unit.fetch::<PlacementContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
+    held(unit, &sealed)
+}
+
+/// Those of these accounts that are members in force of an organisation.
+pub(super) async fn members_of<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    organisation: OrganisationId,
+    accounts: &[AccountId],
+) -> Result<Vec<Recipient>, Problem> {
+    let mut people = Vec::new();
+    for account in accounts {
+        let member = unit.member(*account).await?.filter(|member| member.organisation == organisation);
+        people.extend(member.map(|member| member.recipient()));
+    }
+    Ok(people)
+}
+
+/// An organisation's CUSTODY.
+pub(super) async fn custody<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    organisation: OrganisationId,
+) -> Result<Recipient, Problem> {
+    let founding = unit.founding(organisation).await?;
+    Ok(founding.ok_or_else(|| Problem::fault("a placement of an organisation that is not founded"))?.custody())
+}
+
+/// Wraps of a key to each of these.
+pub(super) fn wraps(key: &SealingKey, people: &[Recipient], epoch: i32) -> Result<Vec<WrapWrite>, Problem> {
+    people.iter().map(|person| key.wrap_to(person, None, epoch, None).map_err(Problem::from)).collect()
+}
+
+/// The officers whom the content names and who still hold the key: whoever has left the case does not.
+pub(super) async fn officers<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    named: &[AccountId],
+    joining: Option<AccountId>,
+) -> Result<Vec<AccountId>, Problem> {
+    let holding = store::holders(unit, row.shown.id.0).await?;
+    Ok(named.iter().copied().filter(|officer| holding.contains(officer) || joining == Some(*officer)).collect())
+}
+
+/// Seals everything under a placement's key again, with a fresh one, to the people whom the changed content names.
+///
+/// # Errors
+/// A fault when something there cannot be opened; as the database refuses.
+pub(super) async fn reseal<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    joining: Option<AccountId>,
+    change: impl FnOnce(PlacementContent) -> PlacementContent,
+) -> Result<(), Problem> {
+    let id = row.shown.id.0;
+    let ids = store::under_key(unit, id).await?;
+    let all = unit.fetch::<serde_json::Value>(&ids).await?;
+    let placement = all.iter().find(|sealed| sealed.record() == id).filter(|_| all.len() == ids.len());
+    let placement = placement.ok_or_else(|| Problem::fault(INCOMPLETE))?;
+    let mut content = change(held(unit, placement)?);
+    content.officers = officers(unit, row, &content.officers, joining).await?;
+    let key = SealingKey::of(&unit.who().keys, placement)?.renewed();
+    let epoch = placement.epoch() + 1;
+    for sealed in &all {
+        let kind = if sealed.record() == id { RecordKind::Placement } else { RecordKind::Consent };
+        let (record, version) = (sealed.record(), sealed.version() + 1);
+        let place = Placement { record, kind, case: None, key_id: id, epoch, version };
+        if sealed.record() == id {
+            unit.put(&place, &key, &content).await?;
+        } else {
+            unit.put_again(&place, &key, sealed).await?;
+        }
+    }
+    let mut people = members_of(unit, row.squad, &content.officers).await?;
+    let carers: Vec<AccountId> = content.workers.iter().copied().chain(content.manager).collect();
+    let mut once: Vec<AccountId> = carers;
+    once.sort_unstable();
+    once.dedup();
+    people.extend(members_of(unit, row.shelter, &once).await?);
+    people.push(custody(unit, row.squad).await?);
+    if content.manager.is_some() {
+        people.push(custody(unit, row.shelter).await?);
+    }
+    let wraps = wraps(&key, &people, epoch)?;
+    unit.replace_all_wraps(id, &wraps).await
+}
+
+/// A colleague who comes to a case comes to its placements too: by the session of the one who brings them.
+///
+/// # Errors
+/// As [`reseal`].
+pub(crate) async fn share_with<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    colleague: AccountId,
+) -> Result<(), Problem> {
+    for row in store::current_of_case(unit, case).await? {
+        if !store::holders(unit, row.shown.id.0).await?.contains(&unit.account()) {
+            continue;
+        }
+        reseal(unit, &row, Some(colleague), |mut content| {
+            content.officers.push(colleague);
+            content
+        })
+        .await?;
+        unit.touch(row.shown.id.0);
+        if let Some(address) = row.address {
+            share_arrival(unit, &row, address, colleague).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn share_arrival<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    address: uuid::Uuid,
+    colleague: AccountId,
+) -> Result<(), Problem> {
+    let Some(sealed) = unit.fetch::<ArrivalContent>(&[address]).await?.pop() else { return Ok(()) };
+    let mut content: ArrivalContent = held(unit, &sealed)?;
+    let holding = store::holders(unit, address).await?;
+    content.officers.retain(|officer| holding.contains(officer));
+    content.officers.push(colleague);
+    let key = SealingKey::of(&unit.who().keys, &sealed)?.renewed();
+    let (epoch, version) = (sealed.epoch() + 1, sealed.version() + 1);
+    let place = Placement { record: address, kind: RecordKind::Arrival, case: None, key_id: address, epoch, version };
+    unit.put(&place, &key, &content).await?;
+    let people = members_of(unit, row.squad, &content.officers).await?;
+    let wraps = wraps(&key, &people, epoch)?;
+    unit.replace_all_wraps(address, &wraps).await
+}

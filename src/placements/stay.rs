@@ -1,0 +1,148 @@
+//! From the person's consent to the end of the stay. Nobody approves that somebody leaves: it is written down (R29).
+
+use super::content::{Acceptance, ConsentGiven, Exit, PlacementContent, Stands};
+use super::desk::{illegal, stands, trained};
+use super::model::{IllegalTransition, PlacementState};
+use super::sealing;
+use super::store::{self, Change, Row};
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
+use crate::guard::record::{PlacementId, RecordKind};
+use crate::guard::session::Who;
+use crate::platform::app::App;
+use crate::platform::http::{Answer, Body, Id, SignedIn};
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::extract::State;
+use std::sync::Arc;
+use uuid::Uuid;
+
+type Working<V> = Unit<V, kinds::Placement>;
+
+async fn begin<V: Does>(app: &App, who: &Arc<Who>, id: Uuid) -> Result<(Working<V>, Row), Problem> {
+    let target = Target::OnPlacement(RecordKind::Placement, id);
+    let leave = app.gate.authorize::<V, kinds::Placement>(who, target, None).await?;
+    let mut unit = Unit::begin(&app.places, leave).await?;
+    let row = store::held(&mut unit).await?;
+    Ok((unit, row))
+}
+
+/// Goes on to another state; with the end, the address is gone for the officers.
+async fn go_on<V: Does>(
+    mut unit: Working<V>,
+    row: &Row,
+    step: Result<PlacementState, IllegalTransition>,
+) -> Result<Answer, Problem> {
+    let state = step.map_err(|error| illegal(&error))?;
+    store::set_state(&mut unit, state, Change::of(row)).await?;
+    if state.is_over() {
+        end(&mut unit, row).await?;
+    }
+    let _committed = unit.commit().await?;
+    stands(row, state)
+}
+
+async fn end<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<(), Problem> {
+    if let Some(arrival) = row.address
+        && store::end_arrival(unit, arrival).await?
+    {
+        unit.erase_with_commit(arrival);
+    }
+    if matches!(row.shown.state, PlacementState::Requested | PlacementState::Acknowledged) {
+        unit.drop_shared_wraps(row.shown.id.0).await?;
+    }
+    Ok(())
+}
+
+/// Record that the person consents to this placement, in which words it was explained, and who said yes.
+#[utoipa::path(operation_id = "consent_to_placement", post, path = "/api/v1/placements/{id}/consent", tag = "placements",
+    request_body = ConsentGiven, params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn consent(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    body: Body<ConsentGiven>,
+) -> Result<Answer, Problem> {
+    let (mut unit, row) = begin::<verbs::Consent>(&app, &who, id).await?;
+    let given = body.check()?;
+    let state = row.shown.state.consent().map_err(|error| illegal(&error))?;
+    sealing::reseal(&mut unit, &row, None, |content| PlacementContent { consent: Some(given), ..content }).await?;
+    go_on(unit, &row, Ok(state)).await
+}
+
+/// The person is on the way.
+#[utoipa::path(operation_id = "transport_to_placement", post, path = "/api/v1/placements/{id}/transport", tag = "placements",
+    params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn transport(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let (unit, row) = begin::<verbs::Transport>(&app, &who, id).await?;
+    let step = row.shown.state.transport();
+    go_on(unit, &row, step).await
+}
+
+/// The person has arrived.
+#[utoipa::path(operation_id = "admit_to_placement", post, path = "/api/v1/placements/{id}/admit", tag = "placements",
+    params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn admit(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let (unit, row) = begin::<verbs::Admit>(&app, &who, id).await?;
+    let step = row.shown.state.admit();
+    go_on(unit, &row, step).await
+}
+
+/// The person moves to another house: this stay is over, and another placement goes on.
+#[utoipa::path(operation_id = "transfer_placement", post, path = "/api/v1/placements/{id}/transfer", tag = "placements",
+    params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn transfer(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let (unit, row) = begin::<verbs::Transfer>(&app, &who, id).await?;
+    let step = row.shown.state.transfer();
+    go_on(unit, &row, step).await
+}
+
+/// The squad takes its request back, or the person did not consent.
+#[utoipa::path(operation_id = "withdraw_placement", post, path = "/api/v1/placements/{id}/withdraw", tag = "placements",
+    params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
+    let (unit, row) = begin::<verbs::Withdraw>(&app, &who, id).await?;
+    let step = row.shown.state.withdraw();
+    go_on(unit, &row, step).await
+}
+
+/// The person leaves, from whatever state. Whoever is told of it writes it down; assistance goes on.
+#[utoipa::path(operation_id = "exit_placement", post, path = "/api/v1/placements/{id}/exit", tag = "placements",
+    request_body = Exit, params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn exit(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    body: Body<Exit>,
+) -> Result<Answer, Problem> {
+    let (unit, row) = begin::<verbs::Exit>(&app, &who, id).await?;
+    let how = body.check()?;
+    let step = row.shown.state.exit(how.planned);
+    go_on(unit, &row, step).await
+}
+
+/// Name others who care for the person from here on. Who is not named any more opens nothing more.
+#[utoipa::path(operation_id = "assign_workers", put, path = "/api/v1/placements/{id}/workers", tag = "placements",
+    request_body = Acceptance, params(("id" = PlacementId, Path)),
+    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+pub async fn assign_workers(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Id(id): Id,
+    body: Body<Acceptance>,
+) -> Result<Answer, Problem> {
+    let (mut unit, row) = begin::<verbs::Assign>(&app, &who, id).await?;
+    let how = body.check()?;
+    trained(&mut unit, &row, &how.workers).await?;
+    let (workers, me) = (how.workers, who.account);
+    sealing::reseal(&mut unit, &row, None, |content| PlacementContent { workers, manager: Some(me), ..content })
+        .await?;
+    store::end_care_wraps(&mut unit, &row).await?;
+    let _committed = unit.commit().await?;
+    stands(&row, row.shown.state)
+}
