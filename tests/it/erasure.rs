@@ -64,11 +64,13 @@ async fn a_record_whose_erasure_key_is_gone_is_a_fault_and_not_absent() {
 async fn the_private_key_of_an_intake_epoch_is_erased_although_no_notice_was_ever_sealed_to_it() {
     let world = World::new().await;
     let duty = world.signed_in("duty1").await;
-    let first: Uuid =
-        sqlx::query_scalar("SELECT id FROM shared_keys WHERE purpose = 'intake' ORDER BY opens_at DESC LIMIT 1")
-            .fetch_one(&mut world.owner().await)
-            .await
-            .unwrap();
+    let newest =
+        "SELECT id FROM shared_keys WHERE purpose = 'intake' AND organisation_id = $1 ORDER BY opens_at DESC LIMIT 1";
+    let first: Uuid = sqlx::query_scalar(newest)
+        .bind(world.country.organisations["squad"])
+        .fetch_one(&mut world.owner().await)
+        .await
+        .unwrap();
     let held = async || -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM shared_key_wraps WHERE key_id = $1")
             .bind(first)

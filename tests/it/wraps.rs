@@ -71,9 +71,10 @@ async fn what_a_dismissed_officer_made_is_used_no_more_and_their_wraps_end_with_
     let officer = world.country.person("officer1").unwrap().account;
     // Whoever made the INTAKE key in force is dismissed: nobody seals to it any more, and a colleague makes the next.
     let maker: String = sqlx::query_scalar(
-        "SELECT a.handle FROM shared_keys k JOIN accounts a ON a.id = k.maker_id WHERE k.purpose = 'intake'
+        "SELECT a.handle FROM shared_keys k JOIN accounts a ON a.id = k.maker_id WHERE k.purpose = 'intake' AND k.organisation_id = $1
          ORDER BY k.opens_at DESC LIMIT 1",
     )
+    .bind(world.country.organisations["squad"])
     .fetch_one(&mut world.owner().await)
     .await
     .unwrap();

@@ -2,7 +2,7 @@
 
 use super::super::lint::MODEL;
 use super::*;
-use crate::guard::action::ALL_WORK;
+use crate::guard::action::{ALL_WORK, Work};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -129,7 +129,16 @@ async fn asking_and_deciding_are_quick() -> Tested {
 /// What `role` may read or list, in any relation and for any purpose.
 async fn seen_by(role: Role) -> Result<HashSet<RecordKind>, PolicyError> {
     let table = committed().await?;
-    let reads = ALL_WORK.iter().filter(|work| work.asks_purpose && table.ever_does(role, work.kind, work.verb));
+    // What somebody sees because the person consents to it, the person can take away again.
+    let by_work = |work: &&Work| {
+        let relations = work.relations.iter().filter(|relation| **relation != Relation::Consented);
+        relations.copied().any(|relation| {
+            Purpose::ALL
+                .iter()
+                .any(|purpose| table.decide(role, relation, work.kind, work.verb, Some(*purpose)) == Decision::Allow)
+        })
+    };
+    let reads = ALL_WORK.iter().filter(|work| work.asks_purpose).filter(by_work);
     Ok(reads.map(|work| work.kind).collect())
 }
 
