@@ -57,8 +57,8 @@ CREATE TABLE placements (
     state            text NOT NULL CHECK (state IN ('requested', 'acknowledged', 'matched', 'consented', 'transported',
                          'admitted', 'declined', 'exited_by_person', 'transferred', 'planned_exit', 'withdrawn')),
     decline_code     text,
-    address_id       uuid,                         -- the record of the address for this placement, as long as it is current
-    care_id          uuid,                         -- the record of the care given; it stays when the placement is over
+    address_id       uuid UNIQUE,                  -- the record of the address for this placement, as long as it is current
+    care_id          uuid UNIQUE,                  -- the record of the care given; it stays when the placement is over
     requested_at     timestamptz NOT NULL,
     acknowledged_at  timestamptz,
     admitted_at      timestamptz,
@@ -84,6 +84,7 @@ CREATE TABLE consents (
     recorded_at   timestamptz NOT NULL,
     expires_at    timestamptz,                     -- a given one counts until then
     ended_at      timestamptz,                     -- when it was taken back
+    vouch         bytea NOT NULL CHECK (octet_length(vouch) = 32), -- the service's own code over all of this
     registered_by uuid DEFAULT me(),
     register_no   bigint DEFAULT register_next(),
     standing      bigint NOT NULL DEFAULT 1,
@@ -113,23 +114,48 @@ CREATE FUNCTION i_work_at(wanted uuid) RETURNS boolean
     AS $$ SELECT EXISTS (SELECT FROM public.accommodations a
                          WHERE a.id = wanted AND a.organisation_id = public.my_organisation()) $$;
 
--- Whether the person consents that a recipient sees a section for a purpose: a consent in force, and no refusal of that
--- section to that recipient, whatever the purpose. "Do not share with X" wins.
-CREATE FUNCTION sharing_refused(of_case uuid, of_subject uuid, with_whom uuid, of_section text) RETURNS boolean
+-- What the person said about sharing a section with a recipient, for who works with the person; the service checks its own
+-- code on each row before it believes it.
+CREATE FUNCTION consents_about(of_case uuid, of_subject uuid, with_whom uuid, of_section text)
+    RETURNS TABLE (id uuid, placement_id uuid, purpose text, state text, expires_at timestamptz, registered_by uuid, vouch bytea)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT EXISTS (SELECT FROM public.consents c
-                       WHERE c.case_id = of_case AND c.subject_id = of_subject AND c.recipient_id = with_whom
-                         AND c.section = of_section AND c.state = 'refused')
+        SELECT c.id, c.placement_id, c.purpose, c.state, c.expires_at, c.registered_by, c.vouch
+        FROM public.consents c
+        WHERE c.case_id = of_case AND c.subject_id = of_subject AND c.recipient_id = with_whom AND c.section = of_section
+          AND (public.i_am_on_case(of_case)
+               OR EXISTS (SELECT FROM public.placements p
+                          WHERE p.case_id = of_case AND p.subject_id = of_subject AND public.i_can_unwrap(p.id)))
     $$;
+-- The same for the gate and for row-level security, without the codes: a consent in force, recorded by nobody of the
+-- recipient's, and no refusal. "Do not share with X" wins.
 CREATE FUNCTION sharing_allowed(of_case uuid, of_subject uuid, with_whom uuid, what_for text, of_section text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT NOT public.sharing_refused(of_case, of_subject, with_whom, of_section)
-           AND EXISTS (SELECT FROM public.consents c
-                       WHERE c.case_id = of_case AND c.subject_id = of_subject AND c.recipient_id = with_whom
-                         AND c.section = of_section AND c.purpose = what_for AND c.state = 'given'
+        SELECT NOT EXISTS (SELECT FROM public.consents_about(of_case, of_subject, with_whom, of_section) c
+                           WHERE c.state = 'refused')
+           AND EXISTS (SELECT FROM public.consents_about(of_case, of_subject, with_whom, of_section) c
+                       JOIN public.accounts a ON a.id = c.registered_by
+                       WHERE c.purpose = what_for AND c.state = 'given' AND a.organisation_id <> with_whom
                          AND (c.expires_at IS NULL OR c.expires_at > pg_catalog.now()))
+    $$;
+-- The placements of a person, so that whoever shares and whoever takes back wait for each other. Ids only.
+CREATE FUNCTION placements_of(of_case uuid, of_subject uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT p.id FROM public.placements p WHERE p.case_id = of_case AND p.subject_id = of_subject
+        AND (public.i_am_on_case(of_case)
+             OR EXISTS (SELECT FROM public.placements o
+                        WHERE o.case_id = of_case AND o.subject_id = of_subject AND public.i_can_unwrap(o.id)))
+        ORDER BY p.id
+    $$;
+-- The officers who are assigned now to the case of a placement, for who can open it.
+CREATE FUNCTION officers_of(wanted uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT a.account_id FROM public.placements p JOIN public.case_access a ON a.case_id = p.case_id
+        WHERE p.id = wanted AND a.relation = 'assigned' AND a.ended_at IS NULL
+          AND (public.i_can_unwrap(p.id) OR public.i_am_on_case(p.case_id))
     $$;
 -- Whether somebody is assigned to the case on which a placement rests.
 CREATE FUNCTION i_place(wanted uuid) RETURNS boolean
@@ -139,6 +165,15 @@ CREATE FUNCTION i_place(wanted uuid) RETURNS boolean
                        WHERE c.case_id = wanted AND c.account_id = public.me() AND c.relation = 'assigned'
                          AND c.ended_at IS NULL)
     $$;
+-- Whether a key is that of a placement, or of what hangs on it: the functions below delete wraps of no other.
+CREATE FUNCTION is_key_of_placement(key uuid, wanted uuid, of_kind text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.sealed s JOIN public.placements p ON p.id = wanted
+                       WHERE s.record_id = key AND s.key_id = key AND s.kind = of_kind AND s.case_id IS NULL
+                         AND key = CASE of_kind WHEN 'placement' THEN p.id WHEN 'arrival' THEN p.address_id
+                                                WHEN 'care' THEN p.care_id END)
+    $$;
 -- A colleague has left the case: their wraps of its placements, and of what hangs on them, go. It does so for nobody who
 -- is on the case.
 CREATE FUNCTION leave_placements(ended uuid) RETURNS void
@@ -146,45 +181,78 @@ CREATE FUNCTION leave_placements(ended uuid) RETURNS void
     AS $$
         DELETE FROM public.wraps w USING public.case_access a, public.placements p
         WHERE a.grant_id = ended AND a.ended_at IS NOT NULL AND p.case_id = a.case_id
-          AND w.recipient_account = a.account_id AND w.key_id IN (p.id, p.address_id, p.care_id)
+          AND w.recipient_account = a.account_id
+          AND (public.is_key_of_placement(w.key_id, p.id, 'placement')
+               OR public.is_key_of_placement(w.key_id, p.id, 'arrival')
+               OR public.is_key_of_placement(w.key_id, p.id, 'care'))
           AND NOT EXISTS (SELECT FROM public.case_access o
                           WHERE o.case_id = a.case_id AND o.account_id = a.account_id AND o.ended_at IS NULL)
     $$;
 -- The address of a placement is for the people of a current one: with its end its wraps and its copy are gone, whoever
 -- writes down that the person left.
-CREATE FUNCTION end_arrival(wanted uuid, arrival uuid) RETURNS boolean
+CREATE FUNCTION end_arrival(wanted uuid) RETURNS uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE arrival uuid;
+        BEGIN
+            SELECT p.address_id INTO arrival FROM public.placements p
+            WHERE p.id = wanted AND p.ended_at IS NOT NULL AND public.is_key_of_placement(p.address_id, p.id, 'arrival');
+            DELETE FROM public.wraps WHERE key_id = arrival;
+            DELETE FROM public.sealed WHERE record_id = arrival AND kind = 'arrival';
+            RETURN arrival;
+        END
+    $$;
+-- A request that came to nothing leaves the shelter nothing: neither its people's wraps, nor the desk's, nor CUSTODY's.
+CREATE FUNCTION end_shelter_wraps(wanted uuid) RETURNS void
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         DELETE FROM public.wraps w USING public.placements p
-        WHERE p.id = wanted AND p.address_id = arrival AND p.ended_at IS NOT NULL AND w.key_id = arrival;
-        WITH gone AS (
-            DELETE FROM public.sealed s USING public.placements p
-            WHERE p.id = wanted AND p.address_id = arrival AND p.ended_at IS NOT NULL AND s.record_id = arrival
-              AND s.kind = 'arrival' RETURNING 1)
-        SELECT EXISTS (SELECT FROM gone)
+        WHERE p.id = wanted AND p.ended_at IS NOT NULL AND (p.state IN ('withdrawn', 'declined') OR p.address_id IS NULL)
+          AND public.is_key_of_placement(w.key_id, p.id, 'placement')
+          AND (EXISTS (SELECT FROM public.accounts a WHERE a.id = w.recipient_account AND a.organisation_id = p.shelter_id)
+               OR EXISTS (SELECT FROM public.shared_keys k WHERE k.id = w.recipient_key AND k.organisation_id = p.shelter_id))
     $$;
--- Wraps of the care that nobody may hold any more: a worker's who is not named on the placement now, an officer's without
--- the person's consent.
-CREATE FUNCTION end_care_wraps(of_case uuid, of_subject uuid) RETURNS void
+-- Wraps of a person's care that officers hold, once the person does not consent to it any more.
+CREATE FUNCTION end_care_sharing(of_case uuid, of_subject uuid) RETURNS void
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         DELETE FROM public.wraps w USING public.placements p, public.accounts a
-        WHERE p.case_id = of_case AND p.subject_id = of_subject AND w.key_id = p.care_id AND a.id = w.recipient_account
-          AND (NOT EXISTS (SELECT FROM public.wraps o WHERE o.key_id = p.id AND o.recipient_account = a.id)
-               OR (a.organisation_id <> p.shelter_id
-                   AND NOT public.sharing_allowed(p.case_id, p.subject_id, a.organisation_id, 'case_work', 'care')))
+        WHERE p.case_id = of_case AND p.subject_id = of_subject AND public.is_key_of_placement(w.key_id, p.id, 'care')
+          AND a.id = w.recipient_account AND a.organisation_id <> p.shelter_id
+          AND NOT public.sharing_allowed(p.case_id, p.subject_id, a.organisation_id, 'case_work', 'care')
+    $$;
+-- Wraps of a placement's care that workers hold who do not care for the person any more. Somebody who does must stay.
+CREATE FUNCTION keep_care_with(wanted uuid, workers uuid[]) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE care uuid;
+        BEGIN
+            SELECT p.care_id INTO care FROM public.placements p
+            WHERE p.id = wanted AND public.i_can_unwrap(p.id) AND p.shelter_id = public.my_organisation()
+              AND public.is_key_of_placement(p.care_id, p.id, 'care');
+            IF care IS NULL THEN
+                RETURN true;
+            END IF;
+            IF NOT EXISTS (SELECT FROM public.wraps w WHERE w.key_id = care AND w.recipient_account = ANY(workers)) THEN
+                RETURN false;
+            END IF;
+            DELETE FROM public.wraps w USING public.accounts a
+            WHERE w.key_id = care AND a.id = w.recipient_account AND a.organisation_id = public.my_organisation()
+              AND a.id <> ALL(workers);
+            RETURN true;
+        END
     $$;
 
 GRANT SELECT ON accommodations, certificates, trainings, placements, consents TO himaya_resolver;
 GRANT DELETE ON sealed TO himaya_resolver;
 CREATE POLICY sealed_resolver_arrival ON sealed FOR DELETE TO himaya_resolver USING (kind = 'arrival');
 CREATE POLICY wraps_resolver_placement ON wraps FOR DELETE TO himaya_resolver USING (EXISTS (
-    SELECT FROM placements p WHERE key_id IN (p.id, p.address_id, p.care_id)));
+    SELECT FROM sealed s WHERE s.key_id = wraps.key_id AND s.kind IN ('placement', 'arrival', 'care') AND s.case_id IS NULL));
 GRANT SELECT ON accommodations, certificates, trainings, placements, consents TO himaya_app;
 GRANT UPDATE (women, men, families, children, standing) ON accommodations TO himaya_app;
 GRANT UPDATE (state, decline_code, address_id, care_id, intake_key_id, acknowledged_at, admitted_at, ended_at, standing)
     ON placements TO himaya_app;
-GRANT UPDATE (state, ended_at, standing) ON consents TO himaya_app;
+GRANT UPDATE (state, ended_at, vouch, standing) ON consents TO himaya_app;
 -- Columns that the database fills in, or that only a later step sets, are not for an INSERT by the app.
 DO $$
 DECLARE wanted text; columns text;
@@ -210,7 +278,9 @@ CREATE POLICY accommodations_resolver ON accommodations FOR SELECT TO himaya_res
 ALTER TABLE certificates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE certificates FORCE ROW LEVEL SECURITY;
 CREATE POLICY certificates_read ON certificates FOR SELECT TO himaya_app USING (public.me() IS NOT NULL);
-CREATE POLICY certificates_add ON certificates FOR INSERT TO himaya_app WITH CHECK (public.i_work_at(accommodation_id));
+-- None from the future: it would stay the newest.
+CREATE POLICY certificates_add ON certificates FOR INSERT TO himaya_app
+    WITH CHECK (public.i_work_at(accommodation_id) AND certified_at < now() + interval '1 day');
 CREATE POLICY certificates_resolver ON certificates FOR SELECT TO himaya_resolver USING (true);
 ALTER TABLE trainings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trainings FORCE ROW LEVEL SECURITY;
@@ -221,9 +291,9 @@ CREATE POLICY trainings_add ON trainings FOR INSERT TO himaya_app WITH CHECK (ac
 CREATE POLICY trainings_resolver ON trainings FOR SELECT TO himaya_resolver USING (true);
 ALTER TABLE placements ENABLE ROW LEVEL SECURITY;
 ALTER TABLE placements FORCE ROW LEVEL SECURITY;
--- Who can unwrap what was asked for, and the people of the case; changed by who is assigned, or holds its key.
+-- Who can unwrap what was asked for, and who is assigned to the case.
 CREATE POLICY placements_mine ON placements FOR SELECT TO himaya_app
-    USING (public.i_can_unwrap(id) OR public.i_am_on_case(case_id));
+    USING (public.i_can_unwrap(id) OR public.i_place(case_id));
 CREATE POLICY placements_add ON placements FOR INSERT TO himaya_app
     WITH CHECK (public.i_place(case_id) AND squad_id = public.my_organisation());
 CREATE POLICY placements_change ON placements FOR UPDATE TO himaya_app
@@ -232,30 +302,49 @@ CREATE POLICY placements_resolver ON placements FOR SELECT TO himaya_resolver US
 ALTER TABLE consents ENABLE ROW LEVEL SECURITY;
 ALTER TABLE consents FORCE ROW LEVEL SECURITY;
 CREATE POLICY consents_mine ON consents FOR SELECT TO himaya_app
-    USING (public.i_am_on_case(case_id) OR public.i_can_unwrap(placement_id));
-CREATE POLICY consents_add ON consents FOR INSERT TO himaya_app
-    WITH CHECK (public.i_place(case_id) OR public.i_can_unwrap(placement_id));
-CREATE POLICY consents_change ON consents FOR UPDATE TO himaya_app
     USING (public.i_place(case_id) OR public.i_can_unwrap(placement_id));
+-- Nobody says yes in favour of their own organisation, and nobody takes back there a refusal that others recorded.
+CREATE POLICY consents_add ON consents FOR INSERT TO himaya_app WITH CHECK (
+    (recipient_id <> public.my_organisation() OR state IN ('asked', 'refused'))
+    AND CASE WHEN placement_id IS NULL THEN public.i_place(case_id)
+             ELSE EXISTS (SELECT FROM placements p
+                          WHERE p.id = placement_id AND p.case_id = consents.case_id AND p.subject_id = consents.subject_id)
+        END);
+CREATE POLICY consents_change ON consents FOR UPDATE TO himaya_app
+    USING ((public.i_place(case_id) OR public.i_can_unwrap(placement_id))
+           AND (recipient_id <> public.my_organisation() OR state IN ('asked', 'given') OR placement_id IS NULL))
+    WITH CHECK (recipient_id <> public.my_organisation() OR state IN ('refused', 'withdrawn'));
 CREATE POLICY consents_resolver ON consents FOR SELECT TO himaya_resolver USING (true);
 
 GRANT CREATE ON SCHEMA public TO himaya_resolver;
 ALTER FUNCTION i_am_trained(text) OWNER TO himaya_resolver;
 ALTER FUNCTION places_taken(uuid, text) OWNER TO himaya_resolver;
 ALTER FUNCTION i_work_at(uuid) OWNER TO himaya_resolver;
-ALTER FUNCTION sharing_refused(uuid, uuid, uuid, text) OWNER TO himaya_resolver;
+ALTER FUNCTION consents_about(uuid, uuid, uuid, text) OWNER TO himaya_resolver;
 ALTER FUNCTION sharing_allowed(uuid, uuid, uuid, text, text) OWNER TO himaya_resolver;
+ALTER FUNCTION placements_of(uuid, uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION officers_of(uuid) OWNER TO himaya_resolver;
 ALTER FUNCTION i_place(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION is_key_of_placement(uuid, uuid, text) OWNER TO himaya_resolver;
 ALTER FUNCTION leave_placements(uuid) OWNER TO himaya_resolver;
-ALTER FUNCTION end_arrival(uuid, uuid) OWNER TO himaya_resolver;
-ALTER FUNCTION end_care_wraps(uuid, uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION end_arrival(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION end_shelter_wraps(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION end_care_sharing(uuid, uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION keep_care_with(uuid, uuid[]) OWNER TO himaya_resolver;
 REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
-REVOKE ALL ON FUNCTION i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), sharing_refused(uuid, uuid, uuid, text),
-    sharing_allowed(uuid, uuid, uuid, text, text), i_place(uuid), leave_placements(uuid), end_arrival(uuid, uuid), end_care_wraps(uuid, uuid)
+REVOKE ALL ON FUNCTION
+    i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), consents_about(uuid, uuid, uuid, text),
+    sharing_allowed(uuid, uuid, uuid, text, text), placements_of(uuid, uuid), officers_of(uuid), i_place(uuid),
+    is_key_of_placement(uuid, uuid, text), leave_placements(uuid), end_arrival(uuid), end_shelter_wraps(uuid),
+    end_care_sharing(uuid, uuid), keep_care_with(uuid, uuid[])
     FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), sharing_refused(uuid, uuid, uuid, text),
-    sharing_allowed(uuid, uuid, uuid, text, text), i_place(uuid), leave_placements(uuid), end_arrival(uuid, uuid), end_care_wraps(uuid, uuid)
+GRANT EXECUTE ON FUNCTION
+    i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), consents_about(uuid, uuid, uuid, text),
+    sharing_allowed(uuid, uuid, uuid, text, text), placements_of(uuid, uuid), officers_of(uuid), i_place(uuid),
+    leave_placements(uuid), end_arrival(uuid), end_shelter_wraps(uuid), end_care_sharing(uuid, uuid),
+    keep_care_with(uuid, uuid[])
     TO himaya_app, himaya_resolver;
+GRANT EXECUTE ON FUNCTION is_key_of_placement(uuid, uuid, text) TO himaya_resolver;
 
 -- How each row stands, with the new ones: the rest is as it was.
 CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse as _, Response};
 
 /// Read the address of a house that one manages.
 #[utoipa::path(operation_id = "read_address", get, path = "/api/v1/accommodations/{id}/address", tag = "accommodation",
-    params(("id" = AccommodationId, Path), ("Purpose" = String, Header)),
+    params(("id" = AccommodationId, Path), ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Address, headers(("ETag" = String))), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
     State(app): State<App>,

@@ -71,15 +71,19 @@ pub struct NewAccommodation {
 pub struct Capacity {
     #[serde(default)]
     #[garde(range(max = 1000))]
+    #[schema(maximum = 1000)]
     pub women: u16,
     #[serde(default)]
     #[garde(range(max = 1000))]
+    #[schema(maximum = 1000)]
     pub men: u16,
     #[serde(default)]
     #[garde(range(max = 1000))]
+    #[schema(maximum = 1000)]
     pub families: u16,
     #[serde(default)]
     #[garde(range(max = 1000))]
+    #[schema(maximum = 1000)]
     pub children: u16,
 }
 
@@ -88,6 +92,7 @@ pub struct Capacity {
 #[serde(deny_unknown_fields)]
 pub struct NewCertificate {
     #[garde(length(max = 7), custom(crate::cases::iso::each_once))]
+    #[schema(max_items = 7)]
     pub conditions: Vec<Condition>,
     #[garde(skip)]
     pub expires_at: DateTime<Utc>,
@@ -157,12 +162,15 @@ pub struct AccommodationView {
 #[serde(deny_unknown_fields)]
 pub struct Address {
     #[garde(length(chars, min = 1, max = 500))]
+    #[schema(min_length = 1, max_length = 500)]
     pub address: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     pub directions: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 40))]
+    #[schema(max_length = 40)]
     pub telephone: Option<String>,
 }
 

@@ -90,13 +90,16 @@ pub struct CallBack {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted: Option<CallBackWanted>,
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
     /// How it is safe to call: who may answer, what to say first.
     #[garde(length(chars, max = 500))]
+    #[schema(max_length = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
     #[garde(length(chars, max = 40))]
+    #[schema(max_length = 40)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
 }
@@ -106,9 +109,11 @@ pub struct CallBack {
 #[serde(deny_unknown_fields)]
 pub struct PersonCalledAbout {
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
     /// `YYYY-MM-DD`.
@@ -127,9 +132,11 @@ pub struct PersonCalledAbout {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub citizenship: Option<String>,
     #[garde(length(chars, max = 40))]
+    #[schema(max_length = 40)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doing_now: Option<String>,
 }
@@ -156,10 +163,12 @@ pub struct CallContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub danger: Option<Danger>,
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// What the caller said, in the operator's words.
     #[garde(length(chars, max = 20_000))]
+    #[schema(max_length = 20000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
     #[garde(skip)]

@@ -124,6 +124,7 @@ pub async fn end(
         unit.touch(grant.0);
         // Last: from here on a person who leaves sees nothing of the case any more.
         store::end_access(&mut unit, grant).await?;
+        crate::placements::strike(&mut unit, case, leaver).await?;
     } else {
         staying(&mut unit, &row, leaver).await?;
         store::set_epoch_pending(&mut unit, case).await?;

@@ -148,6 +148,7 @@ pub struct SectionStored {
 #[serde(deny_unknown_fields)]
 pub struct NewNote {
     #[garde(length(chars, min = 1, max = 20_000))]
+    #[schema(min_length = 1, max_length = 20000)]
     pub text: String,
 }
 

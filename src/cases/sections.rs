@@ -21,15 +21,19 @@ pub struct Identity {
     pub category: Option<Category>,
     /// HTCDS `prs_FirstName`.
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     pub first_name: Option<String>,
     /// HTCDS `prs_MiddleName`; here also the patronymic.
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     pub middle_name: Option<String>,
     /// HTCDS `prs_SecondName`.
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     pub second_name: Option<String>,
     /// HTCDS `prs_Birthdate`, `YYYY-MM-DD`.
     #[garde(inner(custom(iso::date)))]
+    #[schema(format = Date)]
     pub birthdate: Option<String>,
     /// Whether the age is in doubt. If it is, the person is treated as a child.
     #[garde(skip)]
@@ -42,21 +46,26 @@ pub struct Identity {
     pub gender: Option<Gender>,
     /// HTCDS `prs_Citizenship`, ISO 3166.
     #[garde(length(max = 10), custom(iso::each_once), inner(custom(iso::country)))]
+    #[schema(max_items = 10)]
     pub citizenship: Vec<String>,
     /// HTCDS `prs_IdentityNumber`.
     #[garde(length(chars, max = 100))]
+    #[schema(max_length = 100)]
     pub identity_number: Option<String>,
     /// HTCDS `prs_PrimaryLanguage`, ISO 639.
     #[garde(inner(custom(iso::language)))]
+    #[schema(pattern = "^[a-z]{2,3}$")]
     pub primary_language: Option<String>,
     /// HTCDS `prs_SecondaryLanguage`, ISO 639.
     #[garde(inner(custom(iso::language)))]
+    #[schema(pattern = "^[a-z]{2,3}$")]
     pub secondary_language: Option<String>,
     /// HTCDS `prs_MaritalStatus`.
     #[garde(skip)]
     pub marital_status: Option<MaritalStatus>,
     /// HTCDS `prs_NumberOfChildren`.
     #[garde(range(max = 50))]
+    #[schema(maximum = 50)]
     pub number_of_children: Option<u8>,
     /// HTCDS `prs_HighestLevelOfEducation`.
     #[garde(skip)]
@@ -69,26 +78,33 @@ pub struct Identity {
 pub struct ContactAndSafety {
     /// HTCDS `prs_MobilePhone`.
     #[garde(length(chars, max = 50))]
+    #[schema(max_length = 50)]
     pub mobile_phone: Option<String>,
     /// HTCDS `prs_HomePhone`.
     #[garde(length(chars, max = 50))]
+    #[schema(max_length = 50)]
     pub home_phone: Option<String>,
     /// HTCDS `prs_Email`.
     #[garde(length(chars, max = 254))]
+    #[schema(max_length = 254)]
     pub email: Option<String>,
     /// HTCDS `prs_MailingStreet`.
     #[garde(length(chars, max = 500))]
+    #[schema(max_length = 500)]
     pub street: Option<String>,
     /// HTCDS `prs_MailingCity`.
     #[garde(length(chars, max = 200))]
+    #[schema(max_length = 200)]
     pub city: Option<String>,
     /// HTCDS `prs_MailingCountry`, ISO 3166.
     #[garde(inner(custom(iso::country)))]
+    #[schema(pattern = "^[A-Z]{2}$")]
     pub country: Option<String>,
     #[garde(skip)]
     pub safe_to_contact: Option<SafeToContact>,
     /// When, how and through whom the person wants to be reached.
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     pub how_to_contact: Option<String>,
     #[garde(skip)]
     pub preferred_sex_of_interviewer: Option<PreferredSex>,
@@ -97,6 +113,7 @@ pub struct ContactAndSafety {
     #[garde(skip)]
     pub risk: Option<Risk>,
     #[garde(length(chars, max = 10_000))]
+    #[schema(max_length = 10000)]
     pub risk_notes: Option<String>,
 }
 
@@ -105,6 +122,7 @@ pub struct ContactAndSafety {
 #[serde(default, deny_unknown_fields)]
 pub struct Narrative {
     #[garde(length(chars, max = 50_000))]
+    #[schema(max_length = 50000)]
     pub text: Option<String>,
     /// HTCDS `vic_MethodOfRecruitment`.
     #[garde(custom(iso::each_once))]
@@ -132,6 +150,7 @@ pub struct Narrative {
     pub relationship_to_trafficker: Option<RelationshipToTrafficker>,
     /// HTCDS `vic_AgeWhenTrafficked`, in years.
     #[garde(range(max = 120))]
+    #[schema(maximum = 120)]
     pub age_when_trafficked: Option<u8>,
     /// HTCDS `vic_RecruitmentWebsitesAndApps`.
     #[garde(custom(iso::each_once))]
@@ -153,11 +172,13 @@ pub struct Legal {
     pub decided_by: Option<DecisionMaker>,
     /// Day on which the person was told their rights, `YYYY-MM-DD`.
     #[garde(inner(custom(iso::date)))]
+    #[schema(format = Date)]
     pub rights_notice_given_on: Option<String>,
     /// Whether a lawyer was offered, and what the person said.
     #[garde(skip)]
     pub lawyer: Option<Offer>,
     #[garde(length(chars, max = 20_000))]
+    #[schema(max_length = 20000)]
     pub notes: Option<String>,
 }
 
@@ -169,6 +190,7 @@ pub struct Investigation {
     #[garde(skip)]
     pub prosecution_stage: Option<ProsecutionStage>,
     #[garde(length(chars, max = 50_000))]
+    #[schema(max_length = 50000)]
     pub leads: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use crate::audit::unit::Unit;
 use crate::cases;
 use crate::cases::document::Place as SectionPlace;
 use crate::guard::action::Purpose;
-use crate::guard::gate::{About, Authorized, Target, kinds, verbs};
+use crate::guard::gate::{About, Authorized, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{CaseId, ConsentId, PlacementId, RecordKind, SubjectId};
 use crate::guard::session::Who;
@@ -26,6 +26,14 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 type Recording = Unit<verbs::Create, kinds::Consent>;
+
+/// A recipient's own word for the person's consent is none.
+fn own_favour() -> Problem {
+    Problem::illegal(
+        "own_favour",
+        "Nobody records a consent in favour of their own organisation: who works with the person there does.",
+    )
+}
 
 fn illegal(error: &IllegalTransition) -> Problem {
     Problem::illegal("illegal_transition", error.to_string())
@@ -92,6 +100,10 @@ async fn record(
     if unit.founding(new.recipient).await?.is_none() {
         return Err(Problem::field("recipient", "is no founded organisation"));
     }
+    let own = new.recipient == unit.who().organisation;
+    if own && new.said == Said::Given {
+        return Err(own_favour());
+    }
     let (place, under) = match parent {
         Parent::Case(case, person) => on_case(&mut unit, case, person).await?,
         Parent::Placement => on_placement(&mut unit).await?,
@@ -110,7 +122,9 @@ async fn record(
     };
     let sealed_at = Placement { record: id.0, kind: RecordKind::Consent, version: 1, ..under.place };
     unit.put(&sealed_at, &under.key, &content).await?;
-    store::end_what_it_bore(&mut unit, place.case, place.person).await?;
+    if new.said == Said::Refused {
+        placements::stop_sharing(&mut unit, place.case, place.person, new.recipient, new.section).await?;
+    }
     if let Parent::Case(case, _) = parent {
         cases::sign_new_head(&mut unit, case).await?;
     }
@@ -148,6 +162,7 @@ impl Under {
 
 async fn on_case(unit: &mut Recording, case: CaseId, person: SubjectId) -> Result<(Place, Under), Problem> {
     cases::lock_and_check(unit, case).await?;
+    super::hold(unit, case, person).await?;
     let identity = SectionPlace { case, person: Some(person), kind: RecordKind::Identity };
     let Some(section) = cases::store::section_to_write(unit, &identity).await? else { return Err(Problem::absent()) };
     let sealed = unit.fetch::<()>(&[section.0]).await?.pop();
@@ -157,7 +172,7 @@ async fn on_case(unit: &mut Recording, case: CaseId, person: SubjectId) -> Resul
 }
 
 async fn on_placement(unit: &mut Recording) -> Result<(Place, Under), Problem> {
-    let row = placements::store::held(unit).await?;
+    let row = placements::held_with_all(unit).await?;
     let sealed = unit.fetch::<()>(&[row.shown.id.0]).await?.pop().ok_or_else(Problem::absent)?;
     let under = Under::of(&unit.who(), &sealed, None)?;
     Ok((Place { case: row.case, person: row.person, placement: Some(row.shown.id) }, under))
@@ -271,10 +286,10 @@ pub async fn answer(
     let leave = app.gate.authorize::<verbs::Create, kinds::Consent>(&who, target, None).await?;
     let answer = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
+    let row = held(&mut unit).await?;
     let state = row.state.answer(answer.said).map_err(|error| illegal(&error))?;
-    if row.placement.is_none() {
-        cases::lock_and_check(&mut unit, row.case).await?;
+    if state == ConsentState::Given && row.recipient == who.organisation {
+        return Err(own_favour());
     }
     let sealed = unit.fetch::<ConsentContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
     let key = SealingKey::of(&who.keys, &sealed)?;
@@ -289,6 +304,9 @@ pub async fn answer(
     let source = answer.source;
     unit.put_from(&place, &key, &sealed, |content: ConsentContent| Ok(ConsentContent { source, ..content })).await?;
     store::set_state(&mut unit, &row, state).await?;
+    if state == ConsentState::Refused {
+        placements::stop_sharing(&mut unit, row.case, row.person, row.recipient, row.section).await?;
+    }
     if row.placement.is_none() {
         cases::sign_new_head(&mut unit, row.case).await?;
     }
@@ -304,9 +322,23 @@ pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): I
     let target = Target::Record(RecordKind::Consent, id);
     let leave = app.gate.authorize::<verbs::Withdraw, kinds::Consent>(&who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
-    let state = row.state.at(unit.now(), row.expires_at).withdraw().map_err(|error| illegal(&error))?;
+    let row = held(&mut unit).await?;
+    let state = row.state.withdraw().map_err(|error| illegal(&error))?;
     store::set_state(&mut unit, &row, state).await?;
+    if row.state == ConsentState::Given {
+        placements::stop_sharing(&mut unit, row.case, row.person, row.recipient, row.section).await?;
+    }
     let _committed = unit.commit().await?;
     Answer::ok(&ConsentStands { id: row.id, state })
+}
+
+/// The consent that a unit is about, with everything that a sharing of the same person holds: the case first, where it is
+/// recorded there, then the placements.
+async fn held<V: Does>(unit: &mut Unit<V, kinds::Consent>) -> Result<Row, Problem> {
+    let (case, person) = store::found(unit).await?.ok_or_else(Problem::absent)?;
+    if cases::is_assigned(unit, case, unit.account()).await? {
+        cases::lock_and_check(unit, case).await?;
+    }
+    super::hold(unit, case, person).await?;
+    store::held(unit).await
 }

@@ -2,15 +2,16 @@
 //! state machine 6).
 //!
 //! Officers record them on the case, carers on the placement; the words in which it was explained are sealed there. The
-//! service asks [`allowed`] at each new sharing. A refusal of a section to a recipient wins over every consent, and what is
+//! service asks [`sharing::word`] at each new sharing. A refusal of a section to a recipient wins over every consent, and what is
 //! taken back counts no more from the same commit on.
 
 pub mod http;
 pub mod model;
+pub mod sharing;
 pub(crate) mod store;
 
 pub use model::Section;
-pub(crate) use store::{About, allowed, refused};
+pub(crate) use sharing::{About, Word, hold, word};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

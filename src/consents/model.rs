@@ -103,9 +103,11 @@ pub struct NewConsent {
     pub source: Source,
     /// The words in which it was explained.
     #[garde(length(chars, min = 1, max = 4000))]
+    #[schema(min_length = 1, max_length = 4000)]
     pub explained: String,
     /// In which language: ISO 639.
     #[garde(custom(crate::cases::iso::language))]
+    #[schema(pattern = "^[a-z]{2,3}$")]
     pub language: String,
     /// Until when a consent counts; until it is taken back if absent.
     #[serde(default)]

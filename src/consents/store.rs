@@ -1,4 +1,4 @@
-//! All SQL about consents, and the one question that every sharing asks.
+//! All SQL about consents.
 
 use super::model::{ConsentState, NewConsent, Section};
 use crate::audit::mark::RowKind;
@@ -6,49 +6,11 @@ use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{self, Does};
 use crate::guard::look::Look;
-use crate::guard::record::{CaseId, ConsentId, OrganisationId, PlacementId, SubjectId};
+use crate::guard::record::{AccountId, CaseId, ConsentId, OrganisationId, PlacementId, SubjectId};
+use crate::guard::vouch::SaidFacts;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-
-/// Whose section is to be shared, and with whom.
-pub struct About {
-    pub case: CaseId,
-    pub person: SubjectId,
-    pub recipient: OrganisationId,
-    pub section: Section,
-}
-
-/// Whether the person does not want this recipient to see this section. It wins.
-pub async fn refused<V: Does, K: gate::About>(unit: &mut Unit<V, K>, about: &About) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT sharing_refused($1, $2, $3, $4) AS "it!""#,
-        about.case.0,
-        about.person.0,
-        about.recipient.0,
-        about.section.as_str()
-    )
-    .fetch_one(unit.sql())
-    .await
-}
-
-/// Whether a consent is in force, and no refusal.
-pub async fn allowed<V: Does, K: gate::About>(
-    unit: &mut Unit<V, K>,
-    about: &About,
-    purpose: Purpose,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT sharing_allowed($1, $2, $3, $4, $5) AS "it!""#,
-        about.case.0,
-        about.person.0,
-        about.recipient.0,
-        purpose.as_str(),
-        about.section.as_str()
-    )
-    .fetch_one(unit.sql())
-    .await
-}
 
 /// A consent's clear columns.
 pub struct Row {
@@ -60,6 +22,7 @@ pub struct Row {
     pub recipient: OrganisationId,
     pub section: Section,
     pub state: ConsentState,
+    pub recorded_by: AccountId,
     pub recorded_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
@@ -74,6 +37,7 @@ struct Stored {
     recipient_id: Uuid,
     section: String,
     state: String,
+    registered_by: Option<Uuid>,
     recorded_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
@@ -96,6 +60,7 @@ impl TryFrom<Stored> for Row {
             recipient: OrganisationId(row.recipient_id),
             section: word(&row.section)?,
             state: word(&row.state)?,
+            recorded_by: AccountId(row.registered_by.unwrap_or_default()),
             recorded_at: row.recorded_at,
             expires_at: row.expires_at,
             ended_at: row.ended_at,
@@ -116,12 +81,24 @@ pub async fn insert<V: Does, K: gate::About>(
     place: &Place,
     new: &NewConsent,
 ) -> Result<(), sqlx::Error> {
-    let now = unit.now();
+    let (now, me) = (unit.now(), unit.account());
+    let vouch = unit.voucher().consent(&SaidFacts {
+        consent: id.0,
+        case: place.case.0,
+        person: place.person.0,
+        placement: place.placement.map(|placement| placement.0),
+        recipient: new.recipient.0,
+        recorded_by: me.0,
+        purpose: new.purpose.as_str(),
+        section: new.section.as_str(),
+        state: new.said.as_str(),
+        expires_at: new.expires_at,
+    });
     unit.wrote(RowKind::Consent, id.0);
     sqlx::query!(
         "INSERT INTO consents (id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, recorded_at,
-                               expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                               expires_at, vouch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         id.0,
         place.case.0,
         place.person.0,
@@ -131,7 +108,8 @@ pub async fn insert<V: Does, K: gate::About>(
         new.section.as_str(),
         new.said.as_str(),
         now,
-        new.expires_at
+        new.expires_at,
+        vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;
@@ -143,8 +121,8 @@ pub async fn held<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Row,
     let id = unit.id();
     let row = sqlx::query_as!(
         Stored,
-        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, recorded_at, expires_at,
-                ended_at
+        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, registered_by,
+                recorded_at, expires_at, ended_at
          FROM consents WHERE id = $1 FOR UPDATE",
         id
     )
@@ -157,8 +135,8 @@ pub async fn held<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Row,
 pub async fn list<V: Does, K: gate::About>(look: &mut Look<V, K>, place: &Place) -> Result<Vec<Row>, Problem> {
     let rows = sqlx::query_as!(
         Stored,
-        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, recorded_at, expires_at,
-                ended_at
+        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, registered_by,
+                recorded_at, expires_at, ended_at
          FROM consents
          WHERE case_id = $1 AND subject_id = $2 AND placement_id IS NOT DISTINCT FROM $3 ORDER BY recorded_at, id LIMIT 500",
         place.case.0,
@@ -170,36 +148,92 @@ pub async fn list<V: Does, K: gate::About>(look: &mut Look<V, K>, place: &Place)
     rows.into_iter().map(Row::try_from).collect()
 }
 
-/// The consent goes on in another state; with its end, wraps of the person's care that rested on it are gone.
+/// The consent goes on in another state.
 pub async fn set_state<V: Does, K: gate::About>(
     unit: &mut Unit<V, K>,
     row: &Row,
     state: ConsentState,
 ) -> Result<(), Problem> {
     let now = unit.now();
+    let vouch = unit.voucher().consent(&SaidFacts {
+        consent: row.id.0,
+        case: row.case.0,
+        person: row.person.0,
+        placement: row.placement.map(|placement| placement.0),
+        recipient: row.recipient.0,
+        recorded_by: row.recorded_by.0,
+        purpose: row.purpose.as_str(),
+        section: row.section.as_str(),
+        state: state.as_str(),
+        expires_at: row.expires_at,
+    });
     unit.wrote(RowKind::Consent, row.id.0);
     let done = sqlx::query!(
-        "UPDATE consents SET state = $2, standing = standing + 1,
+        "UPDATE consents SET state = $2, standing = standing + 1, vouch = $4,
                 ended_at = CASE WHEN $2 = 'withdrawn' THEN $3 ELSE ended_at END
          WHERE id = $1",
         row.id.0,
         state.as_str(),
-        now
+        now,
+        vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;
-    if done.rows_affected() != 1 {
-        return Err(Problem::absent());
-    }
-    end_what_it_bore(unit, row.case, row.person).await
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Problem::absent()) }
 }
 
-/// Wraps of the person's care that no consent bears any more are gone.
-pub async fn end_what_it_bore<V: Does, K: gate::About>(
+/// Something that a person said about a section and a recipient, with the service's code on it.
+pub struct Spoken {
+    pub id: Uuid,
+    pub placement: Option<Uuid>,
+    pub purpose: String,
+    pub state: String,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub recorded_by: Uuid,
+    pub vouch: Vec<u8>,
+}
+
+/// Everything that the person said about this section and recipient.
+pub async fn spoken<V: Does, K: gate::About>(
+    unit: &mut Unit<V, K>,
+    about: &super::sharing::About,
+) -> Result<Vec<Spoken>, sqlx::Error> {
+    sqlx::query_as!(
+        Spoken,
+        r#"SELECT id AS "id!", placement_id AS placement, purpose AS "purpose!", state AS "state!", expires_at,
+                  registered_by AS "recorded_by!", vouch AS "vouch!"
+           FROM consents_about($1, $2, $3, $4)"#,
+        about.case.0,
+        about.person.0,
+        about.recipient.0,
+        about.section.as_str()
+    )
+    .fetch_all(unit.sql())
+    .await
+}
+
+/// Wraps of the person's care that officers hold and that no consent bears any more are gone.
+pub async fn end_care_sharing<V: Does, K: gate::About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
     person: SubjectId,
 ) -> Result<(), Problem> {
-    sqlx::query!("SELECT end_care_wraps($1, $2)", case.0, person.0).execute(unit.sql()).await?;
+    sqlx::query!("SELECT end_care_sharing($1, $2)", case.0, person.0).execute(unit.sql()).await?;
     Ok(())
+}
+
+/// The placements of a person, in a fixed order.
+pub async fn placements_of<V: Does, K: gate::About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    person: SubjectId,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT placements_of($1, $2) AS "id!""#, case.0, person.0).fetch_all(unit.sql()).await
+}
+
+/// The consent that a unit is about, before it holds it.
+pub async fn found<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Option<(CaseId, SubjectId)>, sqlx::Error> {
+    let id = unit.id();
+    let row = sqlx::query!("SELECT case_id, subject_id FROM consents WHERE id = $1", id).fetch_optional(unit.sql());
+    Ok(row.await?.map(|row| (CaseId(row.case_id), SubjectId(row.subject_id))))
 }

@@ -130,6 +130,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "recorded_at",
             "expires_at",
             "ended_at",
+            "vouch",
             "registered_by",
             "register_no",
             "standing",

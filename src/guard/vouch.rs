@@ -7,6 +7,7 @@
 
 use super::keys::derive;
 use super::record::{AccountId, CaseId, SharedKeyId};
+use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -29,6 +30,20 @@ pub struct SealedFacts<'a> {
     pub version: i64,
     pub author: Uuid,
     pub digest: [u8; 32],
+}
+
+/// What a person said about sharing, as far as it is vouched for.
+pub struct SaidFacts<'a> {
+    pub consent: Uuid,
+    pub case: Uuid,
+    pub person: Uuid,
+    pub placement: Option<Uuid>,
+    pub recipient: Uuid,
+    pub recorded_by: Uuid,
+    pub purpose: &'a str,
+    pub section: &'a str,
+    pub state: &'a str,
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Voucher {
@@ -67,6 +82,27 @@ impl Voucher {
     #[must_use]
     pub fn shared_key(&self, key: SharedKeyId, maker: AccountId, note: &str) -> Code {
         self.code("shared key", &[key.0.as_bytes(), maker.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For what a person said about sharing: everything in its clear row that decides.
+    #[must_use]
+    pub fn consent(&self, said: &SaidFacts<'_>) -> Code {
+        let expires = said.expires_at.map_or(i64::MAX, |end| end.timestamp_micros());
+        self.code(
+            "consent",
+            &[
+                said.consent.as_bytes(),
+                said.case.as_bytes(),
+                said.person.as_bytes(),
+                said.placement.unwrap_or_default().as_bytes(),
+                said.recipient.as_bytes(),
+                said.recorded_by.as_bytes(),
+                said.purpose.as_bytes(),
+                said.section.as_bytes(),
+                said.state.as_bytes(),
+                &expires.to_be_bytes(),
+            ],
+        )
     }
 
     /// For the length of somebody's register.

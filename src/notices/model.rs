@@ -200,6 +200,7 @@ pub struct Slip {
 #[serde(deny_unknown_fields)]
 pub struct AddendumContent {
     #[garde(length(chars, min = 1, max = 20_000))]
+    #[schema(min_length = 1, max_length = 20000)]
     pub text: String,
 }
 
@@ -265,6 +266,7 @@ pub struct Acceptance {
     pub case: Option<CaseId>,
     /// Officers of the squad who are assigned beside the acceptor; for a new case only.
     #[garde(length(max = 10))]
+    #[schema(max_items = 10)]
     #[serde(default)]
     pub officers: Vec<AccountId>,
 }

@@ -1,14 +1,15 @@
 //! Care: what the carers of a placement write down, medical and psychological, and the assistance that they give. They make
 //! it and hold its key; officers hold it only with the person's consent. It goes on when the stay is over.
 
-use super::model::{IllegalTransition, PlacementState};
 use super::sealing;
 use super::store::{self, Row};
 use crate::audit::unit::Unit;
+use crate::consents::{self, Word};
 use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{PlacementId, RecordKind};
+use crate::guard::store::WrapWrite;
 use crate::guard::vault::{self, Placement, Sealed, SealingKey};
 use crate::guard::words::words;
 use crate::platform::app::App;
@@ -58,6 +59,7 @@ pub struct Assistance {
     pub state: Assisted,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 4000))]
+    #[schema(max_length = 4000)]
     pub notes: Option<String>,
 }
 
@@ -67,16 +69,20 @@ pub struct Assistance {
 pub struct Care {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 20_000))]
+    #[schema(max_length = 20000)]
     pub medical: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 20_000))]
+    #[schema(max_length = 20000)]
     pub psychological: Option<String>,
     /// The individual plan, in the person's own words where possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 20_000))]
+    #[schema(max_length = 20000)]
     pub plan: Option<String>,
     #[serde(default)]
     #[garde(length(max = 200), dive)]
+    #[schema(max_items = 200)]
     pub assistance: Vec<Assistance>,
 }
 
@@ -140,17 +146,25 @@ pub async fn write(
     let leave = app.gate.authorize::<verbs::Write, kinds::Care>(&who, target, None).await?;
     let care = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
-    if matches!(row.shown.state, PlacementState::Declined) {
-        return Err(super::desk::illegal(&IllegalTransition(row.shown.state, "cared for")));
-    }
+    let row = super::held_with_all(&mut unit).await?;
     let before = match row.care {
-        Some(care) => Some(unit.fetch::<CareContent>(&[care]).await?.pop().ok_or_else(Problem::absent)?),
+        Some(care) => match unit.fetch::<CareContent>(&[care]).await?.pop() {
+            Some(sealed) => Some(sealed),
+            None => return Err(unit.refuse(id, Problem::absent()).await),
+        },
         None => None,
     };
     if_match.check(before.as_ref().map_or(0, Sealed::version))?;
+    // Who named the carers is none by that.
+    if !sealing::content(&mut unit, &row).await?.workers.contains(&who.account) {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    }
+    let shared = match row.care {
+        Some(_) => store::is_shared(&mut unit, &row).await?,
+        None => false,
+    };
     let content = CareContent { schema_version: SCHEMA_VERSION, placement: row.shown.id, care };
-    let stored = seal(&mut unit, &row, before, |_| Ok(content)).await?;
+    let stored = seal(&mut unit, &row, before, shared, |_| content).await?;
     let _committed = unit.commit().await?;
     Ok(Answer::ok(&stored)?.version(stored.version))
 }
@@ -164,44 +178,64 @@ pub async fn share(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) 
     let target = Target::OnPlacement(RecordKind::Care, id);
     let leave = app.gate.authorize::<verbs::Share, kinds::Care>(&who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
+    let row = super::held_with_all(&mut unit).await?;
     let Some(care) = row.care else { return Err(unit.refuse(id, Problem::absent()).await) };
-    let sealed = unit.fetch::<CareContent>(&[care]).await?.pop().ok_or_else(Problem::absent)?;
-    if !store::squad_may_see_care(&mut unit, &row).await? {
+    let Some(sealed) = unit.fetch::<CareContent>(&[care]).await?.pop() else {
+        return Err(unit.refuse(id, Problem::absent()).await);
+    };
+    if !matches!(squads_word(&mut unit, &row).await?, Word::Given(_)) {
         return Err(Problem::illegal(
             "no_consent",
             "There is no consent in force that the squad sees this person's care. Nothing was shared.",
         ));
     }
-    let stored = seal(&mut unit, &row, Some(sealed), Ok).await?;
+    let stored = seal(&mut unit, &row, Some(sealed), true, |content| content).await?;
     let _committed = unit.commit().await?;
     Ok(Answer::ok(&stored)?.version(stored.version))
 }
 
-/// Seals the care anew, with a fresh key: to the workers whom the placement names now, and to the officers who hold the
-/// placement as long as the person consents.
+/// What the person says about the squad and their care.
+async fn squads_word<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<Word, Problem> {
+    let about =
+        consents::About { case: row.case, person: row.person, recipient: row.squad, section: consents::Section::Care };
+    consents::word(unit, &about, Purpose::CaseWork).await
+}
+
+/// Seals the care anew, with a fresh key: to the workers whom the placement names now, and where it is shared to the
+/// officers who hold the placement, as long as the person consents.
 async fn seal<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
     before: Option<Sealed<CareContent>>,
-    change: impl FnOnce(CareContent) -> Result<CareContent, Problem>,
+    share: bool,
+    change: impl FnOnce(CareContent) -> CareContent,
 ) -> Result<CareStored, Problem> {
     let placement = sealing::content(unit, row).await?;
-    let shared = store::squad_may_see_care(unit, row).await?;
     let mut people = sealing::members_of(unit, row.shelter, &placement.workers).await?;
-    if shared {
-        let officers = sealing::officers(unit, row, &placement.officers, None).await?;
-        people.extend(sealing::members_of(unit, row.squad, &officers).await?);
-    }
     people.push(sealing::custody(unit, row.shelter).await?);
+    let mut officers = Vec::new();
+    let mut until = None;
+    if share && let Word::Given(end) = squads_word(unit, row).await? {
+        let named = sealing::officers(unit, row, &placement.officers, None).await?;
+        officers = sealing::members_of(unit, row.squad, &named).await?;
+        until = end;
+    }
+    let shared = !officers.is_empty();
+    let wrapped = |key: &SealingKey, epoch: i32| -> Result<Vec<WrapWrite>, Problem> {
+        let mut wraps = sealing::wraps(key, &people, epoch)?;
+        let to_officers = sealing::wraps(key, &officers, epoch)?;
+        // What is shared for a time ends with it, for the keys as well.
+        wraps.extend(to_officers.into_iter().map(|wrap| vault::active(wrap, None, until)));
+        Ok(wraps)
+    };
     let Some(sealed) = before else {
         let record = crate::platform::random::uuid();
         let key = unit.new_key(record).await?;
         let place = Placement { record, kind: RecordKind::Care, case: None, key_id: record, epoch: 1, version: 1 };
         let empty = Care { medical: None, psychological: None, plan: None, assistance: vec![] };
         let first = CareContent { schema_version: SCHEMA_VERSION, placement: row.shown.id, care: empty };
-        unit.put(&place, &key, &change(first)?).await?;
-        unit.insert_wraps(&sealing::wraps(&key, &people, 1)?).await?;
+        unit.put(&place, &key, &change(first)).await?;
+        unit.insert_wraps(&wrapped(&key, 1)?).await?;
         store::set_care(unit, row.shown.id, record).await?;
         return Ok(CareStored { version: 1, shared });
     };
@@ -209,7 +243,11 @@ async fn seal<V: Does, K: About>(
     let key = SealingKey::of(&unit.who().keys, &sealed)?.renewed();
     let (epoch, version) = (sealed.epoch() + 1, sealed.version() + 1);
     let place = Placement { record, kind: RecordKind::Care, case: None, key_id: record, epoch, version };
-    unit.put_from(&place, &key, &sealed, change).await?;
-    unit.replace_all_wraps(record, &sealing::wraps(&key, &people, epoch)?).await?;
+    let of = row.shown.id;
+    unit.put_from(&place, &key, &sealed, |content: CareContent| {
+        if content.placement == of { Ok(change(content)) } else { Err(vault::VaultError::Tampered.into()) }
+    })
+    .await?;
+    unit.replace_all_wraps(record, &wrapped(&key, epoch)?).await?;
     Ok(CareStored { version, shared })
 }

@@ -4,7 +4,7 @@ use super::model::{DeclineCode, PlacementBasis, PlacementState};
 use crate::accommodation::model::Places;
 use crate::cases::codes::Gender;
 use crate::consents::model::Source;
-use crate::guard::record::{AccommodationId, AccountId, CaseId, PlacementId, SubjectId};
+use crate::guard::record::{AccommodationId, AccountId, CaseId, OrganisationId, PlacementId, SubjectId};
 use crate::guard::words::words;
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -26,12 +26,21 @@ words! {
     }
 }
 
+impl AgeBand {
+    /// Whether everybody of this band is under eighteen.
+    #[must_use]
+    pub const fn is_child(self) -> bool {
+        matches!(self, Self::UpTo8 | Self::From9)
+    }
+}
+
 /// What is needed to care for the person: nothing of what happened, and nothing of the investigation.
 #[derive(Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Needs {
     /// How the person wants to be called; need not be their name.
     #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
     pub called: String,
     #[garde(skip)]
     pub age: AgeBand,
@@ -41,6 +50,7 @@ pub struct Needs {
     /// ISO 639.
     #[serde(default)]
     #[garde(length(max = 8), inner(custom(crate::cases::iso::language)))]
+    #[schema(max_items = 8)]
     pub languages: Vec<String>,
     #[serde(default)]
     #[garde(skip)]
@@ -48,19 +58,24 @@ pub struct Needs {
     /// Children who come along.
     #[serde(default)]
     #[garde(range(max = 20))]
+    #[schema(maximum = 20)]
     pub children: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 4000))]
+    #[schema(max_length = 4000)]
     pub health: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     pub diet_and_faith: Option<String>,
     /// Who must not come near, and what must not be said to whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 4000))]
+    #[schema(max_length = 4000)]
     pub safety: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(length(chars, max = 2000))]
+    #[schema(max_length = 2000)]
     pub wishes: Option<String>,
 }
 
@@ -90,9 +105,11 @@ pub struct ConsentGiven {
     pub source: Source,
     /// The words in which it was explained.
     #[garde(length(chars, min = 1, max = 4000))]
+    #[schema(min_length = 1, max_length = 4000)]
     pub explained: String,
     /// In which language: ISO 639.
     #[garde(custom(crate::cases::iso::language))]
+    #[schema(pattern = "^[a-z]{2,3}$")]
     pub language: String,
 }
 
@@ -101,6 +118,9 @@ pub struct ConsentGiven {
 #[derive(Deserialize, Serialize)]
 pub struct PlacementContent {
     pub schema_version: u16,
+    /// What the clear row says too; whoever holds the database could change it there.
+    pub case: CaseId,
+    pub shelter: OrganisationId,
     pub person: SubjectId,
     pub needs: Needs,
     /// The squad's people to whom it is sealed.
@@ -120,6 +140,7 @@ pub const SCHEMA_VERSION: u16 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
     #[garde(length(min = 1, max = 20), custom(crate::cases::iso::each_once))]
+    #[schema(min_items = 1, max_items = 20)]
     pub workers: Vec<AccountId>,
 }
 

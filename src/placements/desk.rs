@@ -5,7 +5,7 @@ use super::content::{Acceptance, Decline, PlacementContent, PlacementRow, Placem
 use super::model::PlacementState;
 use super::sealing;
 use super::store::{self, Change, Row};
-use crate::accommodation::model::{Address, CertificateView, FOR_CARE};
+use crate::accommodation::model::{AccommodationView, Address, CertificateView, FOR_CARE};
 use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
@@ -88,7 +88,7 @@ pub async fn acknowledge(State(app): State<App>, SignedIn(who): SignedIn, Id(id)
     let mut unit = Unit::begin(&app.places, leave).await?;
     let row = store::held(&mut unit).await?;
     let state = row.shown.state.acknowledge().map_err(|error| illegal(&error))?;
-    store::set_state(&mut unit, state, Change::of(&row)).await?;
+    store::set_state(&mut unit, row.shown.id, state, Change::of(&row)).await?;
     let _committed = unit.commit().await?;
     stands(&row, state)
 }
@@ -108,12 +108,15 @@ pub async fn accept(
     let leave = app.gate.authorize::<verbs::Accept, kinds::Placement>(&who, target, None).await?;
     let how = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
+    let row = super::held_with_all(&mut unit).await?;
     let state = row.shown.state.accept().map_err(|error| illegal(&error))?;
     fit(&mut unit, &row).await?;
+    let basis = sealing::content(&mut unit, &row).await?.basis;
+    super::wanted(&mut unit, row.case, row.person, row.shelter, basis).await?;
     trained(&mut unit, &row, &how.workers).await?;
     let address = copy_address(&mut unit, &row).await?;
-    store::set_state(&mut unit, state, Change { address: Some(address), ..Change::of(&row) }).await?;
+    let change = Change { address: Some(address), ..Change::of(&row) };
+    store::set_state(&mut unit, row.shown.id, state, change).await?;
     let (workers, me) = (how.workers, who.account);
     sealing::reseal(&mut unit, &row, None, |content| PlacementContent { workers, manager: Some(me), ..content })
         .await?;
@@ -125,15 +128,24 @@ pub async fn accept(
 async fn fit<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<(), Problem> {
     // Two managers who accept at once do not share the last place.
     unit.serialise(row.shown.accommodation.0).await?;
-    let now = unit.now();
-    let house = crate::accommodation::store::one(unit, row.shown.accommodation).await?.ok_or_else(Problem::absent)?;
-    CertificateView::check(house.certificate.as_ref(), now)
-        .map_err(|unfit| Problem::illegal("accommodation_unfit", format!("Nobody is placed here: {unfit}.")))?;
+    let house = certified(unit, row).await?;
     if house.places.iter().any(|places| places.places == row.shown.places && places.free > 0) {
         Ok(())
     } else {
         Err(Problem::illegal("no_free_place", "No place of this type is free here. Nothing was stored."))
     }
+}
+
+/// The house, while all seven conditions are certified.
+pub(super) async fn certified<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+) -> Result<AccommodationView, Problem> {
+    let now = unit.now();
+    let house = crate::accommodation::store::one(unit, row.shown.accommodation).await?.ok_or_else(Problem::absent)?;
+    CertificateView::check(house.certificate.as_ref(), now)
+        .map_err(|unfit| Problem::illegal("accommodation_unfit", format!("Nobody is placed there: {unfit}.")))?;
+    Ok(house)
 }
 
 /// Named workers are colleagues who work with residents, with a training that counts today (R13, R31).
@@ -195,8 +207,9 @@ pub async fn decline(
     let mut unit = Unit::begin(&app.places, leave).await?;
     let row = store::held(&mut unit).await?;
     let state = row.shown.state.decline().map_err(|error| illegal(&error))?;
-    store::set_state(&mut unit, state, Change { decline_code: Some(why.code), ..Change::of(&row) }).await?;
-    unit.drop_shared_wraps(id).await?;
+    let change = Change { decline_code: Some(why.code), ..Change::of(&row) };
+    store::set_state(&mut unit, row.shown.id, state, change).await?;
+    store::end_shelter_wraps(&mut unit, row.shown.id).await?;
     let _committed = unit.commit().await?;
     stands(&row, state)
 }

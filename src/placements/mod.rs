@@ -14,10 +14,12 @@ pub mod desk;
 pub mod model;
 pub mod request;
 mod sealing;
+mod sharing;
 pub mod stay;
 pub(crate) mod store;
 
-pub(crate) use sealing::share_with;
+pub(crate) use sealing::{share_with, strike};
+pub(crate) use sharing::{held_with_all, stop_sharing, wanted};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

@@ -8,9 +8,8 @@ use crate::accommodation::model::CertificateView;
 use crate::audit::unit::Unit;
 use crate::cases;
 use crate::consents;
-use crate::guard::action::Purpose;
 use crate::guard::gate::{Target, kinds, verbs};
-use crate::guard::record::{CaseId, PlacementId, RecordKind};
+use crate::guard::record::{CaseId, OrganisationId, PlacementId, RecordKind};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
 use crate::guard::vault::Placement;
 use crate::platform::app::App;
@@ -46,7 +45,11 @@ pub async fn create(
         return Err(Problem::field("person", "is nobody on this case"));
     }
     let house = house(&mut unit, &new).await?;
-    consented(&mut unit, case, &new, house).await?;
+    if new.basis == PlacementBasis::Child && !new.needs.age.is_child() {
+        return Err(Problem::field("basis", "is `child` for a person under eighteen; in doubt state the younger band"));
+    }
+    consents::hold(&mut unit, case, new.person).await?;
+    super::wanted(&mut unit, case, new.person, house, new.basis).await?;
     let founding = unit.founding(house).await?.filter(|founding| founding.kind == OrganisationKind::Accommodation);
     let founding = founding.ok_or_else(no_intake)?;
     let intake = unit.shared_key(house, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
@@ -69,6 +72,8 @@ pub async fn create(
     let sealing = unit.new_key(placement.0).await?;
     let content = PlacementContent {
         schema_version: SCHEMA_VERSION,
+        case,
+        shelter: house,
         person: new.person,
         needs: new.needs,
         officers: officers.iter().map(|officer| officer.account).collect(),
@@ -100,7 +105,7 @@ pub async fn create(
 
 type Requesting = Unit<verbs::Create, kinds::Placement>;
 
-fn no_intake() -> Problem {
+pub(super) fn no_intake() -> Problem {
     Problem::away(
         "shelter_not_reachable",
         "Nobody of this accommodation has opened its intake in the last day. Telephone it; nothing was stored.",
@@ -108,7 +113,7 @@ fn no_intake() -> Problem {
 }
 
 /// The organisation whose house may take somebody in now.
-async fn house(unit: &mut Requesting, new: &NewPlacement) -> Result<crate::guard::record::OrganisationId, Problem> {
+async fn house(unit: &mut Requesting, new: &NewPlacement) -> Result<OrganisationId, Problem> {
     let now = unit.now();
     let house = crate::accommodation::store::one(unit, new.accommodation).await?;
     let house = house.ok_or_else(|| Problem::field("accommodation", "is none that is known"))?;
@@ -119,27 +124,4 @@ async fn house(unit: &mut Requesting, new: &NewPlacement) -> Result<crate::guard
     } else {
         Err(Problem::illegal("no_free_place", "No place of this type is free there. Nothing was stored."))
     }
-}
-
-/// The person's own word: a refusal wins over every basis.
-async fn consented(
-    unit: &mut Requesting,
-    case: CaseId,
-    new: &NewPlacement,
-    shelter: crate::guard::record::OrganisationId,
-) -> Result<(), Problem> {
-    let about = consents::About { case, person: new.person, recipient: shelter, section: consents::Section::Placement };
-    if consents::refused(unit, &about).await? {
-        return Err(Problem::illegal(
-            "sharing_refused",
-            "The person does not want this accommodation to be told of them. Nothing was sent.",
-        ));
-    }
-    if new.basis == PlacementBasis::Consent && !consents::allowed(unit, &about, Purpose::Care).await? {
-        return Err(Problem::illegal(
-            "no_consent",
-            "There is no consent in force that this accommodation is told: record it first, or state another basis.",
-        ));
-    }
-    Ok(())
 }

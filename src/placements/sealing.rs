@@ -7,6 +7,7 @@ use super::store::{self, Row};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, CaseId, OrganisationId, RecordKind};
+use crate::guard::statement::SharedPurpose;
 use crate::guard::store::WrapWrite;
 use crate::guard::trust::Recipient;
 use crate::guard::vault::{self, Placement, Sealed, SealingKey, VaultError};
@@ -28,7 +29,16 @@ pub(super) fn held<T: DeserializeOwned, U, V: Does, K: About>(
 pub(super) async fn content<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<PlacementContent, Problem> {
     let id = row.shown.id.0;
     let sealed = unit.fetch::<PlacementContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
-    held(unit, &sealed)
+    fitting(held(unit, &sealed)?, row)
+}
+
+/// The content belongs to this row: it is not sealed on under one that was changed in the database.
+fn fitting(content: PlacementContent, row: &Row) -> Result<PlacementContent, Problem> {
+    if content.person == row.person && content.case == row.case && content.shelter == row.shelter {
+        Ok(content)
+    } else {
+        Err(Problem::fault("a placement's content belongs to another row"))
+    }
 }
 
 /// Those of these accounts that are members in force of an organisation.
@@ -59,7 +69,7 @@ pub(super) fn wraps(key: &SealingKey, people: &[Recipient], epoch: i32) -> Resul
     people.iter().map(|person| key.wrap_to(person, None, epoch, None).map_err(Problem::from)).collect()
 }
 
-/// The officers whom the content names and who still hold the key: whoever has left the case does not.
+/// The officers whom the content names, who still hold the key, and are assigned to the case now.
 pub(super) async fn officers<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
@@ -67,7 +77,13 @@ pub(super) async fn officers<V: Does, K: About>(
     joining: Option<AccountId>,
 ) -> Result<Vec<AccountId>, Problem> {
     let holding = store::holders(unit, row.shown.id.0).await?;
-    Ok(named.iter().copied().filter(|officer| holding.contains(officer) || joining == Some(*officer)).collect())
+    let assigned = store::officers(unit, row.shown.id).await?;
+    let stays =
+        |officer: &AccountId| (holding.contains(officer) && assigned.contains(officer)) || joining == Some(*officer);
+    let mut officers: Vec<AccountId> = named.iter().copied().filter(stays).collect();
+    officers.sort_unstable();
+    officers.dedup();
+    Ok(officers)
 }
 
 /// Seals everything under a placement's key again, with a fresh one, to the people whom the changed content names.
@@ -85,7 +101,7 @@ pub(super) async fn reseal<V: Does, K: About>(
     let all = unit.fetch::<serde_json::Value>(&ids).await?;
     let placement = all.iter().find(|sealed| sealed.record() == id).filter(|_| all.len() == ids.len());
     let placement = placement.ok_or_else(|| Problem::fault(INCOMPLETE))?;
-    let mut content = change(held(unit, placement)?);
+    let mut content = change(fitting(held(unit, placement)?, row)?);
     content.officers = officers(unit, row, &content.officers, joining).await?;
     let key = SealingKey::of(&unit.who().keys, placement)?.renewed();
     let epoch = placement.epoch() + 1;
@@ -106,11 +122,23 @@ pub(super) async fn reseal<V: Does, K: About>(
     once.dedup();
     people.extend(members_of(unit, row.shelter, &once).await?);
     people.push(custody(unit, row.squad).await?);
-    if content.manager.is_some() {
-        people.push(custody(unit, row.shelter).await?);
-    }
-    let wraps = wraps(&key, &people, epoch)?;
-    unit.replace_all_wraps(id, &wraps).await
+    people.push(custody(unit, row.shelter).await?);
+    let all_wraps = wraps(&key, &people, epoch)?;
+    unit.replace_all_wraps(id, &all_wraps).await?;
+    if content.manager.is_none() { keep_desk(unit, row, &key, epoch).await } else { Ok(()) }
+}
+
+/// Until the shelter has decided, its desk holds the request.
+async fn keep_desk<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    key: &SealingKey,
+    epoch: i32,
+) -> Result<(), Problem> {
+    let intake = unit.shared_key(row.shelter, SharedPurpose::Intake).await?;
+    let intake = intake.ok_or_else(super::request::no_intake)?;
+    unit.insert_wraps(&wraps(key, &[intake.recipient], epoch)?).await?;
+    store::pass_on(unit, row.shown.id.0, intake.id).await
 }
 
 /// A colleague who comes to a case comes to its placements too: by the session of the one who brings them.
@@ -122,34 +150,69 @@ pub(crate) async fn share_with<V: Does, K: About>(
     case: CaseId,
     colleague: AccountId,
 ) -> Result<(), Problem> {
-    for row in store::current_of_case(unit, case).await? {
-        if !store::holders(unit, row.shown.id.0).await?.contains(&unit.account()) {
-            continue;
-        }
+    for row in held_of_case(unit, case).await? {
         reseal(unit, &row, Some(colleague), |mut content| {
             content.officers.push(colleague);
             content
         })
         .await?;
-        unit.touch(row.shown.id.0);
-        if let Some(address) = row.address {
-            share_arrival(unit, &row, address, colleague).await?;
-        }
+        reseal_arrival(unit, &row, Some(colleague)).await?;
     }
     Ok(())
 }
 
-async fn share_arrival<V: Does, K: About>(
+/// A colleague has left a case: its placements are sealed anew without them, by whoever of the rest does the writing.
+///
+/// # Errors
+/// As [`reseal`].
+pub(crate) async fn strike<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    leaver: AccountId,
+) -> Result<(), Problem> {
+    if unit.account() == leaver {
+        // Their wraps are gone; the next writing takes a fresh key.
+        return Ok(());
+    }
+    for row in held_of_case(unit, case).await? {
+        reseal(unit, &row, None, |mut content| {
+            content.officers.retain(|officer| *officer != leaver);
+            content
+        })
+        .await?;
+        reseal_arrival(unit, &row, None).await?;
+    }
+    Ok(())
+}
+
+/// The placements of a case that are not over and that this person can open, each held.
+async fn held_of_case<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<Row>, Problem> {
+    let mut rows = Vec::new();
+    for id in store::ids_of_case(unit, case).await? {
+        unit.serialise(id).await?;
+    }
+    for row in store::current_of_case(unit, case).await? {
+        if store::holders(unit, row.shown.id.0).await?.contains(&unit.account()) {
+            unit.touch(row.shown.id.0);
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+async fn reseal_arrival<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
-    address: uuid::Uuid,
-    colleague: AccountId,
+    joining: Option<AccountId>,
 ) -> Result<(), Problem> {
+    let Some(address) = row.address else { return Ok(()) };
     let Some(sealed) = unit.fetch::<ArrivalContent>(&[address]).await?.pop() else { return Ok(()) };
     let mut content: ArrivalContent = held(unit, &sealed)?;
-    let holding = store::holders(unit, address).await?;
-    content.officers.retain(|officer| holding.contains(officer));
-    content.officers.push(colleague);
+    if content.placement != row.shown.id {
+        return Err(Problem::fault("an address belongs to another placement"));
+    }
+    content.officers.extend(joining);
+    content.officers = officers(unit, row, &content.officers, joining).await?;
     let key = SealingKey::of(&unit.who().keys, &sealed)?.renewed();
     let (epoch, version) = (sealed.epoch() + 1, sealed.version() + 1);
     let place = Placement { record: address, kind: RecordKind::Arrival, case: None, key_id: address, epoch, version };

@@ -4,9 +4,10 @@ use super::content::{Acceptance, ConsentGiven, Exit, PlacementContent, Stands};
 use super::desk::{illegal, stands, trained};
 use super::model::{IllegalTransition, PlacementState};
 use super::sealing;
+use super::sharing::end;
 use super::store::{self, Change, Row};
 use crate::audit::unit::Unit;
-use crate::guard::gate::{About, Does, Target, kinds, verbs};
+use crate::guard::gate::{Does, Target, kinds, verbs};
 use crate::guard::record::{PlacementId, RecordKind};
 use crate::guard::session::Who;
 use crate::platform::app::App;
@@ -22,35 +23,31 @@ async fn begin<V: Does>(app: &App, who: &Arc<Who>, id: Uuid) -> Result<(Working<
     let target = Target::OnPlacement(RecordKind::Placement, id);
     let leave = app.gate.authorize::<V, kinds::Placement>(who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = store::held(&mut unit).await?;
+    let row = super::held_with_all(&mut unit).await?;
     Ok((unit, row))
 }
 
-/// Goes on to another state; with the end, the address is gone for the officers.
+/// Goes on to another state, or to the end.
 async fn go_on<V: Does>(
     mut unit: Working<V>,
     row: &Row,
     step: Result<PlacementState, IllegalTransition>,
 ) -> Result<Answer, Problem> {
     let state = step.map_err(|error| illegal(&error))?;
-    store::set_state(&mut unit, state, Change::of(row)).await?;
     if state.is_over() {
-        end(&mut unit, row).await?;
+        end(&mut unit, row, state).await?;
+    } else {
+        store::set_state(&mut unit, row.shown.id, state, Change::of(row)).await?;
     }
     let _committed = unit.commit().await?;
     stands(row, state)
 }
 
-async fn end<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<(), Problem> {
-    if let Some(arrival) = row.address
-        && store::end_arrival(unit, arrival).await?
-    {
-        unit.erase_with_commit(arrival);
-    }
-    if matches!(row.shown.state, PlacementState::Requested | PlacementState::Acknowledged) {
-        unit.drop_shared_wraps(row.shown.id.0).await?;
-    }
-    Ok(())
+/// Before the person is brought nearer: the house is still fit, and the person still wants it to know of them.
+async fn still<V: Does>(unit: &mut Working<V>, row: &Row) -> Result<(), Problem> {
+    super::desk::certified(unit, row).await?;
+    let basis = sealing::content(unit, row).await?.basis;
+    super::wanted(unit, row.case, row.person, row.shelter, basis).await
 }
 
 /// Record that the person consents to this placement, in which words it was explained, and who said yes.
@@ -66,6 +63,7 @@ pub async fn consent(
     let (mut unit, row) = begin::<verbs::Consent>(&app, &who, id).await?;
     let given = body.check()?;
     let state = row.shown.state.consent().map_err(|error| illegal(&error))?;
+    still(&mut unit, &row).await?;
     sealing::reseal(&mut unit, &row, None, |content| PlacementContent { consent: Some(given), ..content }).await?;
     go_on(unit, &row, Ok(state)).await
 }
@@ -75,9 +73,10 @@ pub async fn consent(
     params(("id" = PlacementId, Path)),
     responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
 pub async fn transport(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
-    let (unit, row) = begin::<verbs::Transport>(&app, &who, id).await?;
-    let step = row.shown.state.transport();
-    go_on(unit, &row, step).await
+    let (mut unit, row) = begin::<verbs::Transport>(&app, &who, id).await?;
+    let state = row.shown.state.transport().map_err(|error| illegal(&error))?;
+    still(&mut unit, &row).await?;
+    go_on(unit, &row, Ok(state)).await
 }
 
 /// The person has arrived.
@@ -139,10 +138,18 @@ pub async fn assign_workers(
     let (mut unit, row) = begin::<verbs::Assign>(&app, &who, id).await?;
     let how = body.check()?;
     trained(&mut unit, &row, &how.workers).await?;
+    if !row.shown.state.is_over() {
+        still(&mut unit, &row).await?;
+    }
+    if !store::keep_care_with(&mut unit, &how.workers).await? {
+        return Err(Problem::illegal(
+            "care_would_be_lost",
+            "None of these workers holds the care record. Name somebody who does as well; when they have shared it, change again.",
+        ));
+    }
     let (workers, me) = (how.workers, who.account);
     sealing::reseal(&mut unit, &row, None, |content| PlacementContent { workers, manager: Some(me), ..content })
         .await?;
-    store::end_care_wraps(&mut unit, &row).await?;
     let _committed = unit.commit().await?;
     stands(&row, row.shown.state)
 }

@@ -184,10 +184,11 @@ impl Change {
 /// The placement goes on in another state; the times follow from it.
 pub async fn set_state<V: Does, K: About>(
     unit: &mut Unit<V, K>,
+    placement: PlacementId,
     state: PlacementState,
     change: Change,
 ) -> Result<(), Problem> {
-    let (id, now) = (unit.id(), unit.now());
+    let (id, now) = (placement.0, unit.now());
     unit.wrote(RowKind::Placement, id);
     let done = sqlx::query!(
         "UPDATE placements SET state = $2, standing = standing + 1, decline_code = $3, address_id = $4,
@@ -224,27 +225,57 @@ pub async fn set_care<V: Does, K: About>(
     if done.rows_affected() == 1 { Ok(()) } else { Err(Problem::absent()) }
 }
 
-/// The person has left, or the request is over: the copy of the address and its wraps are gone. Whether there was one.
-pub async fn end_arrival<V: Does, K: About>(unit: &mut Unit<V, K>, arrival: Uuid) -> Result<bool, sqlx::Error> {
-    let placement = unit.id();
-    sqlx::query_scalar!(r#"SELECT end_arrival($1, $2) AS "gone!""#, placement, arrival).fetch_one(unit.sql()).await
+/// The copy of the address of a placement that is over, and its wraps, are gone. Its id, if there was one.
+pub async fn end_arrival<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    placement: PlacementId,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT end_arrival($1)", placement.0).fetch_one(unit.sql()).await
 }
 
-/// Wraps of the person's care that nobody may hold any more are gone.
-pub async fn end_care_wraps<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT end_care_wraps($1, $2)", row.case.0, row.person.0).execute(unit.sql()).await?;
+/// The shelter's wraps of a request that came to nothing are gone.
+pub async fn end_shelter_wraps<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    placement: PlacementId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT end_shelter_wraps($1)", placement.0).execute(unit.sql()).await?;
     Ok(())
 }
 
-/// Whether the person consents that the squad sees their care.
-pub async fn squad_may_see_care<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<bool, sqlx::Error> {
-    let allowed = sqlx::query_scalar!(
-        r#"SELECT sharing_allowed($1, $2, $3, 'case_work', 'care') AS "it!""#,
-        row.case.0,
-        row.person.0,
+/// Of the shelter's people only these hold the care from here on. False when none of them holds it: then nothing changed.
+pub async fn keep_care_with<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    workers: &[AccountId],
+) -> Result<bool, sqlx::Error> {
+    let placement = unit.id();
+    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.0).collect();
+    sqlx::query_scalar!(r#"SELECT keep_care_with($1, $2) AS "kept!""#, placement, &workers).fetch_one(unit.sql()).await
+}
+
+/// Whether officers of the squad hold the care now.
+pub async fn is_shared<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<bool, sqlx::Error> {
+    let shared = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM wraps w JOIN accounts a ON a.id = w.recipient_account
+                          WHERE w.key_id = $1 AND a.organisation_id = $2) AS "it!""#,
+        row.care,
         row.squad.0
     );
-    allowed.fetch_one(unit.sql()).await
+    shared.fetch_one(unit.sql()).await
+}
+
+/// The officers who are assigned to the case of a placement now.
+pub async fn officers<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    placement: PlacementId,
+) -> Result<Vec<AccountId>, sqlx::Error> {
+    let ids = sqlx::query_scalar!(r#"SELECT officers_of($1) AS "id!""#, placement.0).fetch_all(unit.sql()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// The placement that a unit is about, before it is held.
+pub async fn seen<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option<Row>, Problem> {
+    let id = unit.id();
+    placement(unit.sql(), id).await
 }
 
 /// Everything that is sealed under a placement's key: itself, and the consents that were recorded on it.
@@ -263,6 +294,13 @@ pub async fn holders<V: Does, K: About>(unit: &mut Unit<V, K>, key: Uuid) -> Res
     .fetch_all(unit.sql())
     .await?;
     Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// The ids of the placements of a case, in a fixed order.
+pub async fn ids_of_case<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT id FROM placements WHERE case_id = $1 AND ended_at IS NULL ORDER BY id", case.0)
+        .fetch_all(unit.sql())
+        .await
 }
 
 /// The placements of a case that are not over.
@@ -300,7 +338,7 @@ pub async fn pass_on<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     placement: Uuid,
     newest: SharedKeyId,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Problem> {
     unit.wrote(RowKind::Placement, placement);
     sqlx::query!(
         "UPDATE placements SET intake_key_id = $2, standing = standing + 1 WHERE id = $1",

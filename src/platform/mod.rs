@@ -5,6 +5,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod db;
+mod document;
 pub mod http;
 pub mod listen;
 pub mod metrics;

@@ -4,6 +4,7 @@
 //! a request id, is never cached, and every failure is a problem document, those of the framework included.
 
 use crate::platform::app::App;
+use crate::platform::document::{Sessions, finished};
 use crate::platform::http::LARGEST_BODY;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
@@ -16,9 +17,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 /// Name and purpose of the API, for its document.
@@ -41,19 +41,6 @@ use utoipa_axum::router::OpenApiRouter;
 ))]
 struct About;
 
-/// Both halves of a session are sent with each request, but for the three that come before there is one.
-struct Sessions;
-
-impl Modify for Sessions {
-    fn modify(&self, document: &mut Document) {
-        let components = document.components.get_or_insert_default();
-        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        components.add_security_scheme("access_token", SecurityScheme::Http(token));
-        let secret = ApiKey::Header(ApiKeyValue::new("Himaya-Session"));
-        components.add_security_scheme("session_secret", SecurityScheme::ApiKey(secret));
-    }
-}
-
 fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(About::openapi())
         .merge(staff::routes())
@@ -69,13 +56,13 @@ fn api() -> OpenApiRouter<App> {
 /// The API's document, generated from the handlers.
 #[must_use]
 pub fn document() -> Document {
-    api().split_for_parts().1
+    finished(api().split_for_parts().1)
 }
 
 /// The whole service.
 pub fn router(app: App) -> Router {
     let (routes, document) = api().split_for_parts();
-    let document = serde_json::to_vec(&document).unwrap_or_default();
+    let document = serde_json::to_vec(&finished(document)).unwrap_or_default();
     routes
         .route("/api/openapi.json", get(move || async move { served(&document) }))
         .route("/health", get(|| async { "alive" }))

@@ -18,6 +18,7 @@ pub struct NewOrganisation {
     #[garde(skip)]
     pub kind: OrganisationKind,
     #[garde(length(chars, min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
 }
 
@@ -37,6 +38,7 @@ pub struct NewAccount {
     #[garde(skip)]
     pub organisation: OrganisationId,
     #[garde(length(min = 3, max = 64), custom(plain_handle))]
+    #[schema(min_length = 3, max_length = 64)]
     pub handle: String,
     /// To be one of the two founders who answer for the organisation. Counts only while it is forming.
     #[garde(skip)]
@@ -88,8 +90,10 @@ pub struct Made {
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub code: String,
 }
 
@@ -107,8 +111,10 @@ pub struct Enrolled {
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
     #[garde(length(min = 1, max = 256))]
+    #[schema(min_length = 1, max_length = 256)]
     pub passphrase: String,
 }
 
@@ -116,6 +122,7 @@ pub struct SignIn {
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub refresh_handle: String,
 }
 
@@ -166,6 +173,7 @@ pub struct FounderRole {
     pub role: Role,
     /// The person's key fingerprint as they read it out.
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub key_fingerprint: String,
 }
 
@@ -174,6 +182,7 @@ pub struct FounderRole {
 pub struct NewFounding {
     /// Every nominated account, with its role.
     #[garde(length(min = 3, max = 9), dive)]
+    #[schema(min_items = 3, max_items = 9)]
     pub founders: Vec<FounderRole>,
 }
 
@@ -192,6 +201,7 @@ pub struct FoundingView {
 #[serde(deny_unknown_fields)]
 pub struct Countersignature {
     #[garde(length(min = 64, max = 100))]
+    #[schema(min_length = 64, max_length = 100)]
     pub fingerprint: String,
 }
 
@@ -204,6 +214,7 @@ pub struct NewMembership {
     pub role: Role,
     /// The person's key fingerprint as they read it out: a key swapped in the database is noticed here.
     #[garde(length(min = 1, max = 64))]
+    #[schema(min_length = 1, max_length = 64)]
     pub key_fingerprint: String,
 }
 

@@ -30,6 +30,15 @@ fn problem(reply: &Reply, status: u16, code: &str, field: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_no_body() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let refused = operator.post("/api/v1/calls", &json!([{ "kind": "silent" }])).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (422, "invalid"), "{}", refused.text);
+    assert!(refused.text.contains("body"), "{}", refused.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_is_named_and_nothing_is_stored() {
     let world = World::new().await;
     let operator = world.signed_in("operator1").await;

@@ -226,6 +226,7 @@ async fn a_refusal_wins_over_every_consent_and_every_basis() {
     for basis in ["consent", "child", "vital_interest"] {
         let mut wanted = asked(&placing.played);
         wanted["basis"] = json!(basis);
+        wanted["needs"]["age"] = json!("9-17");
         let told = placing.officer.post(&format!("{}/placements", placing.case()), &wanted).await.unwrap();
         assert_eq!((told.status, told.code()), (409, "sharing_refused"), "{basis}");
     }
@@ -428,4 +429,163 @@ async fn injected_sql_sees_no_placement_or_consent_of_others() {
         }
         transaction.rollback().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_see_it_does_not_say_yes_in_the_persons_place() {
+    let placing = Placing::new().await;
+    let placement = placing.placed("admitted").await;
+    let care = format!("{placement}/care");
+    assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "medical": "x" })).await.unwrap().status, 200);
+    let squad = placing.world.country.organisations["squad"];
+    let consents = format!("{placement}/consents");
+    // The officers, on the case and on the placement.
+    let own = placing.says("squad", "case_work", "care", "given").await;
+    assert_eq!((own.status, own.code()), (409, "own_favour"), "{}", own.text);
+    let own = placing.officer.post(&consents, &said(squad, "case_work", "care", "given")).await.unwrap();
+    assert_eq!(own.code(), "own_favour", "{}", own.text);
+    // Nor do they answer what a carer asked, or take back a refusal that a carer recorded.
+    let asking = placing.worker.post(&consents, &said(squad, "case_work", "care", "asked")).await.unwrap().id("id");
+    let answer = format!("/api/v1/consents/{asking}/answer");
+    let yes = json!({ "said": "given", "source": "person" });
+    assert_eq!(placing.officer.post(&answer, &yes).await.unwrap().code(), "own_favour");
+    let no = placing.worker.post(&consents, &said(squad, "case_work", "care", "refused")).await.unwrap().id("id");
+    let back = format!("/api/v1/consents/{no}/withdraw");
+    assert_eq!(placing.officer.post(&back, &json!({})).await.unwrap().status, 404);
+    assert_eq!(placing.worker.post(&back, &json!({})).await.unwrap().status, 200);
+    assert_eq!(placing.worker.post(&answer, &yes).await.unwrap().status, 200);
+    // An ordinary writing shares nothing that was not shared.
+    let saved = placing.worker.put(&care, "\"1\"", &json!({ "medical": "y" })).await.unwrap();
+    assert_eq!(saved.body["shared"], false, "{}", saved.text);
+    assert_eq!(status(&placing.officer, &care, "case_work").await, 404);
+    assert_eq!(placing.worker.post(&format!("{care}/share"), &json!({})).await.unwrap().body["shared"], true);
+    assert_eq!(placing.worker.put(&care, "\"3\"", &json!({ "medical": "z" })).await.unwrap().body["shared"], true);
+    assert_eq!(status(&placing.officer, &care, "case_work").await, 200);
+    // Whoever holds the database does not either: the row has no code of the service's.
+    placing.sql("UPDATE consents SET state = 'given' WHERE state = 'withdrawn'".to_owned()).await;
+    let forged = placing.worker.post(&format!("{care}/share"), &json!({})).await.unwrap();
+    assert_eq!((forged.status, forged.code()), (500, "fault"), "{}", forged.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_or_a_consent_taken_back_ends_a_request_that_is_under_way() {
+    for state in ["requested", "acknowledged", "matched", "consented", "transported"] {
+        let placing = Placing::new().await;
+        let placement = placing.placed(state).await;
+        if state == "matched" {
+            assert_eq!(placing.says("accommodation", "care", "placement", "refused").await.status, 201);
+        } else {
+            let listed = format!("{}/persons/{}/consents", placing.case(), placing.played.person);
+            let given = placing.officer.get(&listed, "case_work").await.unwrap();
+            let id = given.body["items"][0]["id"].as_str().unwrap();
+            let back = placing.officer.post(&format!("/api/v1/consents/{id}/withdraw"), &json!({})).await.unwrap();
+            assert_eq!(back.status, 200, "{}", back.text);
+        }
+        let seen = placing.officer.get(&placement, "case_work").await.unwrap();
+        assert_eq!(seen.body["state"], "withdrawn", "{state} {}", seen.text);
+        for who in [&placing.worker, &placing.manager] {
+            assert_eq!(status(who, &placement, "care").await, 404, "{state}");
+        }
+        assert_eq!(status(&placing.officer, &format!("{placement}/arrival"), "case_work").await, 404);
+        assert_eq!(placing.worker.put(&format!("{placement}/care"), "\"0\"", &json!({})).await.unwrap().status, 404);
+        let mut owner = placing.world.owner().await;
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM wraps w JOIN placements p ON p.id = w.key_id
+             LEFT JOIN accounts a ON a.id = w.recipient_account LEFT JOIN shared_keys k ON k.id = w.recipient_key
+             WHERE COALESCE(a.organisation_id, k.organisation_id) = p.shelter_id",
+        )
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+        assert_eq!(left, 0, "{state}: nothing is wrapped to the shelter, its custodians included");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn care_is_the_carers_own_and_is_never_left_without_one() {
+    let placing = Placing::new().await;
+    let other = placing.world.signed_in("worker2").await;
+    let placement = placing.placed("admitted").await;
+    let care = format!("{placement}/care");
+    // Who named the carers is none by that, and begins no record.
+    assert_eq!(placing.manager.put(&care, "\"0\"", &json!({ "plan": "x" })).await.unwrap().status, 404);
+    assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "plan": "x" })).await.unwrap().status, 200);
+    let workers = format!("{placement}/workers");
+    let only_other = json!({ "workers": [other.account] });
+    let lost = placing.manager.put(&workers, "\"0\"", &only_other).await.unwrap();
+    assert_eq!((lost.status, lost.code()), (409, "care_would_be_lost"), "{}", lost.text);
+    assert_eq!(status(&placing.worker, &care, "care").await, 200);
+    // A manager who was a carer too is none any more.
+    let both = json!({ "workers": [placing.worker.account, placing.manager.account] });
+    assert_eq!(placing.manager.put(&workers, "\"0\"", &both).await.unwrap().status, 200);
+    assert_eq!(placing.worker.put(&care, "\"1\"", &json!({ "plan": "y" })).await.unwrap().status, 200);
+    assert_eq!(status(&placing.manager, &care, "care").await, 200);
+    let one = json!({ "workers": [placing.worker.account] });
+    assert_eq!(placing.manager.put(&workers, "\"0\"", &one).await.unwrap().status, 200);
+    assert_eq!(status(&placing.manager, &care, "care").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_officer_who_left_is_not_sealed_to_again_and_one_who_comes_back_is() {
+    let placing = Placing::new().await;
+    let colleague = placing.world.signed_in("officer2").await;
+    let placement = placing.placed("acknowledged").await;
+    let access = format!("{}/access", placing.case());
+    let given = json!({ "account": colleague.account, "relation": "assigned", "reason": "absence" });
+    let leaves = format!("{access}/{}", colleague.account);
+    for _ in 0..2 {
+        assert_eq!(placing.officer.post(&access, &given).await.unwrap().status, 201);
+        assert_eq!(status(&colleague, &placement, "case_work").await, 200);
+        assert_eq!(placing.officer.delete(&leaves).await.unwrap().status, 200);
+        assert_eq!(status(&colleague, &placement, "case_work").await, 404);
+    }
+    // Whoever holds the database puts a wrap back: the next sealing passes it over.
+    let planted = format!(
+        "INSERT INTO wraps (key_id, epoch, recipient_account, wrap)
+         SELECT key_id, epoch, '{}', wrap FROM wraps WHERE recipient_account = '{}'
+         AND key_id = (SELECT id FROM placements WHERE state = 'acknowledged')",
+        colleague.account, placing.officer.account
+    );
+    placing.sql(planted).await;
+    let named = json!({ "workers": [placing.worker.account] });
+    assert_eq!(placing.manager.post(&format!("{placement}/accept"), &named).await.unwrap().status, 200);
+    let mut owner = placing.world.owner().await;
+    let held: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM wraps w JOIN placements p ON w.key_id IN (p.id, p.address_id) WHERE w.recipient_account = $1",
+    )
+    .bind(colleague.account)
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(held, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_changed_in_the_database_carries_no_content_on() {
+    let placing = Placing::new().await;
+    let (one, other) = (placing.placed("admitted").await, placing.placed("admitted").await);
+    for placement in [&one, &other] {
+        let care = format!("{placement}/care");
+        assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "plan": "x" })).await.unwrap().status, 200);
+    }
+    let ids: Vec<&str> = [&one, &other].into_iter().map(|path| path.rsplit('/').next().unwrap()).collect();
+    placing
+        .sql(format!(
+            "CREATE TABLE kept AS SELECT id, care_id FROM placements; UPDATE placements SET care_id = NULL;
+             UPDATE placements p SET care_id = k.care_id FROM kept k
+             WHERE (p.id, k.id) IN (('{0}', '{1}'), ('{1}', '{0}'))",
+            ids[0], ids[1]
+        ))
+        .await;
+    let care = format!("{one}/care");
+    for reply in [
+        placing.worker.get(&care, "care").await.unwrap(),
+        placing.worker.put(&care, "\"1\"", &json!({ "plan": "y" })).await.unwrap(),
+    ] {
+        assert_eq!((reply.status, reply.code()), (500, "fault"), "{}", reply.text);
+    }
+    placing.sql("UPDATE placements SET shelter_id = squad_id".to_owned()).await;
+    let workers = json!({ "workers": [placing.worker.account] });
+    let moved = placing.manager.put(&format!("{one}/workers"), "\"0\"", &workers).await.unwrap();
+    assert!(moved.status >= 400, "{}", moved.text);
 }

@@ -101,17 +101,6 @@ impl<V: Does, K: About> Unit<V, K> {
         Ok(())
     }
 
-    /// Takes a key away from the desk that held it through INTAKE.
-    ///
-    /// # Errors
-    /// As the database refuses.
-    pub async fn drop_shared_wraps(&mut self, key: Uuid) -> Result<(), Problem> {
-        for shared in store::intake_recipients(&mut self.transaction, key).await? {
-            store::delete_wraps_to_shared(&mut self.transaction, key, shared).await?;
-        }
-        Ok(())
-    }
-
     /// Erases the erasure key of a record that this unit had deleted, once it is committed.
     pub fn erase_with_commit(&mut self, key: Uuid) {
         self.erase.push(key);

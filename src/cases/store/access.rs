@@ -107,6 +107,14 @@ pub async fn insert_grants<V: Does, K: About>(
 /// Access ends here and now.
 pub async fn end_access<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId) -> Result<(), Problem> {
     let now = unit.now();
+    // Whoever seals a placement to them at this moment ends first, or begins after.
+    let case = sqlx::query_scalar!("SELECT case_id FROM case_access WHERE grant_id = $1", grant.0);
+    if let Some(case) = case.fetch_optional(unit.sql()).await? {
+        let placements = crate::placements::store::ids_of_case(unit, CaseId(case)).await?;
+        for placement in placements {
+            unit.serialise(placement).await?;
+        }
+    }
     unit.wrote(RowKind::CaseAccess, grant.0);
     let done = sqlx::query!(
         "UPDATE case_access SET ended_at = $2, standing = standing + 1 WHERE grant_id = $1 AND ended_at IS NULL",

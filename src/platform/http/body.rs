@@ -80,6 +80,10 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     if std::str::from_utf8(raw).is_err() {
         return Err(malformed("The body is not UTF-8. Nothing was stored."));
     }
+    // A list in place of an object would be read as its fields in their order.
+    if raw.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|first| *first == b'[') {
+        return Err(Problem::field("body", "has the wrong type: an object stands here"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(raw);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -15,6 +15,7 @@ pub struct Page {
     /// `next` of the page before.
     pub cursor: Option<String>,
     /// 1 to 100; 50 if absent.
+    #[param(minimum = 1, maximum = 100)]
     pub limit: Option<i64>,
 }
 
@@ -47,7 +48,7 @@ impl FromRequestParts<App> for Paged {
         if page.cursor.as_ref().is_some_and(|cursor| cursor.len() > 200) {
             return Err(Problem::field("cursor", "is not one of ours"));
         }
-        Ok(Self { limit, cursor: page.cursor })
+        Ok(Self { limit, cursor: page.cursor.filter(|cursor| !cursor.is_empty()) })
     }
 }
 
