@@ -18,3 +18,4 @@ pub mod placements;
 pub mod platform;
 pub mod setup;
 pub mod staff;
+pub mod status;

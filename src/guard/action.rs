@@ -202,6 +202,7 @@ pub const ALL_WORK: &[Work] = {
         work(K::Colleague, V::List, NOBODY, false),
         work(K::Session, V::List, STAFF, false),
         work(K::Session, V::Close, STAFF, false),
+        work(K::Status, V::List, NOBODY, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
     ]

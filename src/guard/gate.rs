@@ -79,6 +79,7 @@ pub mod kinds {
         Membership => Membership,
         Colleague => Colleague,
         Session => Session,
+        Status => Status,
         LedgerEntry => Ledger,
     }
 }

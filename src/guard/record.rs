@@ -43,6 +43,8 @@ words! {
         /// Who works in one's own organisation, by name and role: what everybody there knows.
         Colleague = "colleague",
         Session = "session",
+        /// Operational counters in bands: of nobody.
+        Status = "status",
         Ledger = "ledger",
     }
 }

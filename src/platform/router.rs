@@ -36,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
     (name = "training", description = "Who passed which course, and until when that counts."),
     (name = "placements", description = "A person's stay in a house, from the squad's request to its end, and the care given."),
     (name = "consents", description = "What the person agrees to, and what not."),
+    (name = "status", description = "How the country stands: counters in bands, for the coordinator."),
     (name = "staff", description = "Organisations, accounts, foundings and members."),
     (name = "ledger", description = "What was done, under pseudonyms.")
 ))]
@@ -50,6 +51,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(crate::accommodation::routes())
         .merge(crate::placements::routes())
         .merge(crate::consents::routes())
+        .merge(crate::status::routes())
         .merge(crate::audit::http::routes())
 }
 

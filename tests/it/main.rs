@@ -33,6 +33,7 @@ mod running;
 mod sessions;
 mod shelter;
 mod shift;
+mod status;
 mod story;
 mod structure;
 mod sweeping;

@@ -1,0 +1,55 @@
+//! The counters, as they are shown.
+
+use crate::accommodation::model::Places;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the country stands now.
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    pub at: DateTime<Utc>,
+    pub notices: Notices,
+    /// The last twelve complete months, newest first.
+    pub calls: Vec<Calls>,
+    /// The whole country's, in houses where somebody may be placed now; never by house.
+    pub places: Vec<FreePlaces>,
+    pub organisations: i64,
+    /// Accounts that are not disabled.
+    pub staff: i64,
+    /// Those of them with a current training.
+    pub trained: i64,
+    /// The ledger has fallen behind, so no record is opened now.
+    pub ledger_behind: bool,
+}
+
+/// Notices to the squad. A band is `0`, `1-2`, `3-9`, or the number from ten on.
+#[derive(Serialize, ToSchema)]
+pub struct Notices {
+    /// Not acknowledged yet.
+    pub waiting: String,
+    /// Of these, those whose 24 hours are over.
+    pub overdue: String,
+    /// In how many of a hundred notices of the last twelve complete months the 24 hours were kept, to the next five; absent
+    /// where there were fewer than twelve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_time_percent: Option<i32>,
+}
+
+/// Calls to the helpline in one month.
+#[derive(Serialize, ToSchema)]
+pub struct Calls {
+    /// `YYYY-MM`.
+    pub month: String,
+    /// Absent where there were fewer than ten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<i64>,
+}
+
+/// Places of one type.
+#[derive(Serialize, ToSchema)]
+pub struct FreePlaces {
+    pub places: Places,
+    pub capacity: i64,
+    pub free: i64,
+}

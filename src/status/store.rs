@@ -1,0 +1,42 @@
+//! All SQL of the status: four functions that give bands and sums, to the coordinator's office only.
+
+use super::model::{Calls, FreePlaces, Notices};
+use crate::guard::gate::{About, Does};
+use crate::guard::look::Look;
+use crate::platform::problem::Problem;
+
+/// Notices; nothing for anybody who is not of the coordinator's office.
+pub async fn notices<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Option<Notices>, sqlx::Error> {
+    sqlx::query_as!(
+        Notices,
+        r#"SELECT waiting AS "waiting!", overdue AS "overdue!", in_time_percent FROM status_notices()"#
+    )
+    .fetch_optional(look.sql())
+    .await
+}
+
+pub async fn calls<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Calls>, sqlx::Error> {
+    sqlx::query_as!(Calls, r#"SELECT month AS "month!", calls FROM status_calls()"#).fetch_all(look.sql()).await
+}
+
+pub async fn places<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<FreePlaces>, Problem> {
+    let query = sqlx::query!(
+        r#"SELECT places AS "places!", capacity AS "capacity!", free AS "free!" FROM status_places() ORDER BY places"#
+    );
+    let rows = query.fetch_all(look.sql()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let places = row.places.parse().map_err(|_| Problem::fault("places have a type that is none"))?;
+            Ok(FreePlaces { places, capacity: row.capacity, free: row.free })
+        })
+        .collect()
+}
+
+/// Organisations, staff, and those with a current training.
+pub async fn staff<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Option<(i64, i64, i64)>, sqlx::Error> {
+    let query = sqlx::query!(
+        r#"SELECT organisations AS "organisations!", staff AS "staff!", trained AS "trained!" FROM status_staff()"#
+    );
+    let row = query.fetch_optional(look.sql()).await?;
+    Ok(row.map(|row| (row.organisations, row.staff, row.trained)))
+}
