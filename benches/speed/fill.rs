@@ -68,9 +68,9 @@ const COPIES: &[&str] = &[
 ];
 const ENTRIES: &str = "
     INSERT INTO ledger_entries (replica, lane, n, leaf, signature, detail_key, detail)
-    SELECT $REPLICA, n % 8, n / 8, decode(rpad(md5(n::text), 444, md5((n + 1)::text)), 'hex'),
-           decode(rpad(md5(n::text), 128, md5((n + 1)::text)), 'hex'), k.id,
-           decode(rpad(md5(n::text), 760, md5((n + 1)::text)), 'hex')
+    SELECT $REPLICA, n % 8, n / 8, substr(decode(repeat(md5(n::text), 14), 'hex'), 1, 222),
+           decode(repeat(md5(n::text), 4), 'hex'), k.id,
+           decode(repeat(md5(n::text), 24), 'hex')
     FROM generate_series(0, $M - 1) n, (SELECT id FROM ledger_detail_keys LIMIT 1) k;
     INSERT INTO ledger_tree (position, replica, lane, n, leaf_hash)
     SELECT $FROM + row_number() OVER (ORDER BY n, lane) - 1, replica, lane, n, sha256('\\x00'::bytea || leaf)
@@ -121,8 +121,8 @@ async fn ledger(main: &mut PgConnection, folder: &Path, entries: i64) -> Outcome
     let replica = format!("'{}'::uuid", himaya::platform::random::uuid());
     let statements = ENTRIES.replace("$REPLICA", &replica).replace("$FROM", &size.to_string());
     run(main, &statements.replace("$M", &entries.to_string())).await?;
-    let leaves = "SELECT leaf_hash FROM ledger_tree WHERE position >= $1 ORDER BY position";
-    let leaves: Vec<Vec<u8>> = sqlx::query_scalar(leaves).bind(size).fetch_all(&mut *main).await?;
+    let query = "SELECT leaf_hash FROM ledger_tree WHERE position >= $1 ORDER BY position";
+    let leaves: Vec<Vec<u8>> = sqlx::query_scalar(query).bind(size).fetch_all(&mut *main).await?;
     for leaf in leaves {
         tree.append(hash(leaf)?)?;
     }

@@ -54,7 +54,7 @@ async fn run(quick: bool) -> Outcome {
     let superuser = std::env::var("HIMAYA_TEST_PG").map_err(|_| "run deploy/bench: it starts a PostgreSQL")?;
     durable(&superuser).await?;
     let began = Instant::now();
-    let (records, rounds, during) = if quick { (10_000, 3, 1) } else { (1_000_000, 5, 2) };
+    let (records, rounds, during) = if quick { (10_000, 3, 1) } else { (1_000_000, 3, 2) };
     let mut report = Report::default();
     report.say("two cores shared by clients, server and PostgreSQL", "");
     report.say("fsync, synchronous_commit and full_page_writes", "on");

@@ -82,6 +82,7 @@ async fn answer(request: Request, next: Next) -> Response {
     response
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` takes")]
 fn failed(error: sqlx::Error) -> StatusCode {
     tracing::error!(%error, "the database");
     StatusCode::INTERNAL_SERVER_ERROR

@@ -18,6 +18,7 @@ pub struct Report {
 
 impl Report {
     /// A line without a target.
+    #[expect(clippy::unused_self, reason = "who prints holds the report")]
     pub fn say(&self, what: &str, line: &str) {
         // A reader that has gone away misses the rest.
         let _ = writeln!(std::io::stdout(), "{what:<58} {line}");

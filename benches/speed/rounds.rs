@@ -180,13 +180,13 @@ impl Bench<'_> {
         let mut all: [[Rounds; 2]; 2] = Default::default();
         let body = json!({ "text": crate::world::text() }).to_string();
         let after = format!("\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        let mut etags = vec![vec!["\"2\"".to_owned(); CLIENTS]; 2];
-        let mut plain_etags = vec![vec!["\"1\"".to_owned(); CLIENTS]; 2];
+        let first = || (vec!["\"2\"".to_owned(); CLIENTS], vec!["\"1\"".to_owned(); CLIENTS]);
+        let mut etags = [first(), first()];
         for _ in 0..self.rounds {
-            for (at, (side, [own, plain])) in self.sides.iter().zip(&mut all).enumerate() {
+            for ((side, [own, plain]), (etags, bare_etags)) in self.sides.iter().zip(&mut all).zip(&mut etags) {
                 self.world.refresh(&self.sides[0].himaya).await?;
                 let (mut writes, mut bare) = (Vec::new(), Vec::new());
-                let known = etags[at].iter().zip(&plain_etags[at]);
+                let known = etags.iter().zip(bare_etags.iter());
                 for ((session, case), (etag, bare_etag)) in self.world.sessions.iter().zip(&self.world.cases).zip(known)
                 {
                     let (after, etag) = (after.clone().into_bytes(), etag.clone());
@@ -201,9 +201,9 @@ impl Bench<'_> {
                     bare.push(Writes { before: head.into_bytes(), after, etag: bare_etag.clone() });
                 }
                 let done = self.http(&side.himaya, writes, own).await?;
-                etags[at] = done.into_iter().map(|write| write.etag).collect();
+                *etags = done.into_iter().map(|write| write.etag).collect();
                 let done = self.http(&side.plain, bare, plain).await?;
-                plain_etags[at] = done.into_iter().map(|write| write.etag).collect();
+                *bare_etags = done.into_iter().map(|write| write.etag).collect();
             }
         }
         for (side, [own, plain]) in self.sides.iter().zip(&all) {

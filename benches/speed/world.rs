@@ -34,8 +34,8 @@ pub struct Served {
 impl Served {
     /// `himaya serve` with the configuration in a folder.
     pub async fn himaya(folder: &Path) -> Outcome<Self> {
-        let free = |_| -> Outcome<SocketAddr> { Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?) };
-        let (address, metrics) = (free(())?, free(())?);
+        let free = || -> Outcome<SocketAddr> { Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?) };
+        let (address, metrics) = (free()?, free()?);
         let child = Command::new(env!("CARGO_BIN_EXE_himaya"))
             .args(["serve", "--config"])
             .arg(folder.join("himaya.toml"))
