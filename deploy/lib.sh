@@ -177,9 +177,14 @@ PG_URL=
 PG_FOLDER=
 PG_BIN=
 
-# pg_start: makes and starts a cluster that does not sync and listens on a unix socket only.
+# pg_start [durable]: makes and starts a cluster that listens on a unix socket only. It does not sync, unless it is to be
+# durable.
 pg_start() {
-    local password
+    local password settings='-c fsync=off -c synchronous_commit=off -c full_page_writes=off'
+    if [ "${1:-}" = durable ]; then
+        # A small server's; everything that decides what a commit promises is PostgreSQL's own default.
+        settings='-c shared_buffers=512MB -c max_wal_size=4GB'
+    fi
     PG_BIN=$(pg_bin)
     # In /tmp whatever TMPDIR says: a socket's path has to be short.
     PG_FOLDER=$(mktemp -d /tmp/himaya-test.XXXXXX)
@@ -190,7 +195,7 @@ pg_start() {
         --locale=C.UTF-8 -E UTF8 -U himaya_superuser --no-sync --no-instructions
     rm -f "$PG_FOLDER/pwfile"
     pg_step pg_ctl start -D "$PG_FOLDER/data" -s -w -t 60 -l "$PG_FOLDER/log" \
-        -o "-c listen_addresses='' -c port=5432 -c unix_socket_directories=$PG_FOLDER/run -c unix_socket_permissions=0700 -c max_connections=100 -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        -o "-c listen_addresses='' -c port=5432 -c unix_socket_directories=$PG_FOLDER/run -c unix_socket_permissions=0700 -c max_connections=200 $settings"
     # shellcheck disable=SC2034 # for who sources this
     PG_URL="postgres://himaya_superuser:$password@localhost:5432/postgres?host=$PG_FOLDER/run"
 }

@@ -13,11 +13,12 @@ use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{CaseId, GrantId};
 use crate::guard::statement::{self, CaseHead, HeadLine, TeamLine, hex};
-use crate::guard::trust::Trust;
+use crate::guard::trust::{Member, Trust};
 use crate::guard::vault::Sealed;
 use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
 use sqlx::PgConnection;
+use std::sync::Arc;
 use uuid::Uuid;
 
 const DISAGREES: &str = "a case does not agree with its signed head";
@@ -28,7 +29,7 @@ pub(super) const ATTEMPTS: u8 = 8;
 /// A locked case whose head agrees with everything sealed on it.
 pub(super) struct Checked {
     pub case: CaseRow,
-    pub head: CaseHead,
+    pub head: Arc<CaseHead>,
     pub lines: Vec<Line>,
 }
 
@@ -136,7 +137,7 @@ pub(crate) async fn vouched<T, V: Does, K: About>(
     look: &mut Look<V, K>,
     case: CaseId,
     records: &[Uuid],
-) -> Result<Option<(CaseHead, Vec<Sealed<T>>)>, Problem> {
+) -> Result<Option<(Arc<CaseHead>, Vec<Sealed<T>>)>, Problem> {
     let mut head = to_read(look, case).await?;
     for _ in 0..ATTEMPTS {
         let Some(before) = head else { return Ok(None) };
@@ -172,7 +173,7 @@ pub(super) async fn moved_on<V: Does, K: About>(
     look: &mut Look<V, K>,
     case: CaseId,
     before: &CaseHead,
-) -> Result<Option<CaseHead>, Problem> {
+) -> Result<Option<Arc<CaseHead>>, Problem> {
     match to_read(look, case).await? {
         Some(now) if now.number == before.number => Err(Problem::fault(DISAGREES)),
         now => Ok(now),
@@ -190,7 +191,7 @@ pub(super) fn busy() -> Problem {
 pub(super) async fn to_read<V: Does, K: About>(
     look: &mut Look<V, K>,
     case: CaseId,
-) -> Result<Option<CaseHead>, Problem> {
+) -> Result<Option<Arc<CaseHead>>, Problem> {
     match store::head_to_read(look, case).await? {
         Some(row) => {
             let (connection, trust) = look.with_trust();
@@ -201,7 +202,7 @@ pub(super) async fn to_read<V: Does, K: About>(
     }
 }
 
-async fn to_replace<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<CaseHead, Problem> {
+async fn to_replace<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Arc<CaseHead>, Problem> {
     match store::head_to_replace(unit, case).await? {
         Some(row) => {
             let (connection, trust) = unit.with_trust();
@@ -214,14 +215,19 @@ async fn to_replace<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> R
 
 /// A head is believed when somebody of the case's organisation signed it for this case, number and epoch, and this
 /// service stored it for them.
-async fn believed(connection: &mut PgConnection, trust: &Trust, row: &HeadRow) -> Result<CaseHead, Problem> {
+async fn believed(connection: &mut PgConnection, trust: &Trust, row: &HeadRow) -> Result<Arc<CaseHead>, Problem> {
+    let signer = team::trusted(trust.signer(connection, row.signer).await)?;
+    believed_of(trust, row, &signer)
+}
+
+/// [`believed`] with the signer's chain checked already.
+pub(super) fn believed_of(trust: &Trust, row: &HeadRow, signer: &Member) -> Result<Arc<CaseHead>, Problem> {
     if !is_vouched(row.vouch.as_deref(), &trust.voucher().head(row.case, row.number, row.signer, &row.note)) {
         return Err(Problem::fault("a case's head was not stored by this service"));
     }
-    let signer = team::trusted(trust.signer(connection, row.signer).await)?;
-    let head: CaseHead =
-        statement::verified(&row.note, &[(signer.account, signer.keys.sign)]).map_err(|_| Problem::fault(DISAGREES))?;
-    let fits = signer.organisation == row.organisation
+    let head = trust.head(&row.note, signer).map_err(|_| Problem::fault(DISAGREES))?;
+    let fits = signer.account == row.signer
+        && signer.organisation == row.organisation
         && head.case == row.case
         && head.number == row.number
         && head.epoch == row.epoch

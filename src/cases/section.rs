@@ -7,12 +7,14 @@ use super::{head, renewal, store};
 use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{Target, kinds, verbs};
-use crate::guard::look::Look;
-use crate::guard::record::{CaseId, RecordKind, SectionId, SubjectId};
-use crate::guard::session::Who;
+use crate::guard::look::{Glance, Look};
+use crate::guard::record::{AccountId, CaseId, RecordKind, SectionId, SubjectId};
+use crate::guard::session::{self, Presented, Who};
+use crate::guard::store::{Notes, VisitedSection};
+use crate::guard::trust::Trust;
 use crate::guard::vault::{self, Placement, Sealed, SealingKey};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, IfMatch, InPath, SignedIn, Stated};
+use crate::platform::http::{Answer, Body, IfMatch, InPath, Shown, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::{FromRequest as _, Request, State};
@@ -64,11 +66,12 @@ fn target(place: &Place) -> Target {
 )]
 pub async fn read_of_case(
     State(app): State<App>,
-    SignedIn(who): SignedIn,
+    Shown(presented): Shown,
     Stated(purpose): Stated,
-    InPath((case, kind)): InPath<(Uuid, String)>,
+    path: Result<InPath<(Uuid, String)>, Problem>,
 ) -> Result<Response, Problem> {
-    read(&app, &who, purpose, of_case(case, &kind)).await
+    let place = path.map(|InPath((case, kind))| of_case(case, &kind));
+    read(&app, presented, purpose, place).await
 }
 
 /// A person's section: `identity` or `contact_and_safety`.
@@ -85,28 +88,83 @@ pub async fn read_of_case(
 )]
 pub async fn read_of_person(
     State(app): State<App>,
-    SignedIn(who): SignedIn,
+    Shown(presented): Shown,
     Stated(purpose): Stated,
-    InPath((case, person, kind)): InPath<(Uuid, Uuid, String)>,
+    path: Result<InPath<(Uuid, Uuid, String)>, Problem>,
 ) -> Result<Response, Problem> {
-    read(&app, &who, purpose, of_person(case, person, &kind)).await
+    let place = path.map(|InPath((case, person, kind))| of_person(case, person, &kind));
+    read(&app, presented, purpose, place).await
 }
 
-async fn read(app: &App, who: &Arc<Who>, purpose: Option<Purpose>, place: Place) -> Result<Response, Problem> {
-    let leave = app.gate.authorize::<verbs::Read, kinds::Section>(who, target(&place), purpose).await?;
-    let mut look = Look::begin(&app.places, leave).await?;
-    let Some(id) = store::section_to_read(&mut look, &place).await? else { return Err(look.conclude_absent().await) };
-    let Some((_, sealed)) = head::vouched::<Document, _, _>(&mut look, place.case, &[id.0]).await? else {
-        return Err(look.conclude_absent().await);
+async fn read(
+    app: &App,
+    presented: Presented,
+    purpose: Option<Purpose>,
+    place: Result<Place, Problem>,
+) -> Result<Response, Problem> {
+    let (visits, trust) = (&app.places.visits, &app.places.trust);
+    let place = match place {
+        Ok(place) => place,
+        Err(problem) => {
+            // Who asks comes first, whatever is asked for.
+            session::enter(visits, trust, presented).await?;
+            return Err(problem);
+        }
     };
-    let versions = sealed.iter().map(|sealed| (sealed.record(), sealed.version())).collect();
-    let receipt = look.conclude(vec![id.0], versions).await?;
+    let person = place.person.map(|person| person.0);
+    let visit = session::visit(visits, trust, presented, place.case, person, place.kind).await?;
+    let who = &Arc::new(visit.who);
+    let gate = &app.gate;
+    let leave = gate.authorize_found::<verbs::Read, kinds::Section>(who, target(&place), purpose, visit.found).await?;
+    let glance = Glance::new(&app.places, leave);
+    let as_visited = as_visited(trust, &glance, &place, visit.section).await;
+    let (id, receipt, sealed) = if let Some((id, sealed)) = as_visited {
+        let version = (sealed.record(), sealed.version());
+        (id, glance.conclude(vec![id.0], vec![version]).await?, vec![sealed])
+    } else {
+        let mut look = glance.look().await?;
+        let Some((id, sealed)) = looked_up(&mut look, &place).await? else {
+            return Err(look.conclude_absent().await);
+        };
+        let versions = sealed.iter().map(|sealed| (sealed.record(), sealed.version())).collect();
+        (id, look.conclude(vec![id.0], versions).await?, sealed)
+    };
     let opened = vault::open(receipt, who, sealed)?.pop().ok_or_else(Problem::absent)?;
     let version = opened.version();
     let content = Content::read(opened.disclose(), &place)?;
     let schema_version = super::document::SCHEMA_VERSION;
     let view = SectionView { id, kind: place.kind, version, schema_version, content };
     Ok(([(header::ETAG, format!("\"{version}\""))], Json(view)).into_response())
+}
+
+/// The section as the visit found it, if all of it agrees. Whatever does not (nothing there, a write in between, an author
+/// who is not believed, a key that is gone) is looked at again, and told from there.
+async fn as_visited(
+    trust: &Trust,
+    glance: &Glance<verbs::Read, kinds::Section>,
+    place: &Place,
+    section: Option<VisitedSection>,
+) -> Option<(SectionId, Sealed<Document>)> {
+    let VisitedSection { organisation, epoch, head, signer, author, row } = section?;
+    let believed = |account, notes: &Notes| {
+        trust.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref()).ok()
+    };
+    let (signer, author) = (believed(head.signer, &signer)?, believed(AccountId(row.author), &author)?);
+    let (case, id) = (place.case, SectionId(row.record_id));
+    let (number, note, vouch) = (head.number, head.note, head.vouch);
+    let head = store::HeadRow { case, organisation, epoch, number, note, signer: head.signer, vouch };
+    let head = head::believed_of(trust, &head, &signer).ok()?;
+    let sealed = glance.take::<Document>(row, &author).await.ok()?;
+    if head::vouches(&head, &[id.0], &sealed) { Some((id, sealed.into_iter().next()?)) } else { None }
+}
+
+/// The same, under the session and with everything that may happen in between.
+async fn looked_up(
+    look: &mut Look<verbs::Read, kinds::Section>,
+    place: &Place,
+) -> Result<Option<(SectionId, Vec<Sealed<Document>>)>, Problem> {
+    let Some(id) = store::section_to_read(look, place).await? else { return Ok(None) };
+    Ok(head::vouched::<Document, _, _>(look, place.case, &[id.0]).await?.map(|(_, sealed)| (id, sealed)))
 }
 
 /// Replaces a section of the case. The whole content is sent.

@@ -8,7 +8,7 @@ use super::action::{Purpose, Relation, Verb};
 use super::policy::{Decision, DecisionTable};
 use super::record::{CaseId, RecordKind};
 use super::session::Who;
-use super::store;
+use super::store::{self, Found};
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::ledger::Ledger;
 use crate::platform::clock::Clock;
@@ -215,15 +215,46 @@ impl Gate {
         target: Target,
         purpose: Option<Purpose>,
     ) -> Result<Authorized<V, K>, Problem> {
+        self.open()?;
+        let relations = self.relations(who, target).await?;
+        self.decide(who, target, purpose, relations).await
+    }
+
+    /// [`Self::authorize`] with the relations to the case that the same round trip found which found the session.
+    ///
+    /// # Errors
+    /// As [`Self::authorize`]; a fault for what was found of somebody else, or of another case.
+    pub(crate) async fn authorize_found<V: Does, K: About>(
+        &self,
+        who: &Arc<Who>,
+        target: Target,
+        purpose: Option<Purpose>,
+        found: Found,
+    ) -> Result<Authorized<V, K>, Problem> {
+        self.open()?;
+        let relations = target.case().and_then(|case| found.of(who.account, case));
+        let relations = relations.ok_or_else(|| Problem::fault("a relation was found of another person or case"))?;
+        self.decide(who, target, purpose, or_stranger(relations)).await
+    }
+
+    fn open(&self) -> Result<(), Problem> {
         if self.ledger.is_closed() {
             return Err(Problem::away(
                 "structure_changed",
                 "A database is not as it was set up, so nothing is shown or stored. Tell the administrator, and telephone.",
             ));
         }
-        let kind = target.kind();
-        let role = who.role();
-        let relations = self.relations(who, target).await?;
+        Ok(())
+    }
+
+    async fn decide<V: Does, K: About>(
+        &self,
+        who: &Arc<Who>,
+        target: Target,
+        purpose: Option<Purpose>,
+        relations: Vec<Relation>,
+    ) -> Result<Authorized<V, K>, Problem> {
+        let (kind, role) = (target.kind(), who.role());
         let allowed = relations.iter().copied().find(|relation| {
             K::admits(kind) && self.policy.decide(role, *relation, kind, V::VERB, purpose) == Decision::Allow
         });
@@ -276,13 +307,18 @@ impl Gate {
                 let mut transaction = self.pool.begin().await?;
                 store::enter(&mut transaction, &who.lookup).await?;
                 let found = relations_in(&mut transaction, who, target).await?;
-                transaction.rollback().await?;
+                // Given up, not awaited: it is rolled back on the way back into the pool.
+                drop(transaction);
                 found
             }
         };
-        // Everybody stands to everything at least as a stranger; the same one look-up is made for a missing record.
-        Ok(if found.is_empty() { vec![Relation::None] } else { found })
+        Ok(or_stranger(found))
     }
+}
+
+/// Everybody stands to everything at least as a stranger; the same one look-up is made for a missing record.
+fn or_stranger(found: Vec<Relation>) -> Vec<Relation> {
+    if found.is_empty() { vec![Relation::None] } else { found }
 }
 
 fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {

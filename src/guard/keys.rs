@@ -16,6 +16,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _};
 use sha2::Sha256;
+use std::sync::OnceLock;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -38,7 +39,11 @@ pub enum KeyError {
 pub struct KemPublic(pub [u8; 32]);
 
 /// The private half of an X25519 key: a person's, or one that an organisation holds together.
-pub struct KemPrivate(Zeroizing<[u8; 32]>);
+pub struct KemPrivate {
+    secret: Zeroizing<[u8; 32]>,
+    /// The public half once it is known: computing it costs as much as half an exchange.
+    public: OnceLock<KemPublic>,
+}
 
 impl KemPrivate {
     /// A new pair.
@@ -47,15 +52,21 @@ impl KemPrivate {
         let (private, _) = Kem::gen_keypair();
         let mut bytes = Zeroizing::new([0; 32]);
         bytes.copy_from_slice(&private.to_bytes());
-        Self(bytes)
+        Self::from_bytes(bytes)
     }
 
-    pub(crate) fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+    pub(crate) fn from_bytes(secret: Zeroizing<[u8; 32]>) -> Self {
+        Self { secret, public: OnceLock::new() }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.secret
+    }
+
+    /// Takes the public half from who has computed it before.
+    pub(crate) fn know(&self, public: KemPublic) {
+        // One that is known already is the same.
+        let _ = self.public.set(public);
     }
 
     /// The public half.
@@ -63,8 +74,11 @@ impl KemPrivate {
     /// # Errors
     /// [`KeyError::Malformed`] if the stored bytes are no X25519 private key.
     pub fn public(&self) -> Result<KemPublic, KeyError> {
-        let private = <Kem as hpke::Kem>::PrivateKey::from_bytes(&*self.0).map_err(|_| KeyError::Malformed)?;
-        Ok(KemPublic(Kem::sk_to_pk(&private).to_bytes().into()))
+        if let Some(public) = self.public.get() {
+            return Ok(*public);
+        }
+        let private = <Kem as hpke::Kem>::PrivateKey::from_bytes(&*self.secret).map_err(|_| KeyError::Malformed)?;
+        Ok(*self.public.get_or_init(|| KemPublic(Kem::sk_to_pk(&private).to_bytes().into())))
     }
 }
 
@@ -105,7 +119,7 @@ impl PersonKeys {
         let (mut kem, mut sign) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         kem.copy_from_slice(secret.get(..32).ok_or(KeyError::Malformed)?);
         sign.copy_from_slice(secret.get(32..).ok_or(KeyError::Malformed)?);
-        Ok(Self { kem: KemPrivate(kem), sign: SigningKey::from_bytes(&sign) })
+        Ok(Self { kem: KemPrivate::from_bytes(kem), sign: SigningKey::from_bytes(&sign) })
     }
 
     /// # Errors

@@ -3,8 +3,8 @@
 
 use super::gate::{About, Authorized, Does, ledger_problem};
 use super::record::AccountId;
-use super::store;
-use super::trust::Trust;
+use super::store::{self, SealedRow};
+use super::trust::{Member, Trust};
 use super::vault::{self, Sealed, VaultError};
 use crate::audit::entry::Entry;
 use crate::audit::ledger::Ledger;
@@ -12,6 +12,7 @@ use crate::audit::receipt::Receipt;
 use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -19,10 +20,68 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Places {
     pub main: PgPool,
+    /// Finds out who asks, and nothing else.
+    pub visits: PgPool,
     pub erasure: PgPool,
     pub ledger: Arc<Ledger>,
     pub trust: Arc<Trust>,
     pub clock: Clock,
+}
+
+/// Waits until the entry of a read is durable.
+async fn conclude<V: Does, K: About>(
+    authorized: Authorized<V, K>,
+    places: &Places,
+    named: Vec<Uuid>,
+    versions: Vec<(Uuid, i64)>,
+) -> Result<Receipt, Problem> {
+    if !versions.is_empty() && places.ledger.is_behind() {
+        return Err(Problem::away(
+            "ledger_behind",
+            "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
+        ));
+    }
+    let entry: Entry = authorized.entry(&places.clock, named);
+    places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)
+}
+
+/// A look at one record that was fetched in the round trip which found the session: the gate has let its person read it
+/// since. Like a [`Look`] it ends in a receipt; it holds no connection.
+pub struct Glance<V, K> {
+    authorized: Authorized<V, K>,
+    places: Places,
+}
+
+impl<V: Does, K: About> Glance<V, K> {
+    #[must_use]
+    pub fn new(places: &Places, authorized: Authorized<V, K>) -> Self {
+        Self { authorized, places: places.clone() }
+    }
+
+    /// The row that was fetched, unopened, with its erasure key.
+    ///
+    /// # Errors
+    /// [`VaultError`] when it is not as it was written, or its author is not this one.
+    pub(crate) async fn take<T>(&self, row: SealedRow, author: &Member) -> Result<Vec<Sealed<T>>, VaultError> {
+        let authors = HashMap::from([(author.account.0, author.keys.sign)]);
+        vault::with_erasure_keys(&self.places.erasure, &self.places.trust, vec![row], &authors).await
+    }
+
+    /// Waits until the entry is durable.
+    ///
+    /// # Errors
+    /// When the entry is not durable: then nothing may be shown.
+    pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
+        conclude(self.authorized, &self.places, named, versions).await
+    }
+
+    /// Looks again, and longer: under the session, with everything that can happen in between.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(self) -> Result<Look<V, K>, Problem> {
+        Look::begin(&self.places, self.authorized).await
+    }
 }
 
 /// A person's read of something that the gate let them read. SQL of a capability takes the look, and no id.
@@ -72,8 +131,7 @@ impl<V: Does, K: About> Look<V, K> {
     /// # Errors
     /// [`VaultError`] when one of them is not as it was written.
     pub async fn fetch<T>(&mut self, records: &[Uuid]) -> Result<Vec<Sealed<T>>, VaultError> {
-        let account = self.account();
-        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, account, records).await
+        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, records).await
     }
 
     /// Ends the look: gives the connection back, then waits until the entry is durable. `named` are the records that the
@@ -82,15 +140,9 @@ impl<V: Does, K: About> Look<V, K> {
     /// # Errors
     /// When the entry is not durable: then nothing may be shown.
     pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
-        if !versions.is_empty() && self.places.ledger.is_behind() {
-            return Err(Problem::away(
-                "ledger_behind",
-                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
-            ));
-        }
-        self.transaction.rollback().await?;
-        let entry: Entry = self.authorized.entry(&self.places.clock, named);
-        self.places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)
+        // Given up, not awaited: it is rolled back on the way back into the pool, while the entry is written.
+        drop(self.transaction);
+        conclude(self.authorized, &self.places, named, versions).await
     }
 
     /// Ends a look that found nothing after all: recorded like a refusal, and answered like one.
@@ -98,9 +150,7 @@ impl<V: Does, K: About> Look<V, K> {
         let record = self.authorized.record().into_iter().collect();
         let mut entry = self.authorized.entry(&self.places.clock, record);
         entry.outcome = crate::audit::entry::Outcome::Refused;
-        if let Err(error) = self.transaction.rollback().await {
-            return error.into();
-        }
+        drop(self.transaction);
         match self.places.ledger.enter(entry).await {
             Ok(()) => Problem::absent(),
             Err(error) => ledger_problem(error),

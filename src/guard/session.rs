@@ -8,9 +8,9 @@
 use super::action::{Purpose, Role};
 use super::bytes::{self, ContentKey, Context};
 use super::keys::{PersonKeys, derive};
-use super::record::{AccountId, OrganisationId, SessionId};
+use super::record::{AccountId, CaseId, OrganisationId, RecordKind, SessionId};
 use super::statement::hex;
-use super::store;
+use super::store::{self, Entered, Found, Visited, VisitedSection};
 use super::token::{Claims, Tokens};
 use super::trust::{Member, Trust};
 use crate::platform::random;
@@ -19,6 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use std::sync::Arc;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// How long a session lives at most.
@@ -119,40 +120,83 @@ pub enum EnterError {
     Store(#[from] sqlx::Error),
 }
 
-/// Resolves a request's token and secret to who is asking.
+/// What a request shows before anybody has looked into the database: a token that is good, and a secret.
+pub struct Presented {
+    claims: Claims,
+    secret: SessionSecret,
+    pub(crate) lookup: Lookup,
+}
+
+impl Presented {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// [`EnterError::SignIn`] unless the token is valid and the secret has its shape.
+    pub fn read(tokens: &Tokens, access_token: &str, secret: &str, now: DateTime<Utc>) -> Result<Self, EnterError> {
+        let claims = tokens.verify(access_token, now).ok_or(EnterError::SignIn)?;
+        let secret = SessionSecret::parse(secret).ok_or(EnterError::SignIn)?;
+        Ok(Self { claims, lookup: secret.lookup(), secret })
+    }
+
+    /// Resolves a session's row to who is asking.
+    ///
+    /// # Errors
+    /// [`EnterError::SignIn`] unless token, secret and row belong together.
+    pub(crate) fn resolve(self, trust: &Trust, row: &Entered) -> Result<Who, EnterError> {
+        if row.session != self.claims.sid || row.account != self.claims.sub {
+            return Err(EnterError::SignIn);
+        }
+        let keys = self.secret.open_keys(row.session, &row.sealed_keys).ok_or(EnterError::SignIn)?;
+        let public = trust.public_of_session(&row.sealed_keys, &keys);
+        let member = trust
+            .member_of_notes(row.account, row.founding.as_deref(), row.membership.as_deref())
+            .ok()
+            // The role belongs to the keys that were signed for: a session whose keys are others has no role.
+            .filter(|member| public.is_ok_and(|public| public == member.keys));
+        Ok(Who {
+            account: row.account,
+            organisation: row.organisation,
+            session: row.session,
+            expires_at: row.expires_at,
+            member,
+            keys,
+            lookup: self.lookup,
+        })
+    }
+}
+
+/// Resolves what a request shows to who is asking.
 ///
 /// # Errors
-/// [`EnterError::SignIn`] unless the token is valid, the session alive, and both belong together.
-pub async fn enter(
+/// [`EnterError::SignIn`] unless the session is alive, and token and secret belong to it.
+pub async fn enter(pool: &PgPool, trust: &Trust, presented: Presented) -> Result<Who, EnterError> {
+    let row = store::session(pool, &presented.lookup).await?.ok_or(EnterError::SignIn)?;
+    presented.resolve(trust, &row)
+}
+
+/// Who asks, and what they find at one place of a case.
+pub(crate) struct Visit {
+    pub(crate) who: Who,
+    pub(crate) found: Found,
+    pub(crate) section: Option<VisitedSection>,
+}
+
+/// [`enter`], with everything that reading one section asks of the main database, in one round trip. What is fetched is
+/// ciphertext: the gate decides afterwards, and opening waits for a receipt as always.
+///
+/// # Errors
+/// As [`enter`].
+pub(crate) async fn visit(
     pool: &PgPool,
-    tokens: &Tokens,
     trust: &Trust,
-    access_token: &str,
-    secret: &str,
-    now: DateTime<Utc>,
-) -> Result<Who, EnterError> {
-    let claims: Claims = tokens.verify(access_token, now).ok_or(EnterError::SignIn)?;
-    let secret = SessionSecret::parse(secret).ok_or(EnterError::SignIn)?;
-    let lookup = secret.lookup();
-    let row = store::session(pool, &lookup).await?.ok_or(EnterError::SignIn)?;
-    if row.session != claims.sid || row.account != claims.sub {
-        return Err(EnterError::SignIn);
-    }
-    let keys = secret.open_keys(row.session, &row.sealed_keys).ok_or(EnterError::SignIn)?;
-    let member = trust
-        .member_of_notes(row.account, row.founding.as_deref(), row.membership.as_deref())
-        .ok()
-        // The role belongs to the keys that were signed for: a session whose keys are others has no role.
-        .filter(|member| keys.public().is_ok_and(|public| public == member.keys));
-    Ok(Who {
-        account: row.account,
-        organisation: row.organisation,
-        session: row.session,
-        expires_at: row.expires_at,
-        member,
-        keys,
-        lookup,
-    })
+    presented: Presented,
+    case: CaseId,
+    person: Option<Uuid>,
+    kind: RecordKind,
+) -> Result<Visit, EnterError> {
+    let visited = store::visit_section(pool, &presented.lookup, case, person, kind.as_str()).await?;
+    let Visited { entered, found, section } = visited.ok_or(EnterError::SignIn)?;
+    Ok(Visit { who: presented.resolve(trust, &entered)?, found, section })
 }
 
 /// The purpose that a client states in the `Purpose` header.

@@ -1,12 +1,14 @@
 //! The access token: a JWT with one algorithm, one type, one audience, five minutes, and ids only (RFC 8725).
 
 use super::record::{AccountId, SessionId};
+use crate::platform::remembered::Remembered;
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use signature::Verifier;
 
 /// How long an access token is good for.
@@ -16,7 +18,7 @@ const ISSUER: &str = "himaya";
 const AUDIENCE: &str = "himaya-api";
 
 /// What a token says: ids and times, nothing of the person.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Claims {
     pub sub: AccountId,
     pub sid: SessionId,
@@ -30,7 +32,12 @@ pub struct Claims {
 pub struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
+    /// Tokens whose signature was verified, by their digest. Whether one is still good is asked each time.
+    verified: Remembered<Claims>,
 }
+
+/// Tokens that are kept apart: a token is used for five minutes.
+const TOKENS: usize = 4096;
 
 impl Tokens {
     #[must_use]
@@ -40,6 +47,7 @@ impl Tokens {
         Self {
             signing: EncodingKey::from_ed_der(key.as_bytes()),
             verifying: DecodingKey::from_ed_der(key.verifying_key().as_bytes()),
+            verified: Remembered::new(TOKENS),
         }
     }
 
@@ -61,6 +69,20 @@ impl Tokens {
     /// What the token says, if it is one of ours and still good.
     #[must_use]
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
+        let digest = Sha256::digest(token.as_bytes()).into();
+        let claims = if let Some(claims) = self.verified.get(&digest) {
+            claims
+        } else {
+            let claims = self.read(token)?;
+            self.verified.insert(digest, claims.clone());
+            claims
+        };
+        let in_time = claims.exp > now.timestamp() && claims.iat <= now.timestamp() + 30;
+        in_time.then_some(claims)
+    }
+
+    /// Whatever its times.
+    fn read(&self, token: &str) -> Option<Claims> {
         let mut rules = Validation::new(Algorithm::EdDSA);
         rules.set_audience(&[AUDIENCE]);
         rules.set_issuer(&[ISSUER]);
@@ -69,8 +91,7 @@ impl Tokens {
         rules.validate_exp = false;
         let data = jsonwebtoken::decode::<Claims>(token, &self.verifying, &rules).ok()?;
         let (header, claims) = (data.header, data.claims);
-        let in_time = claims.exp > now.timestamp() && claims.iat <= now.timestamp() + 30;
-        (header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA && in_time).then_some(claims)
+        (header.typ.as_deref() == Some(TYPE) && header.alg == Algorithm::EdDSA).then_some(claims)
     }
 }
 

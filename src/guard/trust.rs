@@ -5,17 +5,20 @@
 //! read from the database and nothing in it is believed: a swapped key or a ghost officer has no valid chain.
 
 mod check;
+mod memory;
 mod pins;
 
 pub use check::{check_founding, check_membership};
+use memory::Memory;
+pub use memory::Signatures;
 use pins::Pins;
 pub use pins::{PinFault, pinned};
 
 use super::action::{Role, Verb};
-use super::keys::{KemPublic, PublicKeys};
+use super::keys::{KemPublic, KeyError, PersonKeys, PublicKeys};
 use super::policy::DecisionTable;
 use super::record::{AccountId, OrganisationId, RecordKind, SharedKeyId};
-use super::statement::{self, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError};
+use super::statement::{self, CaseHead, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError};
 use super::store;
 use super::vouch::{Voucher, is_vouched};
 use chrono::{DateTime, Utc};
@@ -131,6 +134,7 @@ pub struct Trust {
     policy: Arc<DecisionTable>,
     voucher: Voucher,
     seen: Mutex<Seen>,
+    memory: Memory,
 }
 
 #[derive(Default)]
@@ -148,13 +152,35 @@ impl Trust {
     /// `pins` is the file of fingerprints: see [`pinned`].
     #[must_use]
     pub fn new(pins: PathBuf, policy: Arc<DecisionTable>, voucher: Voucher) -> Self {
-        Self { pins: Pins::new(pins), policy, voucher, seen: Mutex::default() }
+        Self { pins: Pins::new(pins), policy, voucher, seen: Mutex::default(), memory: Memory::default() }
     }
 
     /// What the service itself vouches for.
     #[must_use]
     pub fn voucher(&self) -> &Voucher {
         &self.voucher
+    }
+
+    /// Signatures that were verified before.
+    #[must_use]
+    pub fn signatures(&self) -> Arc<Signatures> {
+        Arc::clone(&self.memory.signatures)
+    }
+
+    /// A case's head, read and signed by this member.
+    ///
+    /// # Errors
+    /// [`StatementError`] for anything else.
+    pub fn head(&self, note: &str, signer: &Member) -> Result<Arc<CaseHead>, StatementError> {
+        self.memory.head(note, signer.account, signer.keys.sign)
+    }
+
+    /// The public halves of the keys that a session's row keeps.
+    ///
+    /// # Errors
+    /// [`KeyError`] if a stored key is none.
+    pub fn public_of_session(&self, sealed: &[u8], keys: &PersonKeys) -> Result<PublicKeys, KeyError> {
+        self.memory.public(sealed, keys)
     }
 
     /// What it remembers counts only as long as the pin stands.

@@ -11,14 +11,16 @@ use super::keys::{self, KemPrivate, KeyError, PersonKeys, RecordKey, WrapContext
 use super::record::{AccountId, CaseId, GrantId};
 use super::session::Who;
 use super::store::{self, SealedRow};
-use super::trust::{Trust, TrustError};
+use super::trust::{Signatures, Trust, TrustError};
 use super::vouch::{SealedFacts, is_vouched};
 use crate::audit::receipt::Receipt;
 use ed25519_dalek::Signature;
 use serde::de::DeserializeOwned;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -27,6 +29,7 @@ pub struct Sealed<T> {
     row: SealedRow,
     erasure: RecordKey,
     author_key: ed25519_dalek::VerifyingKey,
+    signatures: Arc<Signatures>,
     content: PhantomData<fn() -> T>,
 }
 
@@ -114,27 +117,39 @@ pub async fn fetch<T>(
     connection: &mut PgConnection,
     erasure: &PgPool,
     trust: &Trust,
-    account: AccountId,
     records: &[Uuid],
 ) -> Result<Vec<Sealed<T>>, VaultError> {
-    let rows = store::sealed(connection, account, records).await?;
+    let rows = store::sealed(connection, records).await?;
+    let mut authors = HashMap::new();
+    for row in &rows {
+        if let Entry::Vacant(author) = authors.entry(row.author) {
+            author.insert(trust.signer(connection, AccountId(row.author)).await?.keys.sign);
+        }
+    }
+    with_erasure_keys(erasure, trust, rows, &authors).await
+}
+
+/// Fetched rows with their erasure keys, each vouched for and with the key of its author.
+pub(super) async fn with_erasure_keys<T>(
+    erasure: &PgPool,
+    trust: &Trust,
+    rows: Vec<SealedRow>,
+    authors: &HashMap<Uuid, ed25519_dalek::VerifyingKey>,
+) -> Result<Vec<Sealed<T>>, VaultError> {
     let mut wanted: Vec<Uuid> = rows.iter().map(|row| row.key_id).collect();
     wanted.sort_unstable();
     wanted.dedup();
     let erasure_keys = erasure_keys(erasure, &wanted).await?;
-    let mut authors = HashMap::new();
     let mut sealed = Vec::with_capacity(rows.len());
     for row in rows {
-        if let std::collections::hash_map::Entry::Vacant(author) = authors.entry(row.author) {
-            author.insert(trust.signer(connection, AccountId(row.author)).await?.keys.sign);
-        }
         if !is_vouched(row.vouch.as_deref(), &trust.voucher().sealed(&facts(&row))) {
             return Err(VaultError::Unvouched);
         }
         let author_key = *authors.get(&row.author).ok_or(VaultError::Tampered)?;
         let key = erasure_keys.get(&row.key_id).ok_or(VaultError::Erased)?;
         let erasure = RecordKey::from_bytes(key.clone());
-        sealed.push(Sealed { row, erasure, author_key, content: PhantomData });
+        let signatures = trust.signatures();
+        sealed.push(Sealed { row, erasure, author_key, signatures, content: PhantomData });
     }
     Ok(sealed)
 }
@@ -163,11 +178,18 @@ pub fn open<T: DeserializeOwned>(
         return Err(VaultError::NoReceipt);
     }
     let mut opened = Vec::with_capacity(sealed.len());
+    let mut keys = HashMap::new();
     for record in sealed {
         if !receipt.covers(record.row.record_id, record.row.version) {
             return Err(VaultError::NoReceipt);
         }
-        let plain = decrypt(&who.keys, &record)?;
+        // Notes of a case share a key: it is unwrapped once.
+        let place = (record.row.key_id, record.row.epoch, record.row.wrap.clone());
+        let key = match keys.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(record_key(&who.keys, &record)?),
+        };
+        let plain = open_with(key, &record)?;
         let content = serde_json::from_slice(&plain).map_err(|_| VaultError::Shape)?;
         opened.push(Opened { content, version: record.row.version });
     }
@@ -184,7 +206,9 @@ fn open_with<T>(key: &RecordKey, sealed: &Sealed<T>) -> Result<Zeroizing<Vec<u8>
     let (row, context) = (&sealed.row, context_of(&sealed.row)?);
     let signature = Signature::from_slice(&row.signature).map_err(|_| VaultError::Tampered)?;
     let signed = signed_message(&context, &bytes::digest(&row.blob));
-    sealed.author_key.verify_strict(&signed, &signature).map_err(|_| VaultError::Tampered)?;
+    if !sealed.signatures.verify(&sealed.author_key, &signed, &signature) {
+        return Err(VaultError::Tampered);
+    }
     let epoch = u32::try_from(row.epoch).map_err(|_| VaultError::Tampered)?;
     bytes::open(&key.content_key(&sealed.erasure), epoch, &context, &row.blob).map_err(|_| VaultError::Tampered)
 }

@@ -84,6 +84,7 @@ impl App {
         });
         let places = Places {
             main: databases.app.clone(),
+            visits: databases.visits.clone(),
             erasure: databases.erasure.clone(),
             ledger: Arc::clone(&ledger),
             trust,

@@ -11,11 +11,20 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+/// After this long without work a connection is asked whether it still answers.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Connections for finding out who asks: each is held for one round trip.
+const VISITS: u32 = 8;
+
 /// The pools of one process.
 #[derive(Clone)]
 pub struct Databases {
     /// Serves requests.
     pub app: PgPool,
+    /// Finds out who asks, as the app: the two statements of `session_enter` and `visit_section`, and nothing else ever. They
+    /// set nothing and no text goes into them but as a parameter, so there is nothing to look for when one was answered.
+    pub visits: PgPool,
     /// Writes the entries of reads, as the app: a pool of its own, so that entries never wait behind the requests that
     /// wait for them.
     pub ledger: PgPool,
@@ -35,6 +44,7 @@ pub struct Databases {
 fn shared(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
     let checked = PgPoolOptions::new().after_release(|connection, _| {
         Box::pin(async move {
+            // A transaction that was given up is rolled back on the same way.
             let clean = store::is_clean(connection).await?;
             if !clean {
                 tracing::warn!("a connection in which something was left behind is closed: was SQL injected?");
@@ -54,7 +64,17 @@ fn pool_with(pool: PgPoolOptions, url: &str, most: u32) -> Result<PgPool, sqlx::
         // Statements carry no content, but a slow one is not worth a log line with its text.
         .log_statements(tracing::log::LevelFilter::Off)
         .application_name("himaya");
-    Ok(pool.max_connections(most).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
+    // Each connection answered when it was released. Only one that has been idle since is asked again: a round trip for
+    // every request would buy nothing.
+    let asked = pool.test_before_acquire(false).before_acquire(|connection, about| {
+        Box::pin(async move {
+            if about.idle_for > IDLE {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    });
+    Ok(asked.max_connections(most).acquire_timeout(Duration::from_secs(5)).connect_lazy_with(options))
 }
 
 /// Opens the pools and sees that each role can log in.
@@ -64,6 +84,7 @@ fn pool_with(pool: PgPoolOptions, url: &str, most: u32) -> Result<PgPool, sqlx::
 pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> {
     let databases = Databases {
         app: shared(&config.app, config.connections)?,
+        visits: pool(&config.app, VISITS)?,
         ledger: shared(&config.app, 3)?,
         door: shared(&config.door, 4)?,
         sequencer: pool(&config.sequencer, 2)?,
@@ -110,9 +131,9 @@ pub enum MigrateError {
 }
 
 impl Databases {
-    fn all(&self) -> [&PgPool; 8] {
+    fn all(&self) -> [&PgPool; 9] {
         let (Sweeper { main, erasure }, app) = (&self.sweeper, &self.app);
-        [app, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure]
+        [app, &self.visits, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure]
     }
 
     /// Closes every pool.

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod problem;
 pub mod random;
 pub mod ready;
+pub mod remembered;
 pub mod router;
 pub mod schema;
 pub mod serve;

@@ -14,7 +14,7 @@ use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
 use crate::guard::keys::PersonKeys;
 use crate::guard::passphrase::{Passphrase, UnlockError};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind, SessionId};
-use crate::guard::session::{self, LONGEST, SessionSecret};
+use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, SignedIn};
@@ -156,7 +156,10 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
     store::insert_session(&app.databases.door, &row).await?;
     let access = app.tokens.issue(account, session, now).ok_or_else(|| Problem::fault("a token cannot be written"))?;
     let text = secret.reveal();
-    let entered = session::enter(&app.places.main, &app.tokens, &app.places.trust, &access, &text, now).await;
+    let entered = match Presented::read(&app.tokens, &access, &text, now) {
+        Ok(presented) => session::enter(&app.places.visits, &app.places.trust, presented).await,
+        Err(error) => Err(error),
+    };
     let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
     shared_keys::renew_or_warn(app, &who).await;
     Ok(SignedInView {

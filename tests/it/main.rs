@@ -22,6 +22,7 @@ mod faults;
 mod harness;
 mod hidden;
 mod injected;
+mod killed;
 mod ledger;
 mod line;
 mod matrix;

@@ -16,8 +16,7 @@ impl<V: Does, K: About> Unit<V, K> {
     /// # Errors
     /// [`VaultError`] when one of them is not as it was written.
     pub async fn fetch<T>(&mut self, records: &[Uuid]) -> Result<Vec<Sealed<T>>, VaultError> {
-        let account = self.account();
-        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, account, records).await
+        vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, records).await
     }
 
     /// Makes keys to seal under; their erasure keys are durable before anything uses them.

@@ -80,12 +80,10 @@ pub async fn own_cases<V: Does, K: About>(
     before: i64,
     limit: i64,
 ) -> Result<Vec<(CaseRow, CaseRelation)>, Problem> {
-    let account = look.account();
     let rows = sqlx::query!(
-        "SELECT c.id, c.number, c.organisation_id, c.state, c.epoch, c.epoch_pending, c.opened_at, a.relation
-         FROM case_access a JOIN cases c ON c.id = a.case_id
-         WHERE a.account_id = $1 AND a.ended_at IS NULL AND c.number < $2 ORDER BY c.number DESC LIMIT $3",
-        account.0,
+        r#"SELECT id AS "id!", number AS "number!", organisation_id AS "organisation_id!", state AS "state!",
+                  epoch AS "epoch!", epoch_pending AS "epoch_pending!", opened_at AS "opened_at!", relation AS "relation!"
+           FROM my_cases($1, $2)"#,
         before,
         limit
     )

@@ -4,7 +4,7 @@
 //! [`crate::audit::unit`]), so row-level security sees the same person as the gate.
 //!
 //! A file a subject: `session` who is asking, `statements` who vouches for whom, `relations` how they stand to a record,
-//! `sealed` and `wraps` what is sealed and for whom, `erasure` the second database, `answers` what was answered before.
+//! `sealed` and `wraps` what is sealed and for whom, `visit` all of these for one section, `erasure` the second database, `answers` what was answered before.
 
 mod answers;
 mod erasure;
@@ -12,6 +12,7 @@ mod relations;
 mod sealed;
 mod session;
 mod statements;
+mod visit;
 mod wraps;
 
 pub use answers::*;
@@ -20,6 +21,7 @@ pub use relations::*;
 pub use sealed::*;
 pub use session::*;
 pub use statements::*;
+pub use visit::*;
 pub use wraps::*;
 
 use sqlx::PgConnection;

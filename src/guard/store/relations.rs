@@ -1,9 +1,28 @@
 //! How a person stands to a record, for the gate.
 
 use crate::guard::action::Relation;
-use crate::guard::record::{AccountId, OrganisationId};
+use crate::guard::record::{AccountId, CaseId, OrganisationId};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+/// How a person stands to a case, as a query of this module found it. The gate takes no other word for it.
+pub struct Found {
+    account: AccountId,
+    case: CaseId,
+    relations: Vec<Relation>,
+}
+
+impl Found {
+    pub(super) fn on_case(account: AccountId, case: CaseId, relations: Vec<Relation>) -> Self {
+        Self { account, case, relations }
+    }
+
+    /// The relations, if they are this person's to this case.
+    #[must_use]
+    pub fn of(self, account: AccountId, case: CaseId) -> Option<Vec<Relation>> {
+        (self.account == account && self.case == case).then_some(self.relations)
+    }
+}
 
 /// How a person stands to a call.
 ///
@@ -187,7 +206,7 @@ pub async fn relations_to_consent(
     }
 }
 
-fn relations<const N: usize>(found: [(bool, Relation); N]) -> Vec<Relation> {
+pub(super) fn relations<const N: usize>(found: [(bool, Relation); N]) -> Vec<Relation> {
     found.into_iter().filter_map(|(holds, relation)| holds.then_some(relation)).collect()
 }
 

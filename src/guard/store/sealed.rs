@@ -1,6 +1,5 @@
 //! Sealed records: ciphertext, who sealed it, and the way to its key.
 
-use crate::guard::record::AccountId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -22,26 +21,17 @@ pub struct SealedRow {
     pub shared_wrap: Option<Vec<u8>>,
 }
 
-/// The sealed rows of these records that this person can unwrap, in no order.
+/// The sealed rows of these records that the session's person can unwrap, in no order.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sealed(
-    connection: &mut PgConnection,
-    account: AccountId,
-    records: &[Uuid],
-) -> Result<Vec<SealedRow>, sqlx::Error> {
+pub async fn sealed(connection: &mut PgConnection, records: &[Uuid]) -> Result<Vec<SealedRow>, sqlx::Error> {
     sqlx::query_as!(
         SealedRow,
-        r#"SELECT DISTINCT ON (s.record_id) s.record_id, s.kind, s.case_id, s.key_id, s.epoch, s.version, s.blob,
-                  s.author, s.signature, s.vouch, w.wrap, w.grant_id, k.key_id AS "shared_key?", k.wrap AS "shared_wrap?"
-           FROM sealed s
-           JOIN wraps w ON w.key_id = s.key_id AND w.epoch = s.epoch
-           LEFT JOIN shared_key_wraps k ON k.key_id = w.recipient_key AND k.account_id = $1
-           WHERE s.record_id = ANY($2) AND (w.recipient_account = $1 OR k.key_id IS NOT NULL)
-             AND w.active_from <= now() AND w.active_until > now()
-           ORDER BY s.record_id, w.recipient_account NULLS LAST"#,
-        account.0,
+        r#"SELECT record_id AS "record_id!", kind AS "kind!", case_id, key_id AS "key_id!", epoch AS "epoch!",
+                  version AS "version!", blob AS "blob!", author AS "author!", signature AS "signature!", vouch,
+                  wrap AS "wrap!", grant_id, shared_key, shared_wrap
+           FROM sealed_for_me($1)"#,
         records
     )
     .fetch_all(connection)

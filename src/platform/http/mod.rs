@@ -14,7 +14,7 @@ pub use pages::{Listed, Page, Paged};
 pub use repeat::{IdempotencyKey, IfMatch, Once};
 
 use crate::guard::action::Purpose;
-use crate::guard::session::{self, EnterError, Who};
+use crate::guard::session::{self, EnterError, Presented, Who};
 use crate::guard::statement::hex;
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
@@ -28,10 +28,10 @@ use uuid::Uuid;
 /// The header in which the session secret travels, beside `Authorization: Bearer`.
 pub const SESSION_HEADER: &str = "himaya-session";
 
-/// Who asks: a live session with both halves. Anything else is 401.
-pub struct SignedIn(pub Arc<Who>);
+/// Both halves of a session, not looked up yet: for a handler that finds more than the session in one round trip.
+pub struct Shown(pub Presented);
 
-impl FromRequestParts<App> for SignedIn {
+impl FromRequestParts<App> for Shown {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
@@ -40,11 +40,27 @@ impl FromRequestParts<App> for SignedIn {
             .and_then(|value| value.strip_prefix("Bearer "))
             .ok_or_else(Problem::sign_in)?;
         let secret = text(SESSION_HEADER).ok_or_else(Problem::sign_in)?;
-        let trust = &app.places.trust;
-        match session::enter(&app.places.main, &app.tokens, trust, token, secret, app.places.clock.now()).await {
-            Ok(who) => Ok(Self(Arc::new(who))),
-            Err(EnterError::SignIn) => Err(Problem::sign_in()),
-            Err(EnterError::Store(error)) => Err(error.into()),
+        Ok(Self(Presented::read(&app.tokens, token, secret, app.places.clock.now())?))
+    }
+}
+
+/// Who asks: a live session with both halves. Anything else is 401.
+pub struct SignedIn(pub Arc<Who>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Shown(presented) = Shown::from_request_parts(parts, app).await?;
+        Ok(Self(Arc::new(session::enter(&app.places.visits, &app.places.trust, presented).await?)))
+    }
+}
+
+impl From<EnterError> for Problem {
+    fn from(error: EnterError) -> Self {
+        match error {
+            EnterError::SignIn => Self::sign_in(),
+            EnterError::Store(error) => error.into(),
         }
     }
 }
