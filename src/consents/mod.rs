@@ -2,7 +2,7 @@
 //! state machine 6).
 //!
 //! Officers record them on the case, carers on the placement; the words in which it was explained are sealed there. The
-//! service asks [`sharing::word`] at each new sharing. A refusal of a section to a recipient wins over every consent, and what is
+//! service asks `sharing::word` at each new sharing. A refusal of a section to a recipient wins over every consent, and what is
 //! taken back counts no more from the same commit on.
 
 pub mod http;
