@@ -7,6 +7,9 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod attachments;
+mod attachments_bad;
+mod attachments_sealed;
 mod auditor;
 mod bad_input;
 mod bribed;
