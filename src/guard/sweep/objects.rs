@@ -66,7 +66,8 @@ impl Sweeper {
         Ok(())
     }
 
-    pub(super) async fn clear_or_warn(&self) {
+    /// [`Self::clear_objects`], where nobody waits for it.
+    pub(crate) async fn clear_or_warn(&self) {
         match self.clear_objects().await {
             Ok(cleared) if cleared.removed + cleared.unfinished > 0 => {
                 tracing::info!(cleared.removed, cleared.unfinished, "objects that nothing opens any more");
