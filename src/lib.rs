@@ -5,6 +5,7 @@
 //! the files.
 
 pub mod accommodation;
+pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod calls;

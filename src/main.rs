@@ -12,6 +12,7 @@ use himaya::audit::verify;
 use himaya::demo::{Demo, stay, story};
 use himaya::guard::policy;
 use himaya::platform::config::{Config, Secrets};
+use himaya::platform::objects::Objects;
 use himaya::platform::schema::Structure;
 use himaya::platform::{db, router};
 use std::path::{Path, PathBuf};
@@ -199,7 +200,10 @@ async fn migrate(config: &Path) -> Outcome {
 }
 
 async fn sweep(config: &Path, however_many: bool) -> Outcome {
-    let databases = db::connect(&Config::read(config)?.database).await?;
+    let config = Config::read(config)?;
+    let mut databases = db::connect(&config.database).await?;
+    databases.sweeper.objects =
+        config.attachments.as_ref().map(|told| Objects::open(told, &config.secrets)).transpose()?;
     match databases.sweeper.sweep(however_many).await? {
         None => println!("A running service is sweeping at this moment."),
         Some(swept) => println!(
@@ -208,6 +212,8 @@ async fn sweep(config: &Path, however_many: bool) -> Outcome {
             swept.looked_at, swept.orphans, swept.erased, swept.again, swept.ended
         ),
     }
+    let cleared = databases.sweeper.clear_objects().await?;
+    println!("{} files looked at: {} were erased, and removed.", cleared.looked_at, cleared.removed);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -217,10 +223,20 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
     let saved = saved.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
     let databases = db::connect(&config.database).await?;
     let key = secrets.ledger.verifying_key();
-    let report = verify::verify(&databases.auditor, &key, &config.log_origin, &saved, records).await?;
+    let mut report = verify::verify(&databases.auditor, &key, &config.log_origin, &saved, records).await?;
+    if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
+        let objects = Objects::open(attachments, &config.secrets)?;
+        report.compare_objects(&databases.auditor, &objects).await?;
+    }
     println!(
-        "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records and {} rows compared.",
-        report.entries, report.leaves, report.unsequenced, report.checkpoints, report.records, report.rows
+        "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records, {} rows and {} files compared.",
+        report.entries,
+        report.leaves,
+        report.unsequenced,
+        report.checkpoints,
+        report.records,
+        report.rows,
+        report.objects
     );
     if records {
         println!(

@@ -30,6 +30,7 @@ words! {
         Training = "training",
         Placement = "placement",
         Consent = "consent",
+        Attachment = "attachment",
     }
 }
 
@@ -46,6 +47,7 @@ impl RowKind {
                 | Self::CaseNote
                 | Self::Placement
                 | Self::Consent
+                | Self::Attachment
         )
     }
 }

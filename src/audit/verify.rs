@@ -6,6 +6,7 @@
 
 mod checkpoints;
 mod finding;
+mod objects;
 mod rows;
 mod store;
 mod walk;
@@ -37,7 +38,9 @@ pub struct Report {
     pub records: u64,
     /// Clear rows that were compared with the ledger.
     pub rows: u64,
-    /// Of these, rows that stand in nobody's register: those of `himaya init`, and from before there were registers. Their
+    /// Sealed files that were compared with their rows, where that was asked ([`Report::compare_objects`]).
+    pub objects: u64,
+    /// Of the rows, those that stand in nobody's register: those of `himaya init`, and from before there were registers. Their
     /// number never grows.
     pub unregistered: u64,
     /// Each policy under which entries were made, in the order of its first one.
@@ -91,6 +94,8 @@ pub enum VerifyError {
     Store(#[from] sqlx::Error),
     #[error("the log's origin names no key: {0}")]
     Origin(#[from] NoteError),
+    #[error("the store of attachments does not answer: {0}")]
+    Objects(#[from] object_store::Error),
 }
 
 /// Verifies the ledger as it stands at one moment, as the auditor's role. `saved` are the texts of checkpoints from

@@ -6,11 +6,14 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use uuid::Uuid;
 
 pub(super) const FILE: &str = "manifest.json";
 pub(super) const MAIN: &str = "main.dump";
 pub(super) const ERASURE: &str = "erasure.dump";
 pub(super) const CHECKPOINT: &str = "checkpoint";
+/// A folder: the sealed bytes of attachments, each under its own name.
+pub(super) const OBJECTS: &str = "objects";
 
 /// For how many days the erasure store's dump is kept: what is erased can be read from old backups until then.
 pub const ERASURE_DUMP_DAYS: i64 = 7;
@@ -29,6 +32,12 @@ pub struct Manifest {
     /// When `erasure.dump` is to be deleted.
     pub delete_erasure_dump_by: DateTime<Utc>,
     pub files: BTreeMap<String, Sum>,
+    /// The sealed bytes of attachments, in a folder of their own.
+    #[serde(default)]
+    pub objects: BTreeMap<Uuid, Sum>,
+    /// Where they lie instead, if they are in a bucket: that one's own backups are its operator's task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects_elsewhere: Option<String>,
 }
 
 /// A file as it was written.
@@ -89,6 +98,14 @@ impl Manifest {
                 // The one file that is deleted before the others.
                 Err(error) if name == ERASURE && error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(ManifestError::File(name.clone(), error)),
+            }
+        }
+        for (object, written) in &manifest.objects {
+            let name = format!("{OBJECTS}/{object}");
+            match sum(&folder.join(&name)) {
+                Ok(found) if found == *written => {}
+                Ok(_) => return Err(ManifestError::Changed(name)),
+                Err(error) => return Err(ManifestError::File(name, error)),
             }
         }
         Ok(manifest)

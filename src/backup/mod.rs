@@ -1,8 +1,11 @@
-//! `himaya backup` and `himaya restore`: both databases and the newest checkpoint, in a folder of files with their sums.
+//! `himaya backup` and `himaya restore`: both databases, the newest checkpoint and the sealed bytes of attachments, in a
+//! folder of files with their sums.
 //!
-//! The order is checkpoint, main database, erasure store, and each is a snapshot of its own moment:
+//! The order is checkpoint, main database, attachments, erasure store, and each is a snapshot of its own moment:
 //!
 //! - The checkpoint comes before the main database, so it never speaks of entries that the dump has not.
+//! - The bytes of an attachment are there before its row, so those of every row in the dump are copied after it; but for
+//!   what was erased in between. In a bucket they are not copied: it has backups of its own.
 //! - The erasure store comes after the main database. A key is durable before its record, so the later dump has the key of
 //!   every record in the earlier one; the other way round, what was written in between could never be opened again. And
 //!   what is erased in between has no key in the backup: a restore does not undo it.
@@ -16,6 +19,7 @@
 //! folder would hold the pepper beside the passphrases that it protects.
 
 mod manifest;
+mod objects;
 mod programs;
 mod restore;
 mod store;

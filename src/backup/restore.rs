@@ -1,7 +1,7 @@
 //! Bringing a backup back, into databases that are empty or not there.
 
-use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError};
-use super::{ProgramError, Superusers, programs, store};
+use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError, OBJECTS};
+use super::{ProgramError, Superusers, objects, programs, store};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::note::{KeyName, NoteError, NoteVerifier};
 use crate::audit::verify::{Report, VerifyError, read_checkpoint, verify};
@@ -11,6 +11,7 @@ use crate::guard::tombstones;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, Secrets, address};
 use crate::platform::db::{self, MigrateError};
+use crate::platform::objects::{Objects, OpenError};
 use crate::platform::schema::{Structure, StructureError};
 use crate::setup::store as setup;
 use sqlx::postgres::PgConnectOptions;
@@ -75,6 +76,12 @@ pub enum RestoreError {
         "the database {0} is not empty: a restore never writes over anything. Rename it, or restore under another name"
     )]
     NotEmpty(String),
+    #[error("the backup has attachments, and the configuration has no attachments.folder to put them into")]
+    NoFolder,
+    #[error(
+        "the folder of attachments holds other bytes under the name {0}: a restore never writes over anything. Name another"
+    )]
+    OtherObject(Uuid),
     #[error("{0} is not an address of a database with a plain name")]
     Address(&'static str),
     #[error("the password in the file `{0}` has other characters than letters and digits: let `himaya init` make one")]
@@ -89,6 +96,8 @@ pub enum RestoreError {
     File(#[from] io::Error),
     #[error("the ledger cannot be verified: {0}")]
     Verify(#[from] VerifyError),
+    #[error("{0}")]
+    Objects(#[from] OpenError),
 }
 
 /// A database that is to be filled.
@@ -194,6 +203,13 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         return Err(RestoreError::NewerKept { kept: kept.size(), saved: size });
     }
     let erased = tombstones::read(&config.checkpoints)?;
+    let folder = config.attachments.as_ref().and_then(|told| told.folder.as_deref());
+    if !manifest.objects.is_empty() {
+        let folder = folder.ok_or(RestoreError::NoFolder)?;
+        if let Some(object) = objects::other(&manifest.objects, folder)? {
+            return Err(RestoreError::OtherObject(object));
+        }
+    }
 
     for target in &targets {
         target.fill(told.from, config).await?;
@@ -202,13 +218,18 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         // A backup of an older version becomes one of this.
         db::migrate(main, erasure, None).await?;
     }
+    if let Some(folder) = folder {
+        objects::put_back(&manifest.objects, &told.from.join(OBJECTS), folder)?;
+    }
     let mut sessions_ended = 0;
     if let Some(main) = targets.first() {
         let mut inside = main.open().await?;
         sessions_ended = store::end_sessions(&mut inside).await?;
         inside.close().await?;
     }
-    let databases = db::connect(&config.database).await?;
+    let mut databases = db::connect(&config.database).await?;
+    let objects = config.attachments.as_ref().map(|told| Objects::open(told, &config.secrets)).transpose()?;
+    databases.sweeper.objects.clone_from(&objects);
     if let Some(kept) = &config.schema_pin {
         // On the machine that was backed up the pin is still there, and says what was restored; a new one has none yet.
         if kept.exists() {
@@ -226,7 +247,12 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         Which::MainOnly => Ok(None),
     };
     let texts: Vec<String> = saved.iter().map(|(_, text)| text.clone()).collect();
-    let ledger = verify(&databases.auditor, &key, &config.log_origin, &texts, true).await?;
+    let mut ledger = verify(&databases.auditor, &key, &config.log_origin, &texts, true).await?;
+    if let Some(objects) = &objects {
+        ledger.compare_objects(&databases.auditor, objects).await?;
+    }
+    // What was erased since goes again, after it was seen to be there.
+    databases.sweeper.clear_or_warn().await;
     databases.close().await;
     let set_aside = if newer.is_some() { Some(set_aside(&config.checkpoints, clock)?) } else { None };
     if let Some((_, text)) = saved {

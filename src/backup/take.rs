@@ -1,7 +1,7 @@
 //! Taking a backup.
 
-use super::manifest::{CHECKPOINT, ERASURE, ERASURE_DUMP_DAYS, FILE, MAIN, Manifest, sum};
-use super::{ProgramError, Superusers, programs};
+use super::manifest::{CHECKPOINT, ERASURE, ERASURE_DUMP_DAYS, FILE, MAIN, Manifest, OBJECTS, sum};
+use super::{ProgramError, Superusers, objects, programs};
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, address};
 use chrono::TimeDelta;
@@ -45,14 +45,22 @@ pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &C
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    for (file, server, database, field) in [
-        (MAIN, &superusers.main, main, "--superuser-url"),
-        (ERASURE, &superusers.erasure, erasure, "--erasure-superuser-url"),
-    ] {
+    let dump = async |file, server, database: String, field| {
         let address = address::to_database(server, &database).ok_or(TakeError::Address(field))?;
         programs::dump(&address, &to.join(file)).await?;
-        written.push(file);
-    }
+        Ok::<_, TakeError>(file)
+    };
+    written.push(dump(MAIN, &superusers.main, main, "--superuser-url").await?);
+    let folder = config.attachments.as_ref().and_then(|told| told.folder.clone());
+    let to_objects = to.join(OBJECTS);
+    // Read and written in pieces, and still for a while: not on a thread that others wait for.
+    let objects = match folder {
+        Some(folder) => tokio::task::spawn_blocking(move || objects::copy(&folder, &to_objects))
+            .await
+            .map_err(io::Error::other)??,
+        None => BTreeMap::new(),
+    };
+    written.push(dump(ERASURE, &superusers.erasure, erasure, "--erasure-superuser-url").await?);
     let mut files = BTreeMap::new();
     for name in written {
         let file = to.join(name);
@@ -69,6 +77,12 @@ pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &C
         log_origin: config.log_origin.clone(),
         delete_erasure_dump_by: ended_at + TimeDelta::days(ERASURE_DUMP_DAYS),
         files,
+        objects,
+        objects_elsewhere: config
+            .attachments
+            .as_ref()
+            .and_then(|told| told.s3.as_ref())
+            .map(|s3| format!("the bucket {} at {}", s3.bucket, s3.endpoint)),
     };
     std::fs::write(to.join(FILE), serde_json::to_vec_pretty(&manifest)?)?;
     std::fs::File::open(to.join(FILE))?.sync_all()?;

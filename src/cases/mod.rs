@@ -11,6 +11,7 @@
 pub mod access;
 pub mod codes;
 pub mod document;
+pub(crate) mod hanging;
 pub(crate) mod head;
 pub mod http;
 pub(crate) mod iso;

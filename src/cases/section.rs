@@ -42,16 +42,16 @@ fn kind_at(level: &[RecordKind], word: &str) -> RecordKind {
     word.parse().ok().filter(|kind| level.contains(kind)).unwrap_or(RecordKind::Case)
 }
 
-fn of_case(case: Uuid, word: &str) -> Place {
+pub(crate) fn of_case(case: Uuid, word: &str) -> Place {
     Place { case: CaseId(case), person: None, kind: kind_at(&OF_CASE, word) }
 }
 
-fn of_person(case: Uuid, person: Uuid, word: &str) -> Place {
+pub(crate) fn of_person(case: Uuid, person: Uuid, word: &str) -> Place {
     Place { case: CaseId(case), person: Some(SubjectId(person)), kind: kind_at(&OF_PERSON, word) }
 }
 
 /// The gate is asked before it is known whether there is such a section: the person or the case stands for it.
-fn target(place: &Place) -> Target {
+pub(crate) fn target(place: &Place) -> Target {
     Target::OnCase(place.kind, place.case, place.person.map_or(place.case.0, |person| person.0))
 }
 

@@ -62,6 +62,11 @@ pub async fn backup(told: Backup) -> Outcome {
         "Delete erasure.dump by {}: what is erased can be read from old backups until then ({ERASURE_DUMP_DAYS} days).",
         manifest.delete_erasure_dump_by.date_naive()
     );
+    let bytes: u64 = manifest.objects.values().map(|sum| sum.bytes).sum();
+    println!("{:<14} {bytes:>12} bytes in {} files", "objects", manifest.objects.len());
+    if let Some(elsewhere) = &manifest.objects_elsewhere {
+        println!("Attachments are not in it: they lie in {elsewhere}. See to a backup of that.");
+    }
     println!("The secrets and the pins are not in it: keep a copy of them, elsewhere.");
     Ok(ExitCode::SUCCESS)
 }
@@ -93,8 +98,8 @@ pub async fn restore(told: BringBack) -> Outcome {
         println!("Newer checkpoints were set aside in {}: they are the evidence of what is lost.", aside.display());
     }
     println!(
-        "{} entries, {} records and {} rows compared.",
-        done.ledger.entries, done.ledger.records, done.ledger.rows
+        "{} entries, {} records, {} rows and {} files compared.",
+        done.ledger.entries, done.ledger.records, done.ledger.rows, done.ledger.objects
     );
     for finding in &done.ledger.findings {
         println!("FOUND: {finding}");

@@ -3,7 +3,8 @@
 use super::certificate::{named, not_after};
 use super::{Findings, Verdict, store};
 use crate::platform::clock::Clock;
-use crate::platform::config::TlsConfig;
+use crate::platform::config::{Config, TlsConfig};
+use crate::platform::objects::Objects;
 use crate::platform::tls;
 use chrono::TimeDelta;
 use sqlx::PgConnection;
@@ -53,6 +54,27 @@ pub(super) fn space(findings: &mut Findings, about: &str, folder: &Path) {
             }
         }
         Err(error) => findings.wrong(about, format!("of {} cannot be seen: {error}", folder.display())),
+    }
+}
+
+/// Whether attachments can be written where they are to lie, and how much space is left there. What is wrong with the
+/// settings themselves was said among the refusals.
+pub(super) async fn attachments(findings: &mut Findings, config: &Config) {
+    const ABOUT: &str = "attachments";
+    let Some(told) = &config.attachments else {
+        return findings.add(ABOUT, Verdict::NotAsked, "none are taken: no folder and no bucket is set");
+    };
+    if let Some(folder) = &told.folder {
+        if folder.exists() {
+            space(findings, ABOUT, folder);
+        } else {
+            findings.add(ABOUT, Verdict::NotAsked, "the folder is made when the service starts");
+        }
+    } else if let Ok(objects) = Objects::open(told, &config.secrets) {
+        match objects.probe().await {
+            Ok(()) => findings.well(ABOUT, "the bucket takes an object, gives it back and removes it"),
+            Err(error) => findings.wrong(ABOUT, format!("the bucket does not do its work: {error}")),
+        }
     }
 }
 

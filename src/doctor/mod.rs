@@ -176,6 +176,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
         );
     }
     machine::space(&mut findings, "checkpoints", &config.checkpoints);
+    machine::attachments(&mut findings, config).await;
     if let Some(tls) = &config.tls {
         machine::certificate(&mut findings, tls, clock);
     }

@@ -36,6 +36,7 @@ const RULES: [Rule; 7] = [
             "public.notices",
             "public.cases",
             "public.sections",
+            "public.attachments",
             "public.ledger_entries",
         ],
         writes: true,
@@ -43,7 +44,14 @@ const RULES: [Rule; 7] = [
     Rule {
         field: "database.sequencer",
         role: "himaya_sequencer",
-        never_reads: &["public.sealed", "public.wraps", "public.sessions", "public.calls", "public.cases"],
+        never_reads: &[
+            "public.sealed",
+            "public.wraps",
+            "public.sessions",
+            "public.calls",
+            "public.cases",
+            "public.attachments",
+        ],
         writes: true,
     },
     Rule {
@@ -55,7 +63,14 @@ const RULES: [Rule; 7] = [
     Rule {
         field: "database.sweeper",
         role: "himaya_sweeper",
-        never_reads: &["public.sealed", "public.wraps", "public.accounts", "public.sessions", "public.calls"],
+        never_reads: &[
+            "public.sealed",
+            "public.wraps",
+            "public.accounts",
+            "public.sessions",
+            "public.calls",
+            "public.attachments",
+        ],
         writes: false,
     },
     Rule { field: "database.erasure", role: "himaya_app", never_reads: &[], writes: true },

@@ -125,6 +125,7 @@ pub const ALL_WORK: &[Work] = {
     const HOUSE: &[Relation] = &[Duty, Stranger];
     const PLACEMENT: &[Relation] = &[Assigned, Duty, Untrained, Stranger];
     const CARE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Consented, Untrained, Stranger];
+    const ATTACHMENT: &[Relation] = &[OwnDraft, Sender, Duty, Assigned, Granted, SupervisorOf, Stranger];
     const STAFF: &[Relation] = &[ResponsibleOf, Oneself, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
@@ -165,6 +166,9 @@ pub const ALL_WORK: &[Work] = {
         work(K::Investigation, V::Write, CASE, false),
         work(K::CaseNote, V::List, CASE, true),
         work(K::CaseNote, V::Append, CASE, false),
+        work(K::Attachment, V::List, ATTACHMENT, true),
+        work(K::Attachment, V::Read, ATTACHMENT, true),
+        work(K::Attachment, V::Append, ATTACHMENT, false),
         work(K::Accommodation, V::Create, NOBODY, false),
         work(K::Accommodation, V::List, NOBODY, false),
         work(K::Accommodation, V::Append, HOUSE, false),

@@ -15,8 +15,10 @@
 //!
 //! Two layers: `seal_chunks`/`open_chunks` in `chunks` are the C2SP message and nothing else (a
 //! stream builds on the `MessageKeys` under them); [`seal`]/[`open`] add header, salt and padding.
+//! What is too large to be held whole goes through [`stream`].
 
 pub(crate) mod chunks;
+pub mod stream;
 
 #[cfg(test)]
 mod tests;

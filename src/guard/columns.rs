@@ -54,6 +54,22 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ),
     ("addenda", &["id", "notice_id", "author_id", "added_at", "registered_by", "register_no", "standing"]),
     (
+        "attachments",
+        &[
+            "id",
+            "call_id",
+            "notice_id",
+            "section_id",
+            "author_id",
+            "object",
+            "digest",
+            "added_at",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
+    (
         "calls",
         &[
             "id",

@@ -66,6 +66,7 @@ pub mod kinds {
         Person => Person,
         Section => Identity | ContactAndSafety | Narrative | Care | Legal | Investigation,
         CaseNote => CaseNote,
+        Attachment => Attachment,
         Accommodation => Accommodation,
         Address => Address,
         Placement => Placement,
@@ -93,7 +94,11 @@ pub enum Target {
     Record(RecordKind, Uuid),
     /// A placement, or what hangs on it: where the person arrives, the care, the consents.
     OnPlacement(RecordKind, Uuid),
-    /// A case, or something on it: a section, a note, a person.
+    /// Something that hangs on a call, and the call.
+    OnCall(RecordKind, Uuid, Uuid),
+    /// Something that hangs on a notice, and the notice.
+    OnNotice(RecordKind, Uuid, Uuid),
+    /// A case, or something on it: a section, a note, a person, an attachment.
     OnCase(RecordKind, CaseId, Uuid),
     /// Something of an organisation: its founding, its members.
     OfOrganisation(RecordKind, Uuid, Uuid),
@@ -107,6 +112,8 @@ impl Target {
             Self::Kind(kind)
             | Self::Record(kind, _)
             | Self::OnPlacement(kind, _)
+            | Self::OnCall(kind, ..)
+            | Self::OnNotice(kind, ..)
             | Self::OnCase(kind, ..)
             | Self::OfOrganisation(kind, ..)
             | Self::Own(kind, _) => kind,
@@ -118,6 +125,8 @@ impl Target {
             Self::Kind(_) => None,
             Self::Record(_, id)
             | Self::OnPlacement(_, id)
+            | Self::OnCall(_, _, id)
+            | Self::OnNotice(_, _, id)
             | Self::OnCase(_, _, id)
             | Self::OfOrganisation(_, _, id)
             | Self::Own(_, id) => Some(id),
@@ -303,7 +312,12 @@ impl Gate {
                 let own = id == who.account.0 || id == who.session.0;
                 own.then_some(Relation::Oneself).into_iter().collect()
             }
-            Target::Record(..) | Target::OnPlacement(..) | Target::OnCase(..) | Target::OfOrganisation(..) => {
+            Target::Record(..)
+            | Target::OnPlacement(..)
+            | Target::OnCall(..)
+            | Target::OnNotice(..)
+            | Target::OnCase(..)
+            | Target::OfOrganisation(..) => {
                 let mut transaction = self.pool.begin().await?;
                 store::enter(&mut transaction, &who.lookup).await?;
                 let found = relations_in(&mut transaction, who, target).await?;
@@ -327,14 +341,18 @@ fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
 
 async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) -> Result<Vec<Relation>, sqlx::Error> {
     match target {
-        Target::Record(RecordKind::Call, id) => store::relations_to_call(connection, who.account, id).await,
+        Target::Record(RecordKind::Call, id) | Target::OnCall(_, id, _) => {
+            store::relations_to_call(connection, who.account, id).await
+        }
         Target::Record(RecordKind::Accommodation | RecordKind::Address, id) => {
             store::relations_to_house(connection, id).await
         }
         Target::OnPlacement(RecordKind::Care, id) => store::relations_to_care(connection, who.account, id).await,
         Target::OnPlacement(_, id) => store::relations_to_placement(connection, who.account, id).await,
         Target::Record(RecordKind::Consent, id) => store::relations_to_consent(connection, who.account, id).await,
-        Target::Record(_, id) => store::relations_to_notice(connection, who.account, id).await,
+        Target::Record(_, id) | Target::OnNotice(_, id, _) => {
+            store::relations_to_notice(connection, who.account, id).await
+        }
         Target::OnCase(_, case, _) => store::relations_to_case(connection, who.account, case.0).await,
         Target::OfOrganisation(_, organisation, _) => {
             let member = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);

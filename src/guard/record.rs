@@ -25,6 +25,8 @@ words! {
         Legal = "legal",
         Investigation = "investigation",
         CaseNote = "case_note",
+        /// A file that hangs on a call, on a notice or on a section.
+        Attachment = "attachment",
         /// A house of secure accommodation with its public facts.
         Accommodation = "accommodation",
         /// Where a house lies: for its managers.
@@ -95,6 +97,9 @@ ids! {
     SubjectId,
     SectionId,
     CaseNoteId,
+    AttachmentId,
+    /// The sealed bytes of an attachment, in the store of objects, and their erasure key.
+    ObjectId,
     /// A house of secure accommodation.
     AccommodationId,
     PlacementId,

@@ -9,8 +9,13 @@
 //! record have missed it. And when many keys seem to belong to nothing, it is rather the main database that is the wrong
 //! one, or was rolled back: the sweeper then erases nothing and says so.
 
+mod objects;
+
+pub use objects::{ClearError, Cleared};
+
 use crate::guard::store;
 use crate::platform::metrics;
+use crate::platform::objects::Objects;
 use sqlx::PgPool;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -28,6 +33,8 @@ const FEW: u64 = 100;
 pub struct Sweeper {
     pub main: PgPool,
     pub erasure: PgPool,
+    /// Where attachments lie, where there are any.
+    pub objects: Option<Objects>,
 }
 
 /// What one sweep did.
@@ -122,6 +129,7 @@ impl Sweeper {
                 Err(error @ SweepError::TooMany { .. }) => tracing::error!(%error, "ALARM: the sweeper stops"),
                 Err(SweepError::Store(_)) => tracing::warn!("the sweeper found a database away; it comes again"),
             }
+            self.clear_or_warn().await;
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Where sealed bytes become readable, and the only place: with the reader's own keys, against a receipt that their
 //! entry in the ledger is durable.
 
+pub mod objects;
 mod sealing;
 
+pub use objects::ObjectKey;
 pub use sealing::{Placement, SealingKey, new_keys, put};
 pub(crate) use sealing::{active, put_bytes};
 
 use super::bytes::{self, Context};
 use super::keys::{self, KemPrivate, KeyError, PersonKeys, RecordKey, WrapContext};
-use super::record::{AccountId, CaseId, GrantId};
+use super::record::{AccountId, CaseId, GrantId, RecordKind};
 use super::session::Who;
 use super::store::{self, SealedRow};
 use super::trust::{Signatures, Trust, TrustError};
@@ -95,6 +97,14 @@ impl<T> Sealed<T> {
     #[must_use]
     pub fn key_id(&self) -> Uuid {
         self.row.key_id
+    }
+
+    /// As what it was sealed; it opens as nothing else.
+    ///
+    /// # Errors
+    /// [`VaultError::Tampered`] for a word that is no kind.
+    pub fn kind(&self) -> Result<RecordKind, VaultError> {
+        self.row.kind.parse().map_err(|_| VaultError::Tampered)
     }
 
     /// Who sealed this version, as the service saw it.

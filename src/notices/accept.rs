@@ -101,10 +101,9 @@ async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), 
     let custody = unit.founding(who.organisation).await?.ok_or_else(Problem::absent)?.custody();
     for sealed in hanging_sealed(unit, notice).await? {
         let fresh = SealingKey::of(&who.keys, &sealed)?.renewed();
-        let kind = if sealed.record() == notice { RecordKind::Notice } else { RecordKind::Slip };
         let place = Placement {
             record: sealed.record(),
-            kind,
+            kind: sealed.kind()?,
             case: Some(case),
             key_id: sealed.key_id(),
             epoch,

@@ -1,11 +1,13 @@
 //! Handing a call over: the draft dies, the notice is sealed to the squad, the operator keeps a slip.
 
 use super::model::{HandOver, NoticeContent, NoticeState, Slip};
+use super::slips::Desk;
 use super::store::{self, NewNotice};
+use crate::attachments;
 use crate::audit::unit::Unit;
 use crate::calls::model::CallContent;
 use crate::guard::gate::{Target, kinds, verbs};
-use crate::guard::record::{NoticeId, OrganisationId, RecordKind};
+use crate::guard::record::{CallId, NoticeId, OrganisationId, RecordKind};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
 use crate::guard::vault::Placement;
 use crate::platform::app::App;
@@ -63,9 +65,11 @@ pub async fn hand_over(
     };
     unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, how.leave_behind, call))
         .await?;
-    let wraps =
-        [sealing.wrap_to(&intake.recipient, None, 1, None)?, sealing.wrap_to(&founding.custody(), None, 1, None)?];
-    unit.insert_wraps(&wraps).await?;
+    let desk = Desk { intake: intake.recipient, custody: founding.custody() };
+    unit.insert_wraps(&desk.wraps(&sealing)?).await?;
+    // Before the draft's key goes, under which they are sealed.
+    let left =
+        attachments::pass_to_notice(&mut unit, (CallId(id), notice), (how.basis, how.leave_behind), &desk).await?;
     unit.forget(id, call.key_id()).await?;
     crate::calls::store::delete_draft(&mut unit).await?;
 
@@ -75,6 +79,7 @@ pub async fn hand_over(
     let answer = Answer::created(&slip)?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
+    left.remove(&app).await;
     Ok(answer)
 }
 

@@ -15,6 +15,8 @@ pub mod model;
 pub mod slips;
 pub(crate) mod store;
 
+pub(crate) use slips::{Desk, open_desk};
+
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

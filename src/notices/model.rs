@@ -132,8 +132,8 @@ pub fn escalation(
 pub struct HandOver {
     #[garde(skip)]
     pub basis: Basis,
-    /// For a pseudonymous hand-over of a draft that holds a person or a call-back: these stay behind and die with the
-    /// draft. Without this word such a hand-over is refused.
+    /// For a pseudonymous hand-over of a draft that holds a person, a call-back or attachments: these stay behind and die
+    /// with the draft. Without this word such a hand-over is refused.
     #[serde(default)]
     #[garde(skip)]
     pub leave_behind: bool,

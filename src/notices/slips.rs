@@ -3,17 +3,20 @@
 use super::model::{AddendumContent, Slip};
 use super::store;
 use crate::audit::unit::Unit;
-use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AddendumId, NoticeId, RecordKind};
 use crate::guard::statement::SharedPurpose;
-use crate::guard::vault::Placement;
+use crate::guard::store::WrapWrite;
+use crate::guard::trust::Recipient;
+use crate::guard::vault::{Placement, SealingKey, VaultError};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::model::Made;
 use axum::Json;
 use axum::extract::State;
+use uuid::Uuid;
 
 pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
     Ok(Slip {
@@ -84,8 +87,40 @@ pub async fn append(
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
-    unit.serialise(id).await?;
-    let row = store::row(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let desk = open_desk(&mut unit, id).await?.ok_or_else(Problem::absent)?;
+    let addendum = AddendumId::random();
+    store::insert_addendum(&mut unit, addendum).await?;
+    let sealing = unit.new_key(addendum.0).await?;
+    let place =
+        Placement { record: addendum.0, kind: RecordKind::Slip, case: None, key_id: addendum.0, epoch: 1, version: 1 };
+    unit.put(&place, &sealing, &content).await?;
+    unit.insert_wraps(&desk.wraps(&sealing)?).await?;
+    let answer = Answer::created(&Made { id: addendum.0 })?;
+    once.remember(&mut unit, &answer).await?;
+    let _committed = unit.commit().await?;
+    Ok(answer)
+}
+
+/// To whom is sealed what goes to the squad's desk: the day's INTAKE, and CUSTODY.
+pub(crate) struct Desk {
+    pub intake: Recipient,
+    pub custody: Recipient,
+}
+
+impl Desk {
+    /// A key, wrapped to both.
+    pub(crate) fn wraps(&self, key: &SealingKey) -> Result<[WrapWrite; 2], VaultError> {
+        Ok([key.wrap_to(&self.intake, None, 1, None)?, key.wrap_to(&self.custody, None, 1, None)?])
+    }
+}
+
+/// The desk at which a notice lies, as long as it takes more. Nothing when there is no such notice.
+///
+/// # Errors
+/// 409 once the squad has decided; 503 when nobody holds its intake.
+pub(crate) async fn open_desk<V: Does, K: About>(unit: &mut Unit<V, K>, notice: Uuid) -> Result<Option<Desk>, Problem> {
+    unit.serialise(notice).await?;
+    let Some(row) = store::row(unit, notice).await? else { return Ok(None) };
     let state = row.state().ok_or_else(|| Problem::fault("a notice has no known state"))?;
     state.add_to().map_err(|error| {
         // A new contact has a clock of its own: appended to what is decided, it would wait unseen.
@@ -94,25 +129,12 @@ pub async fn append(
             format!("{error} Log a new call and hand it over, and name this number."),
         )
     })?;
-    let squad = store::squad_of(&mut unit).await?.ok_or_else(Problem::absent)?;
+    let Some(squad) = store::squad_of(unit, notice).await? else { return Ok(None) };
     let unreachable = || Problem::away("squad_not_reachable", "The squad's intake is closed. Telephone the squad.");
     let founding = unit.founding(squad).await?.ok_or_else(unreachable)?;
     let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(unreachable)?;
     if !unit.is_held(intake.id).await? {
         return Err(unreachable());
     }
-
-    let addendum = AddendumId::random();
-    store::insert_addendum(&mut unit, addendum).await?;
-    let sealing = unit.new_key(addendum.0).await?;
-    let place =
-        Placement { record: addendum.0, kind: RecordKind::Slip, case: None, key_id: addendum.0, epoch: 1, version: 1 };
-    unit.put(&place, &sealing, &content).await?;
-    let wraps =
-        [sealing.wrap_to(&intake.recipient, None, 1, None)?, sealing.wrap_to(&founding.custody(), None, 1, None)?];
-    unit.insert_wraps(&wraps).await?;
-    let answer = Answer::created(&Made { id: addendum.0 })?;
-    once.remember(&mut unit, &answer).await?;
-    let _committed = unit.commit().await?;
-    Ok(answer)
+    Ok(Some(Desk { intake: intake.recipient, custody: founding.custody() }))
 }

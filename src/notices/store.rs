@@ -150,10 +150,12 @@ pub async fn insert_addendum<V: Does, K: About>(unit: &mut Unit<V, K>, id: Adden
 }
 
 /// To which squad and epoch the sender's notice is sealed now.
-pub async fn squad_of<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option<OrganisationId>, sqlx::Error> {
-    let id = unit.id();
+pub async fn squad_of<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    notice: Uuid,
+) -> Result<Option<OrganisationId>, sqlx::Error> {
     let squad =
-        sqlx::query_scalar!("SELECT squad_id FROM notices WHERE id = $1", id).fetch_optional(unit.sql()).await?;
+        sqlx::query_scalar!("SELECT squad_id FROM notices WHERE id = $1", notice).fetch_optional(unit.sql()).await?;
     Ok(squad.map(OrganisationId))
 }
 

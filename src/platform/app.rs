@@ -13,6 +13,7 @@ use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, Refusals, Secrets, refusals};
 use crate::platform::db::{self, Databases};
 use crate::platform::metrics;
+use crate::platform::objects::{Objects, OpenError};
 use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
 use ed25519_dalek::SigningKey;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub tokens: Tokens,
     pub stretcher: Stretcher,
     pub databases: Databases,
+    /// Where the bytes of attachments lie; nothing where none are taken.
+    pub objects: Option<Objects>,
     pub checkpoint_key: SigningKey,
     pub ready: Readiness,
     pub config: Config,
@@ -57,6 +60,8 @@ pub enum StartError {
     Database(#[from] sqlx::Error),
     #[error("{0}")]
     Structure(#[from] StructureError),
+    #[error("{0}")]
+    Objects(#[from] OpenError),
 }
 
 impl App {
@@ -69,7 +74,9 @@ impl App {
         let secrets = Secrets::read(&config.secrets)?;
         let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
         refusals(&config, &secrets, &policy.hash()).or_none()?;
-        let databases = db::connect(&config.database).await?;
+        let mut databases = db::connect(&config.database).await?;
+        let objects = config.attachments.as_ref().map(|told| Objects::open(told, &config.secrets)).transpose()?;
+        databases.sweeper.objects.clone_from(&objects);
         if let Some(kept) = &config.schema_pin {
             Structure::check(&databases, kept).await?;
         }
@@ -99,6 +106,7 @@ impl App {
             tokens: Tokens::new(&secrets.token),
             stretcher,
             databases,
+            objects,
             checkpoint_key: secrets.ledger,
             ready: Readiness::default(),
             config,

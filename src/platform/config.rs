@@ -1,12 +1,14 @@
 //! Configuration: one TOML file and `HIMAYA_…` environment variables over it; secrets only from files.
 //!
-//! `secrets` reads the files, `address` looks into database addresses, `production` says what a real service must not
-//! be told. Each refusal names its field and what to do.
+//! `secrets` reads the files, `address` looks into database addresses, `attachments` is where files lie, `production` says
+//! what a real service must not be told. Each refusal names its field and what to do.
 
 pub mod address;
+mod attachments;
 mod production;
 mod secrets;
 
+pub use attachments::{AttachmentsConfig, S3Config, S3Keys};
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
 
@@ -59,6 +61,9 @@ pub struct Config {
     pub sweeps: bool,
     /// How many passphrases are stretched at once (64 MiB each).
     pub sign_ins_at_once: usize,
+    /// Where attachments lie. Without it a trial takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<AttachmentsConfig>,
 }
 
 /// Certificate and key, both PEM. They are read again when they change, and on SIGHUP.

@@ -90,7 +90,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,
-        sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)? },
+        sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)?, objects: None },
     };
     for pool in databases.all() {
         pool.acquire().await?;
@@ -132,7 +132,7 @@ pub enum MigrateError {
 
 impl Databases {
     fn all(&self) -> [&PgPool; 9] {
-        let (Sweeper { main, erasure }, app) = (&self.sweeper, &self.app);
+        let (Sweeper { main, erasure, .. }, app) = (&self.sweeper, &self.app);
         [app, &self.visits, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure]
     }
 

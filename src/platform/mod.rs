@@ -9,6 +9,7 @@ mod document;
 pub mod http;
 pub mod listen;
 pub mod metrics;
+pub mod objects;
 pub mod problem;
 pub mod random;
 pub mod ready;

@@ -87,6 +87,13 @@ impl Problem {
         Self { detail: detail.into(), ..Self::new(StatusCode::CONFLICT, code, "") }
     }
 
+    /// More than is taken; the limit is named.
+    #[must_use]
+    pub fn too_large(what: &str, limit: u64) -> Self {
+        let detail = format!("{what} is larger than {}, the most that is taken. Nothing was stored.", in_words(limit));
+        Self { detail: detail.into(), ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "") }
+    }
+
     /// Somebody else wrote in between; what was sent was not stored.
     #[must_use]
     pub const fn lost_update() -> Self {
@@ -140,6 +147,11 @@ impl Problem {
         }
         response
     }
+}
+
+/// A size as a person says it.
+fn in_words(bytes: u64) -> String {
+    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
 }
 
 impl IntoResponse for Problem {

@@ -8,7 +8,7 @@ use crate::platform::document::{Sessions, finished};
 use crate::platform::http::LARGEST_BODY;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
-use crate::{calls, cases, notices, staff};
+use crate::{attachments, calls, cases, notices, staff};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -48,6 +48,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(calls::routes())
         .merge(notices::routes())
         .merge(cases::routes())
+        .merge(attachments::routes())
         .merge(crate::accommodation::routes())
         .merge(crate::placements::routes())
         .merge(crate::consents::routes())

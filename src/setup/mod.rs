@@ -10,7 +10,9 @@ pub use store::make_database;
 
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
-use crate::platform::config::{Config, DatabaseConfig, Listen, SecretsFor, address, keep_passwords, make_secrets};
+use crate::platform::config::{
+    AttachmentsConfig, Config, DatabaseConfig, Listen, SecretsFor, address, keep_passwords, make_secrets,
+};
 use crate::platform::db::{self, MigrateError};
 use crate::platform::{clock::Clock, random};
 use crate::staff::http::{ENROLMENT, enrolment_code};
@@ -132,6 +134,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         log_origin: plan.log_origin.clone(),
         sweeps: true,
         sign_ins_at_once: 2,
+        attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
     })
 }
 

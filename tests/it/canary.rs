@@ -63,6 +63,19 @@ async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
         assert!((400..500).contains(&refused.status), "{} {}", refused.status, refused.text);
         errors.push_str(&refused.text);
     }
+    let named = format!("{CANARY}.pdf");
+    let bytes = format!("{CANARY} is what stands in the file");
+    for (name, media_type, sent) in [
+        (named.as_str(), format!("text/{CANARY}"), bytes.as_str()),
+        (&CANARY.repeat(30), "text/plain".to_owned(), CANARY),
+        (CANARY, format!("{CANARY}//{CANARY}"), CANARY),
+        (CANARY, "text/plain".to_owned(), &format!("\u{7f}ELF {CANARY}")),
+    ] {
+        let reply = crate::attachments::attach(&operator, &call, name, &media_type, sent.as_bytes()).await;
+        errors.push_str(&reply.text);
+    }
+    let hanging = crate::attachments::list(&operator, &call, "intake").await;
+    assert!(hanging.text.to_lowercase().matches(&CANARY.to_lowercase()).count() >= 3, "{}", hanging.text);
     let handed = operator.post(&format!("{call}/hand-over"), &json!({ "basis": "consent" })).await.unwrap();
     assert_eq!(handed.status, 201, "{}", handed.text);
     let notice = format!("/api/v1/notices/{}", handed.id("id"));
@@ -116,9 +129,16 @@ async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
     errors.push_str(&shelter(&world, &case, person).await);
     errors.push_str(&world.signed_in("auditor1").await.get("/api/v1/ledger/entries", "audit").await.unwrap().text);
 
-    let found = |place: &[u8]| place.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
+    // In small letters as well: a media type is kept so.
+    let found = |place: &[u8]| place.windows(CANARY.len()).any(|part| part.eq_ignore_ascii_case(CANARY.as_bytes()));
     assert!(!found(errors.as_bytes()), "an answer says it");
     assert!(!found(&world.dump()), "the dump says it");
+    let lying = crate::attachments::objects(&world);
+    assert_eq!(lying.len(), 2);
+    for object in lying {
+        assert!(!found(&std::fs::read(&object).unwrap()), "an object says it");
+        assert!(!found(object.to_string_lossy().as_bytes()), "an object's name says it");
+    }
     let log = log.0.lock().unwrap().clone();
     assert!(log.len() > 10_000, "the log was written: {} bytes", log.len());
     assert!(!found(&log), "the log says it");

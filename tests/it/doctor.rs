@@ -7,7 +7,7 @@ use himaya::doctor::{Check, Verdict, examine};
 use himaya::guard::policy::DecisionTable;
 use himaya::guard::statement::hex;
 use himaya::platform::clock::Clock;
-use himaya::platform::config::Config;
+use himaya::platform::config::{AttachmentsConfig, Config};
 use sqlx::AssertSqlSafe;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -126,6 +126,10 @@ async fn a_healthy_service_is_well_and_each_fault_is_found_by_name() {
     finds(&good, &clock, "secrets", "0600").await;
     std::fs::set_permissions(&pepper, std::fs::Permissions::from_mode(0o600)).unwrap();
     finds(&Config { policy_sha256: None, ..good.clone() }, &clock, "policy_sha256", "pin it with").await;
+    let elsewhere = AttachmentsConfig::in_folder("/proc/self/attachments".into());
+    let elsewhere = Config { attachments: Some(elsewhere), ..good.clone() };
+    finds(&elsewhere, &clock, "attachments.folder", "nothing can be written there").await;
+    finds(&Config { attachments: None, ..good.clone() }, &clock, "attachments", "is not set").await;
 
     // Another log's key signs nothing that is there.
     let key = good.secrets.join("ledger");

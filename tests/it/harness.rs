@@ -7,7 +7,7 @@ use himaya::demo::country::{ADMINISTRATORS, Country, ORGANISATIONS};
 use himaya::platform::app::App;
 use himaya::platform::clock::Clock;
 use himaya::platform::cluster::Cluster;
-use himaya::platform::config::{Config, SecretsFor};
+use himaya::platform::config::{AttachmentsConfig, Config, SecretsFor};
 use himaya::platform::serve::Serving;
 use himaya::setup::{self, Plan};
 use serde::{Deserialize, Serialize};
@@ -167,6 +167,7 @@ impl World {
             serde_json::from_str(&text.replace(&format!("/{from}"), &format!("/{database}"))).unwrap();
         (config.pins, config.secrets, config.checkpoints) =
             (folder.join("pins"), folder.join("secrets"), folder.join("checkpoints"));
+        config.attachments = Some(AttachmentsConfig::in_folder(folder.join("attachments")));
         // Most tests tamper as the owner of the database; `structure.rs` sets it.
         config.schema_pin = None;
         // `sweeping.rs` sweeps at moments of its own; a sweep beside it would find the other at work and leave.

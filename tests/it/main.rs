@@ -7,9 +7,13 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod attachments;
+mod attachments_bad;
+mod attachments_sealed;
 mod auditor;
 mod bad_input;
 mod bribed;
+mod bucket;
 mod canary;
 mod cancelled;
 mod catalogue;

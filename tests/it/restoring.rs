@@ -4,7 +4,7 @@ use crate::harness::World;
 use himaya::backup::{Restore, RestoreError, Restored, Superusers, Which, restore, take};
 use himaya::demo::actor::Actor;
 use himaya::demo::story;
-use himaya::platform::config::Config;
+use himaya::platform::config::{AttachmentsConfig, Config};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ fn moved(world: &World, to: &str) -> Config {
     let own = &world.app.config;
     (config.pins, config.secrets) = (own.pins.clone(), own.secrets.clone());
     config.checkpoints.clone_from(&own.checkpoints);
+    config.attachments = Some(AttachmentsConfig::in_folder(world.folder.join(format!("attachments-of-{to}"))));
     config
 }
 
@@ -60,6 +61,8 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     let played = story::play(&world.country).await.unwrap();
     let operator = world.signed_in("operator1").await;
     let (erased, kept) = (draft(&operator, "erased after the backup").await, draft(&operator, "still a draft").await);
+    crate::attachments::attached(&operator, &kept, "kept.txt", b"still attached").await;
+    crate::attachments::attached(&operator, &erased, "erased.txt", b"erased").await;
     crate::ledger::comes_true("everything has its place, and a checkpoint says so", async || {
         let pending = "SELECT count(*) FROM ledger_pending";
         sqlx::query_scalar::<_, i64>(pending).fetch_one(&mut world.owner().await).await.unwrap() == 0
@@ -67,8 +70,10 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     .await;
     let backup = backed_up(&world, "backup").await;
 
-    // Life goes on: a call is handed over, so its draft is erased.
-    let how = json!({ "basis": "vital_interest" });
+    assert_eq!(std::fs::read_dir(backup.join("objects")).unwrap().count(), 2);
+
+    // Life goes on: a call is handed over, so its draft is erased, and what hung on it.
+    let how = json!({ "basis": "pseudonymous", "leave_behind": true });
     assert_eq!(operator.post(&format!("{erased}/hand-over"), &how).await.unwrap().status, 201);
     world.stop().await;
     world.app.databases.close().await;
@@ -82,7 +87,10 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     let findings: Vec<String> = restored.ledger.findings.iter().map(ToString::to_string).collect();
     assert!(restored.ledger.ok(), "{findings:#?}");
     assert!(restored.ledger.records > 5 && restored.ledger.checkpoints > 1 && restored.sessions_ended > 0);
-    assert!(restored.tombstones >= 1 && restored.swept.is_ok());
+    assert!(restored.tombstones >= 2 && restored.swept.is_ok());
+    assert_eq!(restored.ledger.objects, 2, "both files were there");
+    let folder = config.attachments.as_ref().unwrap().folder.as_ref().unwrap();
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1, "and what was erased since is gone again");
     assert!(restored.set_aside.unwrap().join("checkpoint").exists());
 
     let (app, serving, base) = world.replica_of(config.clone()).await;
@@ -98,6 +106,8 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     operator.sign_in().await.unwrap();
     let read = operator.get(&kept, "intake").await.unwrap();
     assert_eq!(read.body["content"]["said"], "still a draft", "{}", read.text);
+    let path = crate::attachments::only(&operator, &kept, "intake").await;
+    assert_eq!(crate::attachments::content(&operator, &path, "intake").await, (200, b"still attached".to_vec()));
     // Its row, its ciphertext and its wrap are there again. Its erasure key is not.
     let rows = "SELECT count(*) FROM calls c JOIN sealed s ON s.key_id = c.id JOIN wraps w ON w.key_id = c.id WHERE c.id::text = $1";
     let mut owner =
@@ -128,8 +138,13 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
     let mut world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let call = draft(&operator, "x").await;
+    crate::attachments::attached(&operator, &call, "x", b"x").await;
     world.stop().await;
     let backup = backed_up(&world, "backup").await;
+    let object = crate::attachments::objects(&world).pop().unwrap().file_name().unwrap().to_owned();
+    let object = format!("objects/{}", object.to_str().unwrap());
     let again = take(&world.app.config, &superusers(&world), &backup, &world.clock).await;
     assert!(again.is_err(), "a backup is not written over");
     // Over itself, and over an erasure store in which there is something.
@@ -145,7 +160,7 @@ async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
     let other = Config { log_origin: "other.example/log".to_owned(), ..config.clone() };
     let refused = bring_back(&world, &other, &backup, false).await.err().unwrap();
     assert!(matches!(refused, RestoreError::OtherLog { .. }), "{refused}");
-    for file in ["main.dump", "erasure.dump", "checkpoint"] {
+    for file in ["main.dump", "erasure.dump", "checkpoint", &object] {
         let good = std::fs::read(backup.join(file)).unwrap();
         let mut bad = good.clone();
         let middle = bad.len() / 2;
@@ -159,6 +174,16 @@ async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
     std::fs::remove_file(backup.join("manifest.json")).unwrap();
     assert!(bring_back(&world, &config, &backup, false).await.is_err(), "without its list it was not finished");
     std::fs::write(backup.join("manifest.json"), manifest).unwrap();
+    // Other bytes under the same name are not written over.
+    let folder = config.attachments.as_ref().unwrap().folder.clone().unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(object.strip_prefix("objects/").unwrap()), b"other").unwrap();
+    let refused = bring_back(&world, &config, &backup, false).await.err().unwrap();
+    assert!(matches!(refused, RestoreError::OtherObject(_)), "{refused}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let nowhere = Config { attachments: None, ..config.clone() };
+    let refused = bring_back(&world, &nowhere, &backup, false).await.err().unwrap();
+    assert!(matches!(refused, RestoreError::NoFolder), "{refused}");
     // Nothing was made on the way.
     let made = "SELECT count(*) FROM pg_database WHERE datname LIKE $1 || '%'";
     let count: i64 = sqlx::query_scalar(made).bind(&name).fetch_one(&mut world.server_owner().await).await.unwrap();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Every 32-byte secret that a thief finds: the service's own files, and every 32-byte column of both databases.
-async fn loot(world: &World) -> Vec<[u8; 32]> {
+pub async fn loot(world: &World) -> Vec<[u8; 32]> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(&world.app.config.secrets).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();

@@ -123,6 +123,7 @@ async fn wall_3_alone_injected_sql_sees_what_its_session_may_see() {
             "SELECT count(*) FROM case_notes",
             "SELECT count(*) FROM case_heads",
             "SELECT count(*) FROM calls",
+            "SELECT count(*) FROM attachments",
             "SELECT count(*) FROM idempotency WHERE account_id <> COALESCE(me(), '00000000-0000-0000-0000-000000000000')",
         ] {
             assert_eq!(count(&mut theirs, query).await, 0, "{handle}: {query}");

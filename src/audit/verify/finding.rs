@@ -79,6 +79,10 @@ pub enum Finding {
     RowNotEntered { kind: RowKind, row: Uuid },
     /// A row does not stand as the ledger says.
     RowChanged { kind: RowKind, row: Uuid },
+    /// The bytes of an attachment are not in the store.
+    ObjectGone { object: Uuid },
+    /// The bytes of an attachment are not those that were sealed.
+    ObjectChanged { object: Uuid },
     /// A row was put back as it stood before, or after it was taken away.
     RowPutBack { kind: RowKind, row: Uuid },
     /// More than one entry speaks of a row under one name.
@@ -182,6 +186,10 @@ impl fmt::Display for Finding {
             }
             Self::RowEnteredTwice { kind, row } => write!(f, "{kind} {row}: more than one entry says how it stands."),
             Self::ContentGone { kind, row } => write!(f, "{kind} {row}: what was sealed for it was deleted."),
+            Self::ObjectGone { object } => write!(f, "Object {object}: an attachment's bytes were removed."),
+            Self::ObjectChanged { object } => {
+                write!(f, "Object {object}: an attachment's bytes are not those that were stored.")
+            }
             Self::UnknownRow { row } => write!(f, "Row {row} is of no kind that this service writes."),
         }
     }

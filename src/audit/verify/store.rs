@@ -194,3 +194,23 @@ pub fn rows(connection: &mut PgConnection) -> BoxStream<'_, Result<StoredRow, sq
     )
     .fetch(connection)
 }
+
+/// The objects that there must be, each with the digest of its bytes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn objects(pool: &PgPool) -> Result<Vec<(Uuid, Vec<u8>)>, sqlx::Error> {
+    let rows =
+        sqlx::query!(r#"SELECT object AS "object!", digest AS "digest!" FROM objects_all()"#).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.object, row.digest)).collect())
+}
+
+/// Whether there must still be this object.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_object(pool: &PgPool, object: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM objects_all() WHERE object = $1) AS "it!""#, object)
+        .fetch_one(pool)
+        .await
+}

@@ -132,6 +132,14 @@ pub async fn erase_keys(connection: &mut PgConnection, keys: &[Uuid]) -> Result<
     Ok(())
 }
 
+/// Which of these keys were erased.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn erased(pool: &PgPool, keys: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT key_id FROM erasure.tombstones WHERE key_id = ANY($1)", keys).fetch_all(pool).await
+}
+
 /// Which keys were erased, and when, from a moment on.
 ///
 /// # Errors

@@ -71,6 +71,17 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     if config.production {
         only_in_production(config, secrets, &mut refuse);
     }
+    match &config.attachments {
+        Some(attachments) => {
+            found.extend(attachments.faults(&config.secrets));
+            found.extend(attachments.faults_in_production().filter(|_| config.production));
+        }
+        None if config.production => {
+            let why = "is not set: name the folder, or the S3 bucket, in which attachments lie".to_owned();
+            found.push(Refusal { field: "attachments".to_owned(), why });
+        }
+        None => {}
+    }
     Refusals(found)
 }
 

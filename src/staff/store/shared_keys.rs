@@ -97,14 +97,18 @@ pub async fn notices_to_pass_on<V: Does, K: About>(
     .await
 }
 
-/// What hangs on a notice: itself, and its addenda.
+/// What hangs on a notice: itself, its addenda and its attachments.
 pub async fn sealed_of_notice<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     notice: Uuid,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT $1::uuid AS "id!" UNION ALL SELECT id FROM addenda WHERE notice_id = $1"#, notice)
-        .fetch_all(unit.sql())
-        .await
+    sqlx::query_scalar!(
+        r#"SELECT $1::uuid AS "id!" UNION ALL SELECT id FROM addenda WHERE notice_id = $1
+           UNION ALL SELECT id FROM attachments WHERE notice_id = $1"#,
+        notice
+    )
+    .fetch_all(unit.sql())
+    .await
 }
 
 /// A notice is sealed to the new epoch from here on.
