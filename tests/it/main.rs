@@ -13,6 +13,7 @@ mod attachments_sealed;
 mod auditor;
 mod bad_input;
 mod bribed;
+mod bucket;
 mod canary;
 mod cancelled;
 mod catalogue;

@@ -75,6 +75,16 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let draft = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id").to_string();
     let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
     let duty = world.country.person("duty1").unwrap().account.to_string();
+    let officer = world.signed_in("officer1").await;
+    let mut hanging = Vec::new();
+    for (actor, on, at) in [
+        (&operator, "/calls/", format!("/api/v1/calls/{draft}")),
+        (&operator, "/notices/", format!("/api/v1/slips/{notice}")),
+        (&officer, "/persons/", format!("/api/v1/cases/{case}/persons/{}/sections/identity", played.person)),
+        (&officer, "/cases/", format!("/api/v1/cases/{case}/sections/narrative")),
+    ] {
+        hanging.push((on, crate::attachments::attached(actor, &at, "x", b"x").await.to_string()));
+    }
     let concrete = |path: &str| {
         let record = match path {
             path if path.starts_with("/api/v1/calls/") => &draft,
@@ -91,7 +101,9 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             path if path.starts_with("/api/v1/consents/") => &consent,
             _ => &duty,
         };
+        let attachment = hanging.iter().find(|(on, _)| path.contains(on)).map_or("", |(_, id)| id);
         path.replace("{id}", record)
+            .replace("{attachment}", attachment)
             .replace("{membership}", &squad)
             .replace("{person}", &played.person.to_string())
             .replace("{account}", &duty)
