@@ -93,15 +93,19 @@ pub(super) struct Incoming {
     until: Instant,
     /// What the client says that it will send.
     pub announced: Option<u64>,
+    /// The client asks first (`Expect: 100-continue`), and sends nothing before it is read from.
+    asks: bool,
 }
 
 impl Incoming {
     pub(super) fn of(headers: &HeaderMap, body: Body) -> Self {
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        Self { stream: body.into_data_stream(), until: Instant::now() + WHOLE, announced }
+        let asks = headers.contains_key(header::EXPECT);
+        Self { stream: body.into_data_stream(), until: Instant::now() + WHOLE, announced, asks }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        self.asks = false;
         let until = self.until.min(Instant::now() + SILENT);
         match timeout_at(until, self.stream.next()).await {
             Ok(None) => Ok(None),
@@ -119,6 +123,9 @@ impl Incoming {
 
     /// Reads on for a moment: a connection that is closed while somebody sends loses the answer to them.
     pub(super) async fn drain(&mut self) {
+        if self.asks {
+            return;
+        }
         let (time, most) = DRAIN;
         let _ = timeout(time, async {
             let mut read = 0;

@@ -110,6 +110,7 @@ pub async fn read(
         escalation: escalation(row.suspected_at, row.acknowledged_at, app.places.clock.now()),
         case: row.case_id.map(CaseId),
         addenda: shown.collect(),
+        attachments: row.attachments,
         content: content.disclose(),
     }))
 }

@@ -193,6 +193,8 @@ pub struct Slip {
     pub return_code: Option<ReturnCode>,
     /// How many addenda were appended.
     pub addenda: i64,
+    /// How many files went with it, or were added.
+    pub attachments: i64,
 }
 
 /// Something the sender adds.
@@ -234,6 +236,8 @@ pub struct NoticeView {
     pub case: Option<CaseId>,
     pub content: NoticeContent,
     pub addenda: Vec<AddendumView>,
+    /// How many files hang on it: they are listed at its `attachments`.
+    pub attachments: i64,
 }
 
 /// An addendum, opened.

@@ -28,6 +28,7 @@ pub(super) fn slip(row: &store::Row) -> Result<Slip, Problem> {
         acknowledged_at: row.acknowledged_at,
         return_code: row.return_code(),
         addenda: row.addenda,
+        attachments: row.attachments,
     })
 }
 

@@ -21,6 +21,7 @@ pub struct Row {
     pub return_code: Option<String>,
     pub case_id: Option<Uuid>,
     pub addenda: i64,
+    pub attachments: i64,
 }
 
 impl Row {
@@ -66,7 +67,8 @@ pub async fn row<V: Does, K: About>(unit: &mut Unit<V, K>, id: Uuid) -> Result<O
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
-                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!"
+                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!",
+                  (SELECT count(*) FROM attachments t WHERE t.notice_id = n.id) AS "attachments!"
            FROM notices n WHERE n.id = $1"#,
         id
     )
@@ -80,7 +82,8 @@ pub async fn looked_at<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Optio
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
-                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!"
+                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!",
+                  (SELECT count(*) FROM attachments t WHERE t.notice_id = n.id) AS "attachments!"
            FROM notices n WHERE n.id = $1"#,
         id
     )
@@ -94,7 +97,8 @@ pub async fn slips<V: Does, K: About>(look: &mut Look<V, K>, before: i64, most: 
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
-                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!"
+                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!",
+                  (SELECT count(*) FROM attachments t WHERE t.notice_id = n.id) AS "attachments!"
            FROM notices n WHERE n.sender_id = $1 AND n.number < $2 ORDER BY n.number DESC LIMIT $3"#,
         account.0,
         before,
@@ -110,7 +114,8 @@ pub async fn queue<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Resul
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
-                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!"
+                  n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!",
+                  (SELECT count(*) FROM attachments t WHERE t.notice_id = n.id) AS "attachments!"
            FROM notices n WHERE (n.squad_id = $1 AND n.state IN ('sent', 'acknowledged'))
               OR (n.sender_organisation_id = $1 AND n.state = 'returned' AND i_supervise($1))
            ORDER BY n.acknowledged_at IS NOT NULL, n.suspected_at, n.number LIMIT $2"#,

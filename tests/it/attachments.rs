@@ -116,6 +116,8 @@ async fn a_file_goes_with_the_call_to_the_squad_and_into_the_case_and_to_nobody_
     assert_eq!(list(&operator, &notice, "intake").await.status, 404);
     attached(&operator, &slip, "later.txt", b"a white van").await;
     assert_eq!(names(&duty, &notice, "intake").await, ["ev ə.txt", "voice.ogg", "later.txt"]);
+    assert_eq!(operator.get(&slip, "intake").await.unwrap().body["attachments"], 3);
+    assert_eq!(duty.get(&notice, "intake").await.unwrap().body["attachments"], 3);
     let listed = list(&duty, &notice, "intake").await;
     assert!(!listed.text.contains(&operator.account.to_string()), "who took the call is not told: {}", listed.text);
     let item = &listed.body["items"][0];

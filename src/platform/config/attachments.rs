@@ -84,13 +84,13 @@ impl AttachmentsConfig {
     /// The largest file in bytes.
     #[must_use]
     pub fn largest(&self) -> u64 {
-        self.largest_mib * MIB
+        self.largest_mib.saturating_mul(MIB)
     }
 
     /// The largest image in bytes.
     #[must_use]
     pub fn largest_image(&self) -> u64 {
-        self.largest_image_mib * MIB
+        self.largest_image_mib.saturating_mul(MIB)
     }
 
     /// What is wrong with it, wherever the service runs.

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
-use object_store::{Error, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload};
+use object_store::{BackoffConfig, Error, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,12 @@ use uuid::Uuid;
 const PIECE: usize = 1 << 20;
 /// S3 takes no smaller part but the last.
 const PART: usize = 5 << 20;
+/// Somebody waits for the answer.
+const RETRY: RetryConfig = RetryConfig {
+    max_retries: 3,
+    retry_timeout: Duration::from_secs(20),
+    backoff: BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(2), base: 2.0 },
+};
 /// A file that was being written may be this old and still be written: no upload takes longer.
 const UNFINISHED: Duration = Duration::from_hours(24);
 
@@ -114,6 +120,7 @@ impl Objects {
             .with_http_connector(wire::Wire::new(s3.authority.as_deref())?)
             // Refused in production for another machine; see the configuration.
             .with_allow_http(true)
+            .with_retry(RETRY)
             // Not every store that speaks S3 knows how to delete several at once.
             .with_disable_bulk_delete(true)
             .build()?;
