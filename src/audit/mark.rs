@@ -30,6 +30,12 @@ words! {
         Training = "training",
         Placement = "placement",
         Consent = "consent",
+        Task = "task",
+        AlertAcknowledgement = "alert_acknowledgement",
+        Assignment = "assignment",
+        Direction = "direction",
+        Shift = "shift",
+        Absence = "absence",
     }
 }
 
@@ -46,6 +52,7 @@ impl RowKind {
                 | Self::CaseNote
                 | Self::Placement
                 | Self::Consent
+                | Self::Task
         )
     }
 }

@@ -13,7 +13,7 @@ struct Rule {
     writes: bool,
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule {
         field: "database.app",
         role: "himaya_app",
@@ -56,6 +56,22 @@ const RULES: [Rule; 7] = [
         field: "database.sweeper",
         role: "himaya_sweeper",
         never_reads: &["public.sealed", "public.wraps", "public.accounts", "public.sessions", "public.calls"],
+        writes: false,
+    },
+    Rule {
+        field: "database.timekeeper",
+        role: "himaya_timekeeper",
+        never_reads: &[
+            "public.sealed",
+            "public.wraps",
+            "public.accounts",
+            "public.sessions",
+            "public.calls",
+            "public.notices",
+            "public.cases",
+            "public.tasks",
+            "public.alerts",
+        ],
         writes: false,
     },
     Rule { field: "database.erasure", role: "himaya_app", never_reads: &[], writes: true },

@@ -7,6 +7,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod absence;
+mod alerts;
 mod auditor;
 mod bad_input;
 mod bribed;
@@ -30,6 +32,7 @@ mod planted;
 mod pool;
 mod restoring;
 mod revocation;
+mod roster;
 mod running;
 mod sessions;
 mod shelter;
@@ -39,7 +42,9 @@ mod story;
 mod structure;
 mod sweeping;
 mod tampering;
+mod tasks;
 mod thief;
 mod types;
 mod walls;
+mod workload;
 mod wraps;

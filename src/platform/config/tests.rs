@@ -13,7 +13,7 @@ fn whole() -> (PathBuf, Config) {
         "production = true\nlisten = \"127.0.0.1:8080\"\npolicy_sha256 = \"{}\"\npins = \"{folder}/pins\"\n\
          schema_pin = \"{folder}/schema\"\n         secrets = \"{folder}/secrets\"\ncheckpoints = \"{folder}/checkpoints\"\n[database]\n{}",
         "07".repeat(32),
-        ["app", "door", "sequencer", "auditor", "sweeper", "erasure", "erasure_sweeper"]
+        ["app", "door", "sequencer", "auditor", "sweeper", "timekeeper", "erasure", "erasure_sweeper"]
             .map(|role| format!("{role} = \"postgres://himaya_{role}@localhost/himaya?host=/run/postgresql\"\n"))
             .concat(),
         folder = folder.display()
