@@ -4,7 +4,9 @@
 //! database's row-level security (`migrations/`) and the ledger (`audit`). `ARCHITECTURE.md` walks one request through
 //! the files.
 
+pub mod absences;
 pub mod accommodation;
+pub mod alerts;
 pub mod attachments;
 pub mod audit;
 pub mod backup;
@@ -17,6 +19,9 @@ pub mod guard;
 pub mod notices;
 pub mod placements;
 pub mod platform;
+pub mod roster;
 pub mod setup;
 pub mod staff;
 pub mod status;
+pub mod supervision;
+pub mod tasks;

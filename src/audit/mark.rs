@@ -31,6 +31,12 @@ words! {
         Placement = "placement",
         Consent = "consent",
         Attachment = "attachment",
+        Task = "task",
+        AlertAcknowledgement = "alert_acknowledgement",
+        Assignment = "assignment",
+        Direction = "direction",
+        Shift = "shift",
+        Absence = "absence",
     }
 }
 
@@ -48,6 +54,7 @@ impl RowKind {
                 | Self::Placement
                 | Self::Consent
                 | Self::Attachment
+                | Self::Task
         )
     }
 }

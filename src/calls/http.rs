@@ -2,8 +2,8 @@
 
 use super::content::CallContent;
 use super::model::{
-    CallClosed, CallClosing, CallError, CallOpened, CallSave, CallSaved, CallState, CallSummary, CallView, NewCall,
-    SHIFT,
+    CallClosed, CallClosing, CallError, CallOpened, CallOutcome, CallSave, CallSaved, CallState, CallSummary, CallView,
+    NewCall, SHIFT,
 };
 use super::store::NewCallRow;
 use super::{rules, seal, store};
@@ -16,6 +16,7 @@ use crate::guard::vault::{self, Sealed, SealingKey, VaultError};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, IfMatch, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{FieldProblem, Problem, ProblemDocument};
+use crate::tasks::call_back;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -217,7 +218,8 @@ pub async fn save(
     Ok(Answer::ok(&CallSaved { id: CallId(id), state, version })?.version(version))
 }
 
-/// Finishes a triaged call that is not handed over. From here on its operator does not read it; a supervisor may.
+/// Finishes a triaged call that is not handed over. From here on its operator does not read it; a supervisor may. With
+/// `callback_scheduled` the operator keeps how to call back, as a task.
 #[utoipa::path(
     post, path = "/api/v1/calls/{id}/close", tag = "calls", request_body = CallClosing,
     params(("id" = CallId, Path)),
@@ -236,15 +238,25 @@ pub async fn close(
 ) -> Result<impl IntoResponse, Problem> {
     let target = Target::Record(RecordKind::Call, id);
     let leave = app.gate.authorize::<verbs::Close, kinds::Call>(&who, target, None).await?;
-    let outcome = body.check()?.outcome;
+    let CallClosing { outcome, call_back_at } = body.check()?;
+    if call_back_at.is_some() && outcome != CallOutcome::CallbackScheduled {
+        return Err(Problem::field("call_back_at", "goes with the outcome `callback_scheduled`"));
+    }
     let mut unit = Unit::begin(&app.places, leave).await?;
     let Some(draft) = store::draft(&mut unit).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state: CallState = draft.state().finished(outcome).map_err(CallError::from)?;
     let closed_at = unit.now();
     stored(store::finish(&mut unit, state, closed_at).await?)?;
+    let task = if outcome == CallOutcome::CallbackScheduled {
+        let call = unit.fetch::<CallContent>(&[id]).await?.pop();
+        let call = call.ok_or_else(|| Problem::fault("a draft is not sealed to its operator"))?;
+        Some(call_back::make(&mut unit, &call, call_back_at).await?)
+    } else {
+        None
+    };
     seal::pass_to_review(&mut unit).await?;
     let _committed = unit.commit().await?;
-    Answer::ok(&CallClosed { id: CallId(id), state, closed_at })
+    Answer::ok(&CallClosed { id: CallId(id), state, closed_at, task })
 }
 
 /// The draft is locked by this unit, so its row is there.

@@ -2,7 +2,7 @@
 
 pub use super::content::{CallContent, CallKind};
 
-use crate::guard::record::CallId;
+use crate::guard::record::{CallId, TaskId};
 use crate::guard::words::words;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
@@ -152,6 +152,9 @@ pub struct CallSave {
 pub struct CallClosing {
     #[garde(skip)]
     pub outcome: CallOutcome,
+    /// With `callback_scheduled`: when to call back; in 24 hours if absent.
+    #[garde(skip)]
+    pub call_back_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -176,6 +179,9 @@ pub struct CallClosed {
     pub id: CallId,
     pub state: CallState,
     pub closed_at: DateTime<Utc>,
+    /// The call-back, which is its operator's task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
 }
 
 /// A call in a list: nothing that was said.

@@ -6,12 +6,15 @@
 
 use super::head;
 use super::model::{AccessEnded, AccessView, CaseRelation, CaseRow, NewAccess};
+use super::store::NewGrant;
 use super::team::{self, Teammate};
 use super::{renewal, store};
 use crate::audit::unit::Unit;
 use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::record::{AccountId, CaseId, GrantId, RecordKind};
+use crate::guard::statement::AccessReason;
+use crate::guard::trust::Member;
 use crate::guard::vault::SealingKey;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, SignedIn};
@@ -60,26 +63,53 @@ pub async fn give(
     if in_force(&mut unit, case, new.account).await?.is_some() {
         return Err(Problem::illegal("already_on_case", "This colleague is on the case. Nothing was stored."));
     }
-    let grant = team::grant(&unit, case, new.account, new.relation, new.reason)?;
-    let mut wraps = Vec::new();
-    for key in case_keys(&mut unit, case).await? {
-        wraps.push(key.wrap_to(&member.recipient(), Some(case), row.epoch, Some(grant.grant))?);
-    }
-    unit.insert_wraps(&wraps).await?;
-    unit.touch(grant.grant.0);
-    store::insert_grants(&mut unit, case, &[grant]).await?;
-    if new.relation == CaseRelation::Assigned {
-        crate::placements::share_with(&mut unit, case, new.account).await?;
-    }
+    bring_on(&mut unit, &row, &member, new.relation, GrantId::random(), new.reason).await?;
     head::sign_new_head(&mut unit, case).await?;
-    let answer = Answer::created(&AccessView { account: new.account, relation: new.relation, since: unit.now() })?;
+    let answer =
+        Answer::created(&AccessView { account: new.account, relation: new.relation, since: unit.now(), until: None })?;
     once.remember(&mut unit, &answer).await?;
     let _ = unit.commit().await?;
     Ok(answer)
 }
 
+/// Gives a member access to a case that is locked: a signed permission, and every key wrapped to them. The head is signed
+/// by the caller.
+pub(super) async fn bring_on<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    member: &Member,
+    relation: CaseRelation,
+    grant: GrantId,
+    reason: AccessReason,
+) -> Result<(), Problem> {
+    let grant = team::grant_as(unit, case.id, grant, member.account, relation, reason, None)?;
+    share_keys(unit, case, member, &grant).await?;
+    if relation == CaseRelation::Assigned {
+        crate::placements::share_with(unit, case.id, member.account).await?;
+    }
+    Ok(())
+}
+
+/// Wraps every key of a case to a member for as long as a permission counts, and stores both.
+pub(super) async fn share_keys<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    member: &Member,
+    grant: &NewGrant,
+) -> Result<(), Problem> {
+    let window = grant.standing_in.map(|(window, _)| window);
+    let mut wraps = Vec::new();
+    for key in case_keys(unit, case.id).await? {
+        let wrap = key.wrap_to(&member.recipient(), Some(case.id), case.epoch, Some(grant.grant))?;
+        wraps.push(team::for_the_time(wrap, window));
+    }
+    unit.insert_wraps(&wraps).await?;
+    unit.touch(grant.grant.0);
+    Ok(store::insert_grants(unit, case.id, std::slice::from_ref(grant)).await?)
+}
+
 /// Every key of the case, unwrapped by the person who shares it.
-async fn case_keys(unit: &mut Unit<verbs::Assign, kinds::Case>, case: CaseId) -> Result<Vec<SealingKey>, Problem> {
+async fn case_keys<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<SealingKey>, Problem> {
     let one_under_each: BTreeMap<Uuid, Uuid> =
         store::lines(unit, case).await?.into_iter().map(|line| (line.key, line.head.record)).collect();
     let records: Vec<Uuid> = one_under_each.into_values().collect();
@@ -117,19 +147,26 @@ pub async fn end(
         None => return Err(unit.refuse(id, Problem::absent()).await),
     };
     let Some(grant) = grant else { return Err(unit.refuse(account, Problem::absent()).await) };
+    // Who stands in for somebody leaves with them.
+    let mut leaving = store::stand_ins_for(&mut unit, case, leaver).await?;
+    // And whose time was over, since the keys are made anew.
+    leaving.extend(store::grants(&mut unit, case).await?.iter().filter(|grant| grant.lapsed).map(|grant| grant.grant));
+    leaving.push(grant);
     if holds_keys {
         let checked = head::lock(&mut unit, case).await?;
-        let staying = staying(&mut unit, &checked.case, leaver).await?;
-        renewal::renew(&mut unit, checked, &staying, &[grant]).await?;
-        unit.touch(grant.0);
-        // Last: from here on a person who leaves sees nothing of the case any more.
-        store::end_access(&mut unit, grant).await?;
-        crate::placements::strike(&mut unit, case, leaver).await?;
+        let staying = staying(&mut unit, &checked.case, &leaving).await?;
+        renewal::renew(&mut unit, checked, &staying, &leaving).await?;
     } else {
-        staying(&mut unit, &row, leaver).await?;
+        staying(&mut unit, &row, &leaving).await?;
         store::set_epoch_pending(&mut unit, case).await?;
+    }
+    // Last, and their own at the very last: from here on a person who leaves sees nothing of the case any more.
+    for grant in leaving {
         unit.touch(grant.0);
         store::end_access(&mut unit, grant).await?;
+    }
+    if holds_keys {
+        crate::placements::strike(&mut unit, case, leaver).await?;
     }
     let _ = unit.commit().await?;
     // A supervisor holds no key to renew with.
@@ -140,11 +177,12 @@ pub async fn end(
 async fn staying(
     unit: &mut Unit<verbs::Unassign, kinds::Case>,
     case: &CaseRow,
-    leaver: AccountId,
+    leaving: &[GrantId],
 ) -> Result<Vec<Teammate>, Problem> {
     let mut staying = team::members(unit, case).await?;
-    staying.retain(|mate| mate.member.account != leaver);
-    if staying.iter().any(|mate| mate.relation == CaseRelation::Assigned) {
+    staying.retain(|mate| !leaving.contains(&mate.grant));
+    // A stand-in leaves again by themselves.
+    if staying.iter().any(|mate| mate.relation == CaseRelation::Assigned && mate.window.is_none()) {
         return Ok(staying);
     }
     Err(Problem::illegal(
@@ -153,8 +191,8 @@ async fn staying(
     ))
 }
 
-/// The permission by which somebody is on the case now.
-async fn in_force<V: Does, K: About>(
+/// The permission by which somebody is on the case now, or will be.
+pub(super) async fn in_force<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
     account: AccountId,

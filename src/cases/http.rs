@@ -4,7 +4,7 @@ use super::document::{Content, OF_CASE, OF_PERSON, Place};
 use super::model::{CaseDetail, CaseView, NewPerson, PersonListed, PersonMade, SectionListed, StateChange};
 use super::sections::{ContactAndSafety, Identity};
 use super::states::CaseState;
-use super::{head, opening, renewal, store, team};
+use super::{assignments, head, opening, renewal, store, team};
 use crate::audit::unit::Unit;
 use crate::guard::action::{Purpose, Relation, Verb};
 use crate::guard::gate::{Target, kinds, verbs};
@@ -81,7 +81,12 @@ pub async fn read(
     let persons: Vec<PersonListed> =
         people.into_iter().map(|id| PersonListed { id, sections: list(Some(id), &OF_PERSON) }).collect();
     let mut detail = CaseDetail { case: CaseView::of(&row, relation), access, sections: list(None, &OF_CASE), persons };
+    let instructed = relation == Relation::Assigned && store::has_assignments(&mut look, case).await?;
     look.conclude(named(&detail), vec![]).await?.spend();
+    if instructed {
+        // What is carried out now is seen at the next look. It must not keep anybody from the case.
+        assignments::carry_out_or_warn(&app, &who, case).await;
+    }
     if row.epoch_pending && relation == Relation::Assigned {
         detail.case.epoch_pending = !renewal::complete_pending_epoch(&app, &who, case).await?;
     }

@@ -9,6 +9,7 @@
 //! encrypts everything anew. Read `head` and `renewal` first; `document` and `sections` say what is inside.
 
 pub mod access;
+pub(crate) mod assignments;
 pub mod codes;
 pub mod document;
 pub(crate) mod hanging;
@@ -21,12 +22,14 @@ pub(crate) mod opening;
 pub(crate) mod renewal;
 pub mod section;
 pub mod sections;
+pub(crate) mod standing_in;
 pub mod states;
 pub(crate) mod store;
 pub(crate) mod team;
 pub mod terms;
 
 pub(crate) use head::{lock_and_check, sign_new_head, vouched};
+pub(crate) use notes::seal_beside_notes;
 pub(crate) use opening::open_new;
 pub(crate) use team::{assigned, epoch, is_assigned, team};
 

@@ -72,7 +72,11 @@ impl CaseView {
 pub struct AccessView {
     pub account: AccountId,
     pub relation: CaseRelation,
+    /// From when on; a stand-in's may still be to come.
     pub since: DateTime<Utc>,
+    /// When it ends by itself: a stand-in's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// Access that has ended.

@@ -2,10 +2,10 @@
 
 use super::document::Place;
 use super::model::{NewNote, NoteMade, NoteView};
-use super::{head, store};
+use super::{head, store, team};
 use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
-use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, CaseId, CaseNoteId, RecordKind};
 use crate::guard::vault::{self, Placement, Sealed, SealingKey, VaultError};
@@ -141,32 +141,40 @@ pub async fn append(
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
-    let row = head::lock_and_check(&mut unit, case).await?;
-    let investigation = Place { case, person: None, kind: RecordKind::Investigation };
-    let Some(section) = store::section_to_write(&mut unit, &investigation).await? else {
-        return Err(Problem::fault("a case has no investigation section"));
-    };
-    let sealed = unit.fetch::<()>(&[section.0]).await?.pop();
-    let sealed = sealed.ok_or_else(|| Problem::fault("a section is not sealed to somebody on its case"))?;
-    let under = SealingKey::of(&who.keys, &sealed)?;
+    head::lock_and_check(&mut unit, case).await?;
     let position = store::count_notes(&mut unit, case).await?;
     let (id, written_at) = (CaseNoteId::random(), unit.now());
     let note = Note { schema_version: SCHEMA_VERSION, case, position, author: who.account, written_at, text: new.text };
     store::insert_note(&mut unit, case, id, position).await?;
-    let placement = Placement {
-        record: id.0,
-        kind: RecordKind::CaseNote,
-        case: Some(case),
-        key_id: under.id,
-        epoch: row.epoch,
-        version: 1,
-    };
-    unit.put(&placement, &under, &note).await?;
-    head::sign_new_head(&mut unit, case).await?;
+    seal_beside_notes(&mut unit, case, id.0, RecordKind::CaseNote, &note).await?;
     let answer = Answer::created(&NoteMade { id, position })?;
     once.remember(&mut unit, &answer).await?;
     let _ = unit.commit().await?;
     Ok(answer)
+}
+
+/// Seals a new record of a case that is locked under the key of its `investigation`, and signs the next head.
+///
+/// # Errors
+/// As the databases refuse.
+pub(crate) async fn seal_beside_notes<T: Serialize, V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    record: Uuid,
+    kind: RecordKind,
+    content: &T,
+) -> Result<(), Problem> {
+    let epoch = team::epoch(unit, case).await?;
+    let investigation = Place { case, person: None, kind: RecordKind::Investigation };
+    let Some(section) = store::section_to_write(unit, &investigation).await? else {
+        return Err(Problem::fault("a case has no investigation section"));
+    };
+    let sealed = unit.fetch::<()>(&[section.0]).await?.pop();
+    let sealed = sealed.ok_or_else(|| Problem::fault("a section is not sealed to somebody on its case"))?;
+    let under = SealingKey::of(&unit.who().keys, &sealed)?;
+    let place = Placement { record, kind, case: Some(case), key_id: under.id, epoch, version: 1 };
+    unit.put(&place, &under, content).await?;
+    head::sign_new_head(unit, case).await
 }
 
 #[cfg(test)]

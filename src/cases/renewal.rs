@@ -34,8 +34,9 @@ pub(super) async fn complete<V: Does, K: About>(unit: &mut Unit<V, K>, checked: 
     let staying = team::members(unit, &checked.case).await?;
     // Somebody who is no member any more leaves every case that they were on, with the first write to it.
     let stays = |grant: &GrantId| staying.iter().any(|mate| mate.grant == *grant);
-    let in_force = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force);
-    let gone: Vec<GrantId> = in_force.map(|grant| grant.grant).filter(|grant| !stays(grant)).collect();
+    // Likewise who was there for a time that is over.
+    let open = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force || grant.lapsed);
+    let gone: Vec<GrantId> = open.map(|grant| grant.grant).filter(|grant| !stays(grant)).collect();
     if !checked.case.epoch_pending && gone.is_empty() {
         return Ok(checked.case);
     }

@@ -5,10 +5,11 @@ use super::model::{CaseRelation, CaseRow};
 use super::store::{self, GrantRow, NewGrant};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
-use crate::guard::record::{AccountId, CaseId, GrantId, OrganisationId};
-use crate::guard::statement::{self, AccessReason, GrantStatement};
-use crate::guard::trust::{Member, Recipient, TrustError};
-use crate::guard::vault::{SealingKey, VaultError};
+use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId, OrganisationId};
+use crate::guard::statement::{self, AccessReason, GrantStatement, Window};
+use crate::guard::store::WrapWrite;
+use crate::guard::trust::{Member, TrustError};
+use crate::guard::vault::{SealingKey, VaultError, active};
 use crate::platform::problem::Problem;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,22 +17,48 @@ use std::sync::Arc;
 const UNSIGNED: &str = "access to a case is not signed by somebody who was on it";
 
 /// A colleague on a case.
-pub(super) struct Teammate {
+pub(crate) struct Teammate {
     pub member: Arc<Member>,
     pub grant: GrantId,
     pub relation: CaseRelation,
+    /// From when until when, for a stand-in.
+    pub window: Option<Window>,
+    begun: bool,
+}
+
+impl Teammate {
+    /// Somebody who is on the case from now on.
+    pub(super) fn new(member: Arc<Member>, grant: GrantId, relation: CaseRelation) -> Self {
+        Self { member, grant, relation, window: None, begun: true }
+    }
+
+    /// Whether they are on it now: a stand-in's time may be to come.
+    pub(crate) fn is_there(&self) -> bool {
+        self.begun
+    }
+
+    /// A key of the case, wrapped to them for as long as they are on it.
+    pub(crate) fn wrap(&self, key: &SealingKey, case: CaseId, epoch: i32) -> Result<WrapWrite, VaultError> {
+        let wrap = key.wrap_to(&self.member.recipient(), Some(case), epoch, Some(self.grant))?;
+        Ok(for_the_time(wrap, self.window))
+    }
+}
+
+/// A wrap that opens from when until when the permission counts.
+pub(super) fn for_the_time(wrap: WrapWrite, window: Option<Window>) -> WrapWrite {
+    match window {
+        Some(window) => active(wrap, Some(window.from), Some(window.until)),
+        None => wrap,
+    }
 }
 
 /// The verified members on a case, with the permission that each rests on.
 ///
 /// # Errors
 /// A fault when a permission in force is not signed as it must be; absent when there is no such case for the person.
-pub(crate) async fn team<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    case: CaseId,
-) -> Result<Vec<(Arc<Member>, GrantId)>, Problem> {
+pub(crate) async fn team<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<Teammate>, Problem> {
     let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
-    Ok(members(unit, &row).await?.into_iter().map(|mate| (mate.member, mate.grant)).collect())
+    members(unit, &row).await
 }
 
 /// Whether somebody is assigned to the case now.
@@ -44,10 +71,11 @@ pub(crate) async fn is_assigned<V: Does, K: About>(
     account: AccountId,
 ) -> Result<bool, Problem> {
     let assigned = |grant: &GrantRow| grant.account == account && grant.relation == CaseRelation::Assigned;
-    Ok(store::grants(unit, case).await?.iter().any(|grant| grant.in_force && assigned(grant)))
+    Ok(store::grants(unit, case).await?.iter().any(|grant| grant.begun && assigned(grant)))
 }
 
-/// The verified members who are assigned to a case that this unit has locked.
+/// The verified members who are assigned to a case that this unit has locked; no stand-ins: what is wrapped to these has
+/// no end.
 ///
 /// # Errors
 /// As [`team`].
@@ -56,7 +84,11 @@ pub(crate) async fn assigned<V: Does, K: About>(
     case: &CaseRow,
 ) -> Result<Vec<Arc<Member>>, Problem> {
     let mates = members(unit, case).await?;
-    Ok(mates.into_iter().filter(|mate| mate.relation == CaseRelation::Assigned).map(|mate| mate.member).collect())
+    Ok(mates
+        .into_iter()
+        .filter(|mate| mate.relation == CaseRelation::Assigned && mate.window.is_none())
+        .map(|mate| mate.member)
+        .collect())
 }
 
 /// The epoch in which records are sealed to the case: read it after the case is locked.
@@ -78,7 +110,8 @@ pub(super) async fn members<V: Does, K: About>(
     let mut team = Vec::new();
     for grant in grants.into_iter().filter(|grant| grant.in_force) {
         if let Some(member) = colleague(unit, case.organisation, grant.account).await? {
-            team.push(Teammate { member, grant: grant.grant, relation: grant.relation });
+            let GrantRow { grant, relation, window, begun, .. } = grant;
+            team.push(Teammate { member, grant, relation, window, begun });
         }
     }
     Ok(team)
@@ -113,7 +146,8 @@ async fn check_signatures<V: Does, K: About>(
             && stated.grant == grant.grant
             && stated.case == case.id
             && stated.account == grant.account
-            && stated.relation == grant.relation.into();
+            && stated.relation == grant.relation.into()
+            && stated.window == grant.window;
         if !fits {
             return Err(Problem::fault(UNSIGNED));
         }
@@ -123,7 +157,7 @@ async fn check_signatures<V: Does, K: About>(
 }
 
 /// Whose signatures a note claims to carry: only to know whose key to check them with.
-fn claimed_signers(note: &str) -> impl Iterator<Item = AccountId> {
+pub(super) fn claimed_signers(note: &str) -> impl Iterator<Item = AccountId> {
     note.lines().rev().take_while(|line| !line.is_empty()).filter_map(|line| {
         let (name, _) = line.strip_prefix("\u{2014} himaya/")?.split_once(' ')?;
         name.parse().ok().map(AccountId)
@@ -141,11 +175,28 @@ pub(super) fn grant<V: Does, K: About>(
     relation: CaseRelation,
     reason: AccessReason,
 ) -> Result<NewGrant, Problem> {
-    let (who, grant) = (unit.who(), GrantId::random());
-    let statement = GrantStatement { grant, case, account, relation: relation.into(), reason, at: unit.now() };
+    grant_as(unit, case, GrantId::random(), account, relation, reason, None)
+}
+
+/// [`grant`] under an id that is given, for a stand-in's time where there is one.
+///
+/// # Errors
+/// When the statement cannot be written.
+pub(super) fn grant_as<V: Does, K: About>(
+    unit: &Unit<V, K>,
+    case: CaseId,
+    grant: GrantId,
+    account: AccountId,
+    relation: CaseRelation,
+    reason: AccessReason,
+    standing_in: Option<(Window, AbsenceId)>,
+) -> Result<NewGrant, Problem> {
+    let who = unit.who();
+    let window = standing_in.map(|(window, _)| window);
+    let statement = GrantStatement { grant, case, account, relation: relation.into(), reason, at: unit.now(), window };
     let note = statement::sign(&statement, who.account, &who.keys)
         .map_err(|_| Problem::fault("a permission cannot be written"))?;
-    Ok(NewGrant { grant, account, relation, note })
+    Ok(NewGrant { grant, account, relation, note, standing_in })
 }
 
 /// Wraps keys of a case, in its epoch, to colleagues and to the organisation's CUSTODY.
@@ -160,13 +211,12 @@ pub(super) async fn wrap_to_all<V: Does, K: About>(
 ) -> Result<(), Problem> {
     let founding = unit.founding(case.organisation).await?;
     let custody = founding.ok_or_else(|| Problem::fault("a case of an organisation that is not founded"))?.custody();
-    let people = team.iter().map(|mate| (mate.member.recipient(), Some(mate.grant)));
-    let recipients: Vec<(Recipient, Option<GrantId>)> = people.chain([(custody, None)]).collect();
-    let mut wraps = Vec::with_capacity(keys.len() * recipients.len());
+    let mut wraps = Vec::with_capacity(keys.len() * (team.len() + 1));
     for key in keys {
-        for (recipient, grant) in &recipients {
-            wraps.push(key.wrap_to(recipient, Some(case.id), case.epoch, *grant)?);
+        for mate in team {
+            wraps.push(mate.wrap(key, case.id, case.epoch)?);
         }
+        wraps.push(key.wrap_to(&custody, Some(case.id), case.epoch, None)?);
     }
     // All in one statement: row-level security lets the first wraps of a new key in only together.
     unit.insert_wraps(&wraps).await
@@ -198,6 +248,7 @@ mod tests {
             relation: CaseRelation::Granted.into(),
             reason: AccessReason::ShiftChange,
             at: Clock::default().now(),
+            window: None,
         };
         let once = sign(&statement, first, &keys).unwrap();
         assert_eq!(claimed_signers(&once).collect::<Vec<_>>(), [first]);

@@ -13,7 +13,7 @@ struct Rule {
     writes: bool,
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule {
         field: "database.app",
         role: "himaya_app",
@@ -70,6 +70,22 @@ const RULES: [Rule; 7] = [
             "public.sessions",
             "public.calls",
             "public.attachments",
+        ],
+        writes: false,
+    },
+    Rule {
+        field: "database.timekeeper",
+        role: "himaya_timekeeper",
+        never_reads: &[
+            "public.sealed",
+            "public.wraps",
+            "public.accounts",
+            "public.sessions",
+            "public.calls",
+            "public.notices",
+            "public.cases",
+            "public.tasks",
+            "public.alerts",
         ],
         writes: false,
     },

@@ -127,6 +127,8 @@ pub const ALL_WORK: &[Work] = {
     const CARE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Consented, Untrained, Stranger];
     const ATTACHMENT: &[Relation] = &[OwnDraft, Sender, Duty, Assigned, Granted, SupervisorOf, Stranger];
     const STAFF: &[Relation] = &[ResponsibleOf, Oneself, Stranger];
+    const TASK: &[Relation] = &[Assigned, Duty, SupervisorOf, Stranger];
+    const ABSENCE: &[Relation] = &[Oneself, Assigned, SupervisorOf, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -207,6 +209,22 @@ pub const ALL_WORK: &[Work] = {
         work(K::Session, V::List, STAFF, false),
         work(K::Session, V::Close, STAFF, false),
         work(K::Status, V::List, NOBODY, false),
+        work(K::Task, V::List, NOBODY, false),
+        work(K::Task, V::Create, CASE, false),
+        work(K::Task, V::Read, TASK, true),
+        work(K::Task, V::Close, TASK, false),
+        work(K::Task, V::HandOver, TASK, false),
+        work(K::Alert, V::List, NOBODY, false),
+        work(K::Alert, V::Acknowledge, TASK, false),
+        work(K::Workload, V::Read, NOBODY, true),
+        work(K::Assignment, V::Create, CASE, false),
+        work(K::Direction, V::Create, NOTICE, false),
+        work(K::Shift, V::List, NOBODY, false),
+        work(K::Shift, V::Create, NOBODY, false),
+        work(K::Shift, V::Close, TASK, false),
+        work(K::Absence, V::List, NOBODY, false),
+        work(K::Absence, V::Create, NOBODY, false),
+        work(K::Absence, V::Close, ABSENCE, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
     ]

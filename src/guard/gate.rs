@@ -82,6 +82,13 @@ pub mod kinds {
         Session => Session,
         Status => Status,
         LedgerEntry => Ledger,
+        Task => Task,
+        Alert => Alert,
+        Workload => Workload,
+        Assignment => Assignment,
+        Direction => Direction,
+        Shift => Shift,
+        Absence => Absence,
     }
 }
 
@@ -90,7 +97,7 @@ pub mod kinds {
 pub enum Target {
     /// Work that names no record yet: creating, listing.
     Kind(RecordKind),
-    /// A call, a notice, the slip of one, a house, a consent.
+    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence.
     Record(RecordKind, Uuid),
     /// A placement, or what hangs on it: where the person arrives, the care, the consents.
     OnPlacement(RecordKind, Uuid),
@@ -350,10 +357,15 @@ async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) 
         Target::OnPlacement(RecordKind::Care, id) => store::relations_to_care(connection, who.account, id).await,
         Target::OnPlacement(_, id) => store::relations_to_placement(connection, who.account, id).await,
         Target::Record(RecordKind::Consent, id) => store::relations_to_consent(connection, who.account, id).await,
+        Target::Record(RecordKind::Task, id) => store::relations_to_task(connection, who.account, id).await,
+        Target::Record(RecordKind::Alert, id) => store::relations_to_alert(connection, who.account, id).await,
+        Target::Record(RecordKind::Direction, id) => store::relations_to_waiting_notice(connection, id).await,
+        Target::Record(RecordKind::Shift, id) => store::relations_to_shift(connection, id).await,
+        Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {
             store::relations_to_notice(connection, who.account, id).await
         }
-        Target::OnCase(_, case, _) => store::relations_to_case(connection, who.account, case.0).await,
+        Target::OnCase(_, case, _) => store::relations_to_case(connection, case.0).await,
         Target::OfOrganisation(_, organisation, _) => {
             let member = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
             let founder = organisation == who.organisation.0

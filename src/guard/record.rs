@@ -45,6 +45,20 @@ words! {
         /// Who works in one's own organisation, by name and role: what everybody there knows.
         Colleague = "colleague",
         Session = "session",
+        /// Something to be done by somebody until a time; its words hang on a case, or on a call.
+        Task = "task",
+        /// A clock has run: raised by the timekeeper, acknowledged by people.
+        Alert = "alert",
+        /// Who has how much to do: for their supervisor.
+        Workload = "workload",
+        /// A supervisor's signed instruction to put somebody on a case.
+        Assignment = "assignment",
+        /// Which duty officer is to take a notice that waits.
+        Direction = "direction",
+        /// A turn at a desk.
+        Shift = "shift",
+        /// Somebody is away, and a colleague stands in.
+        Absence = "absence",
         /// Operational counters in bands: of nobody.
         Status = "status",
         Ledger = "ledger",
@@ -113,4 +127,10 @@ ids! {
     /// One epoch of a key that an organisation holds together: INTAKE, REVIEW or LEDGER.
     SharedKeyId,
     MembershipId,
+    TaskId,
+    AlertId,
+    /// A supervisor's instruction; the grant that it becomes has the same id.
+    AssignmentId,
+    ShiftId,
+    AbsenceId,
 }

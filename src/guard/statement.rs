@@ -9,7 +9,7 @@ pub use kinds::{AccessReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AccountId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -34,6 +34,7 @@ statements! {
     MembershipStatement => "himaya/membership/v1",
     SharedKeyStatement => "himaya/shared-key/v1",
     GrantStatement => "himaya/grant/v1",
+    AssignmentStatement => "himaya/assignment/v1",
     CaseHead => "himaya/case-head/v2",
 }
 
@@ -114,6 +115,29 @@ pub struct GrantStatement {
     pub relation: Relation,
     pub reason: AccessReason,
     pub at: DateTime<Utc>,
+    /// A stand-in's counts from a time until a time; every other until it is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+}
+
+/// A time with an end.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+/// A supervisor, who holds no key of a case, instructs those who do to put somebody on it; signed by the supervisor. It
+/// becomes a grant with the same id, so it is carried out once.
+#[derive(Serialize, Deserialize)]
+pub struct AssignmentStatement {
+    pub assignment: AssignmentId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub relation: Relation,
+    pub at: DateTime<Utc>,
+    /// Afterwards it has no effect any more.
+    pub lapses_at: DateTime<Utc>,
 }
 
 /// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.

@@ -6,7 +6,7 @@
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
 use super::keys::derive;
-use super::record::{AccountId, CaseId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, CaseId, SharedKeyId};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -103,6 +103,13 @@ impl Voucher {
                 &expires.to_be_bytes(),
             ],
         )
+    }
+
+    /// For a supervisor's instruction: what it says, and who gave it.
+    #[must_use]
+    pub fn assignment(&self, assignment: AssignmentId, signer: AccountId, note: &str) -> Code {
+        let note = Sha256::digest(note.as_bytes());
+        self.code("assignment", &[assignment.0.as_bytes(), signer.0.as_bytes(), &note])
     }
 
     /// For the length of somebody's register.

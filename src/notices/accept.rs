@@ -111,8 +111,8 @@ async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), 
         };
         unit.put_again(&place, &fresh, &sealed).await?;
         let mut wraps = vec![fresh.wrap_to(&custody, Some(case), epoch, None)?];
-        for (member, grant) in &team {
-            wraps.push(fresh.wrap_to(&member.recipient(), Some(case), epoch, Some(*grant))?);
+        for mate in &team {
+            wraps.push(mate.wrap(&fresh, case, epoch)?);
         }
         unit.replace_all_wraps(sealed.key_id(), &wraps).await?;
     }

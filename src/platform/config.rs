@@ -24,6 +24,7 @@ use std::time::Duration;
 /// Everything that can be set. Unknown fields are refused.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own, called by its name")]
 pub struct Config {
     /// Whether victims' lives hang on it: then nothing is taken that only suits a trial (see [`refusals`]).
     pub production: bool,
@@ -59,6 +60,8 @@ pub struct Config {
     pub log_origin: String,
     /// Whether this process sweeps once an hour (`guard::sweep`). Of several replicas at least one must.
     pub sweeps: bool,
+    /// Whether this process looks at the clocks and raises alerts. Of several replicas at least one must.
+    pub keeps_time: bool,
     /// How many passphrases are stretched at once (64 MiB each).
     pub sign_ins_at_once: usize,
     /// Where attachments lie. Without it a trial takes none.
@@ -84,6 +87,7 @@ pub struct DatabaseConfig {
     pub sequencer: String,
     pub auditor: String,
     pub sweeper: String,
+    pub timekeeper: String,
     /// The erasure store: another database, best on another server.
     pub erasure: String,
     pub erasure_sweeper: String,
@@ -101,7 +105,17 @@ impl DatabaseConfig {
     #[must_use]
     pub fn addresses(&self) -> Vec<(&'static str, &str)> {
         let Self {
-            app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper, migrator, erasure_migrator, ..
+            app,
+            door,
+            sequencer,
+            auditor,
+            sweeper,
+            timekeeper,
+            erasure,
+            erasure_sweeper,
+            migrator,
+            erasure_migrator,
+            ..
         } = self;
         let mut all = vec![
             ("database.app", app.as_str()),
@@ -109,6 +123,7 @@ impl DatabaseConfig {
             ("database.sequencer", sequencer),
             ("database.auditor", auditor),
             ("database.sweeper", sweeper),
+            ("database.timekeeper", timekeeper),
             ("database.erasure", erasure),
             ("database.erasure_sweeper", erasure_sweeper),
         ];
@@ -124,9 +139,19 @@ impl DatabaseConfig {
     pub fn change<E>(&self, mut change: impl FnMut(&'static str, &str) -> Result<String, E>) -> Result<Self, E> {
         let mut changed = self.clone();
         let Self {
-            app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper, migrator, erasure_migrator, ..
+            app,
+            door,
+            sequencer,
+            auditor,
+            sweeper,
+            timekeeper,
+            erasure,
+            erasure_sweeper,
+            migrator,
+            erasure_migrator,
+            ..
         } = &mut changed;
-        let always = [app, door, sequencer, auditor, sweeper, erasure, erasure_sweeper].into_iter();
+        let always = [app, door, sequencer, auditor, sweeper, timekeeper, erasure, erasure_sweeper].into_iter();
         let there = [migrator.as_mut(), erasure_migrator.as_mut()].into_iter().flatten();
         for ((field, old), new) in self.addresses().into_iter().zip(always.chain(there)) {
             // A migrator of one database only shifts nothing: the names come in the same order as the places.
@@ -217,7 +242,7 @@ impl Config {
         let defaults = serde_json::json!({
             "production": false, "behind_proxy": false, "listen": "127.0.0.1:8080", "metrics_listen": "127.0.0.1:9464",
             "stop_within_seconds": 30, "policies": "policies", "log_origin": "himaya.example/ledger",
-            "sweeps": true, "sign_ins_at_once": 2, "database": { "connections": 16 }
+            "sweeps": true, "keeps_time": true, "sign_ins_at_once": 2, "database": { "connections": 16 }
         });
         let mut config: Self = Figment::from(Serialized::defaults(defaults))
             .merge(Toml::file_exact(file))

@@ -4,6 +4,7 @@ mod store;
 
 use super::config::DatabaseConfig;
 use super::schema::{self, StructureError};
+use crate::alerts::timekeeper::Timekeeper;
 use crate::guard::sweep::Sweeper;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
@@ -38,6 +39,8 @@ pub struct Databases {
     pub erasure: PgPool,
     /// Erases keys that belong to nothing.
     pub sweeper: Sweeper,
+    /// Raises alerts.
+    pub timekeeper: Timekeeper,
 }
 
 /// A pool whose connections serve one person after the other: one in which something was left behind serves nobody more.
@@ -91,6 +94,7 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,
         sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)?, objects: None },
+        timekeeper: Timekeeper { main: pool(&config.timekeeper, 1)? },
     };
     for pool in databases.all() {
         pool.acquire().await?;
@@ -131,9 +135,10 @@ pub enum MigrateError {
 }
 
 impl Databases {
-    fn all(&self) -> [&PgPool; 9] {
+    fn all(&self) -> [&PgPool; 10] {
         let (Sweeper { main, erasure, .. }, app) = (&self.sweeper, &self.app);
-        [app, &self.visits, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure]
+        let (visits, times) = (&self.visits, &self.timekeeper.main);
+        [app, visits, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure, times]
     }
 
     /// Closes every pool.

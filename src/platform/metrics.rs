@@ -20,6 +20,8 @@ const BUSY: &str = "himaya_passphrase_pool_busy_total";
 const SWEEPS: &str = "himaya_sweeps_total";
 const SWEPT: &str = "himaya_sweep_erased_total";
 const ALARMS: &str = "himaya_sweep_alarms_total";
+const ROUNDS: &str = "himaya_timekeeper_rounds_total";
+const RAISED: &str = "himaya_alerts_raised_total";
 const MAIN: &str = "himaya_main_database_up";
 const ERASURE: &str = "himaya_erasure_store_up";
 const SEQUENCER: &str = "himaya_sequencer_up";
@@ -57,6 +59,8 @@ fn describe() {
     describe_counter!(SWEEPS, "Sweeps of the erasure store that were done here");
     describe_counter!(SWEPT, "Erasure keys that belonged to nothing, or had come back, and were erased");
     describe_counter!(ALARMS, "Sweeps that stopped because too many keys seemed to belong to nothing");
+    describe_counter!(ROUNDS, "Times that this process looked at the clocks");
+    describe_counter!(RAISED, "Alerts that this process raised");
     describe_gauge!(MAIN, "1 while the main database answers");
     describe_gauge!(ERASURE, "1 while the erasure store answers");
     describe_gauge!(SEQUENCER, "1 while some replica sequences the ledger");
@@ -118,6 +122,12 @@ pub fn swept(erased: u64) {
 /// A sweep found too much to erase.
 pub fn sweep_alarm() {
     counter!(ALARMS).increment(1);
+}
+
+/// The clocks were looked at.
+pub fn looked_at_the_clocks(raised: u64) {
+    counter!(ROUNDS).increment(1);
+    counter!(RAISED).increment(raised);
 }
 
 /// What the service stands on.

@@ -8,7 +8,7 @@ use crate::platform::document::{Sessions, finished};
 use crate::platform::http::LARGEST_BODY;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
-use crate::{attachments, calls, cases, notices, staff};
+use crate::{absences, alerts, attachments, calls, cases, notices, roster, staff, status, supervision, tasks};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -37,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
     (name = "placements", description = "A person's stay in a house, from the squad's request to its end, and the care given."),
     (name = "consents", description = "What the person agrees to, and what not."),
     (name = "status", description = "How the country stands: counters in bands, for the coordinator."),
+    (name = "work", description = "What is due, alerts, rosters, absences, and what supervisors see and instruct."),
     (name = "staff", description = "Organisations, accounts, foundings and members."),
     (name = "ledger", description = "What was done, under pseudonyms.")
 ))]
@@ -53,6 +54,12 @@ fn api() -> OpenApiRouter<App> {
         .merge(crate::placements::routes())
         .merge(crate::consents::routes())
         .merge(crate::status::routes())
+        .merge(tasks::routes())
+        .merge(alerts::routes())
+        .merge(supervision::routes())
+        .merge(status::routes())
+        .merge(roster::routes())
+        .merge(absences::routes())
         .merge(crate::audit::http::routes())
 }
 

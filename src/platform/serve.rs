@@ -155,6 +155,10 @@ impl Serving {
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));
         }
+        if app.config.keeps_time {
+            let clock = app.places.clock.clone();
+            beside.push(tokio::spawn(app.databases.timekeeper.clone().run(clock, stopped.clone())));
+        }
         if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
             beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));
         }
@@ -163,7 +167,7 @@ impl Serving {
     }
 
     /// Takes no more connections, finishes the requests under way within the configuration's bound, and then ends the
-    /// sequencer after a last round, and the sweeper after its own.
+    /// sequencer after a last round, and the sweeper and the timekeeper after their own.
     ///
     /// # Errors
     /// When the listener failed.

@@ -109,6 +109,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         sequencer: first.url("himaya_sequencer", &main)?,
         auditor: first.url("himaya_auditor", &main)?,
         sweeper: first.url("himaya_sweeper", &main)?,
+        timekeeper: first.url("himaya_timekeeper", &main)?,
         erasure: second.url("himaya_app", &erasure)?,
         erasure_sweeper: second.url("himaya_sweeper", &erasure)?,
         migrator: Some(first.url("himaya_migrator", &main)?),
@@ -133,6 +134,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         checkpoints: plan.folder.join("checkpoints"),
         log_origin: plan.log_origin.clone(),
         sweeps: true,
+        keeps_time: true,
         sign_ins_at_once: 2,
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
     })

@@ -2,11 +2,21 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-const ROLES: [&str; 2] =
-    [include_str!("../../migrations/roles.sql"), include_str!("../../migrations/roles-sweeper.sql")];
+const ROLES: [&str; 3] = [
+    include_str!("../../migrations/roles.sql"),
+    include_str!("../../migrations/roles-sweeper.sql"),
+    include_str!("../../migrations/roles-timekeeper.sql"),
+];
 /// The roles that log in.
-pub const LOGINS: [&str; 6] =
-    ["himaya_migrator", "himaya_app", "himaya_door", "himaya_sequencer", "himaya_auditor", "himaya_sweeper"];
+pub const LOGINS: [&str; 7] = [
+    "himaya_migrator",
+    "himaya_app",
+    "himaya_door",
+    "himaya_sequencer",
+    "himaya_auditor",
+    "himaya_sweeper",
+    "himaya_timekeeper",
+];
 
 /// Makes the roles that are not there yet.
 pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

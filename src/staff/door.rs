@@ -9,6 +9,7 @@ use super::model::{
 use super::{shared_keys, store};
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::unit::Unit;
+use crate::cases::assignments;
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
 use crate::guard::keys::PersonKeys;
@@ -162,6 +163,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
     };
     let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
     shared_keys::renew_or_warn(app, &who).await;
+    assignments::carry_out_all_or_warn(app, &who).await;
     Ok(SignedInView {
         account,
         session,

@@ -10,6 +10,7 @@ use crate::platform::http::SignedIn;
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
+use tokio::time::Instant;
 
 /// How the country stands now: operational counters in bands, and no record of any kind.
 #[utoipa::path(operation_id = "read_status", get, path = "/api/v1/status", tag = "status",
@@ -24,8 +25,10 @@ pub async fn read(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     };
     let calls = store::calls(&mut look).await?;
     let places = store::places(&mut look).await?;
+    let tasks = store::tasks(&mut look).await?;
     look.conclude(vec![], vec![]).await?.spend();
     let ledger_behind = app.places.ledger.is_behind();
+    let system = app.ready.told(Instant::now()).unwrap_or_else(|problem| problem.code()).to_owned();
     let at = app.places.clock.now();
-    Ok(Json(Status { at, notices, calls, places, organisations, staff, trained, ledger_behind }))
+    Ok(Json(Status { at, notices, calls, places, organisations, staff, trained, tasks, system, ledger_behind }))
 }

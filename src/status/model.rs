@@ -1,6 +1,7 @@
 //! The counters, as they are shown.
 
 use crate::accommodation::model::Places;
+use crate::guard::record::OrganisationId;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,6 +20,10 @@ pub struct Status {
     pub staff: i64,
     /// Those of them with a current training.
     pub trained: i64,
+    /// Tasks of each squad.
+    pub tasks: Vec<Tasks>,
+    /// `ready`, or the code of what the service lacks now.
+    pub system: String,
     /// The ledger has fallen behind, so no record is opened now.
     pub ledger_behind: bool,
 }
@@ -44,6 +49,17 @@ pub struct Calls {
     /// Absent where there were fewer than ten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls: Option<i64>,
+}
+
+/// Tasks of one organisation. Both are absent where it has fewer than ten open cases.
+#[derive(Serialize, ToSchema)]
+pub struct Tasks {
+    pub organisation: OrganisationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<i64>,
+    /// Of these, those whose time is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<i64>,
 }
 
 /// Places of one type.

@@ -1,8 +1,9 @@
-//! All SQL of the status: four functions that give bands and sums, to the coordinator's office only.
+//! All SQL of the status: five functions that give bands and sums, to the coordinator's office only.
 
-use super::model::{Calls, FreePlaces, Notices};
+use super::model::{Calls, FreePlaces, Notices, Tasks};
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
+use crate::guard::record::OrganisationId;
 use crate::platform::problem::Problem;
 
 /// Notices; nothing for anybody who is not of the coordinator's office.
@@ -39,4 +40,13 @@ pub async fn staff<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Option<(i
     );
     let row = query.fetch_optional(look.sql()).await?;
     Ok(row.map(|row| (row.organisations, row.staff, row.trained)))
+}
+
+/// Open and overdue tasks of each squad, where it has cases enough.
+pub async fn tasks<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Tasks>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT organisation_id AS "id!", open, overdue FROM status_tasks()"#)
+        .fetch_all(look.sql())
+        .await?;
+    let view = |id, open, overdue| Tasks { organisation: OrganisationId(id), open, overdue };
+    Ok(rows.into_iter().map(|row| view(row.id, row.open, row.overdue)).collect())
 }

@@ -53,6 +53,7 @@ async fn forge(world: &World, case: Uuid, bribed: AccountId, keys: &PersonKeys) 
         relation: Relation::Assigned,
         reason: AccessReason::NoticeAccepted,
         at: world.clock.now(),
+        window: None,
     };
     let note = statement::sign(&own, bribed, keys).unwrap();
     team.push(TeamLine::of(own.grant, &note));

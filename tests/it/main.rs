@@ -7,6 +7,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod absence;
+mod alerts;
 mod attachments;
 mod attachments_bad;
 mod attachments_sealed;
@@ -34,6 +36,7 @@ mod planted;
 mod pool;
 mod restoring;
 mod revocation;
+mod roster;
 mod running;
 mod sessions;
 mod shelter;
@@ -43,7 +46,9 @@ mod story;
 mod structure;
 mod sweeping;
 mod tampering;
+mod tasks;
 mod thief;
 mod types;
 mod walls;
+mod workload;
 mod wraps;

@@ -32,7 +32,7 @@ const ACTORS: [&str; 13] = [
 ];
 
 /// The routes, in the order of the document; those that end something come last.
-fn routes() -> Vec<(Method, String)> {
+pub fn routes() -> Vec<(Method, String)> {
     let document = serde_json::to_value(document()).unwrap();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -46,7 +46,7 @@ fn routes() -> Vec<(Method, String)> {
         let ends = match (method.as_str(), path.as_str()) {
             ("DELETE", "/api/v1/sessions/current") => 2,
             ("DELETE", _) => 1,
-            (_, path) if path.ends_with("/disable") => 1,
+            (_, path) if ["/disable", "/done", "/end"].iter().any(|end| path.ends_with(end)) => 1,
             _ => 0,
         };
         (ends, path.clone(), method.to_string())
@@ -73,6 +73,18 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
         operator.post(&format!("/api/v1/calls/{}/hand-over", sent.id("id")), &json!({ "basis": "pseudonymous" })).await;
     let notice = sent.unwrap().id("id").to_string();
     let draft = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id").to_string();
+    let officer = world.signed_in("officer1").await;
+    let task = crate::tasks::task_on(&world, &officer, played.case, officer.account, -1).await.to_string();
+    world.app.databases.timekeeper.look(&world.clock).await.unwrap();
+    let alerts = officer.get("/api/v1/alerts", "").await.unwrap();
+    let alert = alerts.body["items"][0]["id"].as_str().unwrap().to_owned();
+    let (squads, stand_in) = (world.signed_in("ssupervisor1").await, world.country.person("officer2").unwrap().account);
+    let shift = crate::roster::shift(&world, &squads, "duty2", 1, 9).await.to_string();
+    let away = json!({ "stand_in": stand_in, "from": world.clock.now() + chrono::TimeDelta::days(1),
+                       "until": world.clock.now() + chrono::TimeDelta::days(2) });
+    let absence = officer.post("/api/v1/absences", &away).await.unwrap();
+    assert_eq!(absence.status, 201, "{}", absence.text);
+    let absence = absence.id("id").to_string();
     let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
     let duty = world.country.person("duty1").unwrap().account.to_string();
     let officer = world.signed_in("officer1").await;
@@ -90,6 +102,10 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             path if path.starts_with("/api/v1/calls/") => &draft,
             path if path.starts_with("/api/v1/notices/") || path.starts_with("/api/v1/slips/") => &notice,
             path if path.starts_with("/api/v1/cases/") => &case,
+            path if path.starts_with("/api/v1/tasks/") => &task,
+            path if path.starts_with("/api/v1/alerts/") => &alert,
+            path if path.starts_with("/api/v1/roster/shifts/") => &shift,
+            path if path.starts_with("/api/v1/absences/") => &absence,
             path if path.starts_with("/api/v1/organisations/") => &squad,
             path if path.starts_with("/api/v1/accommodations/") => &house,
             path if ["/acknowledge", "/accept", "/decline"].iter().any(|step| path.ends_with(step))

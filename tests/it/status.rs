@@ -1,11 +1,17 @@
 //! The coordinator: counters in bands, and no record of any kind, by any route.
 
 use crate::harness::World;
+use crate::tasks::task_on;
+use crate::walls::injected;
+use crate::workload::CONTENT;
+use himaya::demo::actor::Actor;
 use himaya::demo::stay::open_house;
 use himaya::demo::story;
 use himaya::guard::session::SessionSecret;
-use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_coordinator_sees_bands_and_the_whole_countrys_places() {
@@ -102,4 +108,170 @@ async fn injected_sql_under_a_coordinators_session_sees_bands_and_no_row() {
         }
         transaction.rollback().await.unwrap();
     }
+}
+
+async fn status(coordinator: &Actor) -> Value {
+    let seen = coordinator.get("/api/v1/status", "").await.unwrap();
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    seen.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tasks_are_counted_only_for_a_squad_with_ten_open_cases() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (coordinator, officer) = (world.signed_in("coordinator1").await, world.signed_in("officer1").await);
+    task_on(&world, &officer, played.case, officer.account, -1).await;
+    task_on(&world, &officer, played.case, officer.account, 5).await;
+    let squad = world.country.organisations["squad"];
+    let shown = async || status(&coordinator).await["tasks"].clone();
+    assert_eq!(shown().await, json!([{ "organisation": squad }]));
+    let more = "INSERT INTO cases (id, organisation_id, state, epoch, opened_at, registered_by, register_no)
+                SELECT gen_random_uuid(), $1, 'open', 1, now(), NULL, NULL FROM generate_series(1, $2)";
+    for (cases, tasks) in
+        [(8, json!({ "organisation": squad })), (1, json!({ "organisation": squad, "open": 2, "overdue": 1 }))]
+    {
+        sqlx::query(more).bind(squad).bind(cases).execute(&mut world.owner().await).await.unwrap();
+        assert_eq!(shown().await, json!([tasks]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothing() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    task_on(&world, &officer, played.case, officer.account, -1).await;
+    crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;
+    crate::alerts::waiting_notice(&world).await;
+    world.app.databases.timekeeper.look(&world.clock).await.unwrap();
+    let mut theirs = injected(&world, &world.signed_in("coordinator1").await.secrets().await.1).await;
+    for table in [
+        "calls",
+        "notices",
+        "addenda",
+        "cases",
+        "case_access",
+        "sections",
+        "subjects",
+        "case_notes",
+        "case_heads",
+        "sealed",
+        "wraps",
+        "tasks",
+        "alerts",
+        "alert_acknowledgements",
+        "assignments",
+        "directions",
+        "shifts",
+        "absences",
+        "placements",
+        "consents",
+    ] {
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&mut theirs)
+            .await
+            .unwrap();
+        assert_eq!(count, 0, "{table}");
+    }
+    let bands = sqlx::query("SELECT waiting, overdue FROM status_notices()").fetch_one(&mut theirs).await.unwrap();
+    assert_eq!((bands.get::<&str, _>(0), bands.get::<&str, _>(1)), ("1-2", "0"));
+    for hidden in [
+        "SELECT * FROM standings",
+        "SELECT * FROM standings_all()",
+        "SELECT raise_alerts(now(), interval '1 hour', interval '1 hour')",
+        "CREATE FUNCTION pg_temp.count(integer) RETURNS text LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION band(text) RETURNS text LANGUAGE sql AS 'SELECT 1'",
+    ] {
+        assert!(sqlx::query(hidden).execute(&mut theirs).await.is_err(), "{hidden}");
+    }
+    for handle in ["officer1", "ssupervisor1", "auditor1", "admin1", "worker1", "hsupervisor1"] {
+        let mut other = injected(&world, &world.signed_in(handle).await.secrets().await.1).await;
+        for function in ["status_notices()", "status_calls()", "status_tasks()", "status_places()", "status_staff()"] {
+            let query = format!("SELECT * FROM {function}");
+            let rows = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_all(&mut other).await.unwrap();
+            assert!(rows.is_empty(), "{handle}: {function}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (coordinator, officer) = (world.signed_in("coordinator1").await, world.signed_in("officer1").await);
+    let task = task_on(&world, &officer, played.case, officer.account, -1).await;
+    let shift = crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;
+    world.app.databases.timekeeper.look(&world.clock).await.unwrap();
+    let alert = officer.get("/api/v1/alerts", "").await.unwrap().body["items"][0]["id"].as_str().unwrap().to_owned();
+    let records = [played.case, played.notice, played.person, task, shift, alert.parse().unwrap()];
+    // What is everybody's: their own session, their colleagues' names, the founding of their own organisation, the status.
+    let own = [
+        "/api/v1/status",
+        "/api/v1/colleagues",
+        "/api/v1/sessions",
+        "/api/v1/sessions/current",
+        "/api/v1/sessions/refresh",
+        "/api/v1/enrolments",
+    ];
+    let routes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/routes.txt")).unwrap();
+    let mut asked = 0;
+    for line in routes.lines().filter(|line| !line.starts_with(' ')) {
+        let (method, path) = line.split_once(' ').unwrap();
+        if path == "/api/v1/sessions/current" && method == "DELETE" {
+            continue;
+        }
+        for record in records {
+            let concrete = fill(path, record, &played);
+            for purpose in
+                ["intake", "case_work", "care", "supervision", "emergency", "recovery", "access_request", "audit"]
+            {
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let mut request = coordinator.request(method.clone(), &concrete).await.header("purpose", purpose);
+                if method != Method::GET && method != Method::DELETE {
+                    request = request.header("idempotency-key", "coordinator-any").json(&json!({ "no_such_field": 1 }));
+                }
+                let reply = coordinator.send(request).await.unwrap();
+                asked += 1;
+                let refused = matches!(reply.status, 401 | 403 | 404);
+                assert!(refused || own.contains(&path), "{line} for {purpose}: {} {}", reply.status, reply.text);
+                for word in CONTENT {
+                    assert!(!reply.text.contains(word), "{line}: {word}");
+                }
+                for record in records {
+                    assert!(!reply.text.contains(&record.to_string()), "{line}: {}", reply.text);
+                }
+                if method != Method::GET {
+                    break;
+                }
+            }
+            if !path.contains('{') {
+                break;
+            }
+        }
+    }
+    assert!(asked > 300, "{asked} questions");
+}
+
+/// A route's address with a record's id in every place of one.
+fn fill(path: &str, record: Uuid, played: &story::Played) -> String {
+    let id = record.to_string();
+    let path = path.replace("{person}", &played.person.to_string()).replace("{kind}", "narrative");
+    ["{id}", "{account}", "{membership}"].iter().fold(path, |path, place| path.replace(place, &id))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_the_coordinators_and_each_look_stands_in_the_ledger() {
+    let world = World::new().await;
+    for handle in ["statistician1", "ssupervisor1", "hsupervisor1", "auditor1", "admin1", "officer1", "worker1"] {
+        let other = world.signed_in(handle).await;
+        assert_eq!(other.get("/api/v1/status", "supervision").await.unwrap().status, 403, "{handle}");
+    }
+    let coordinator = world.signed_in("coordinator1").await;
+    let entries = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM ledger_entries").fetch_one(&mut world.owner().await).await.unwrap()
+    };
+    let before = entries().await;
+    status(&coordinator).await;
+    assert_eq!(entries().await, before + 1);
 }

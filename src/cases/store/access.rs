@@ -6,15 +6,17 @@ use crate::audit::unit::Unit;
 use crate::cases::model::{AccessView, CaseRelation};
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
-use crate::guard::record::{AccountId, CaseId, GrantId};
-use crate::guard::statement::TeamLine;
+use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId};
+use crate::guard::statement::{TeamLine, Window};
 use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Who is on the case.
 pub async fn access_list<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Result<Vec<AccessView>, Problem> {
     let rows = sqlx::query!(
-        "SELECT account_id, relation, started_at FROM case_access WHERE case_id = $1 AND ended_at IS NULL
+        "SELECT account_id, relation, started_at, active_from, active_until FROM case_access
+         WHERE case_id = $1 AND ended_at IS NULL AND (active_until IS NULL OR active_until > now())
          ORDER BY started_at, account_id",
         case.0
     )
@@ -23,7 +25,8 @@ pub async fn access_list<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId)
     rows.into_iter()
         .map(|row| {
             let relation = word(&row.relation)?;
-            Ok(AccessView { account: AccountId(row.account_id), relation, since: row.started_at })
+            let since = row.active_from.unwrap_or(row.started_at);
+            Ok(AccessView { account: AccountId(row.account_id), relation, since, until: row.active_until })
         })
         .collect()
 }
@@ -34,7 +37,13 @@ pub struct GrantRow {
     pub account: AccountId,
     pub relation: CaseRelation,
     pub note: String,
+    pub window: Option<Window>,
+    /// Nobody ended it, and its own end is not over. A stand-in's may not have begun.
     pub in_force: bool,
+    /// It counts now.
+    pub begun: bool,
+    /// Its own end is over, and nobody has renewed the keys since.
+    pub lapsed: bool,
 }
 
 impl GrantRow {
@@ -47,7 +56,10 @@ impl GrantRow {
 /// Every permission that was ever given on the case.
 pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<GrantRow>, Problem> {
     let rows = sqlx::query!(
-        r#"SELECT grant_id, account_id, relation, note, (ended_at IS NULL) AS "in_force!"
+        r#"SELECT grant_id, account_id, relation, note, active_from, active_until,
+                  (ended_at IS NULL AND (active_until IS NULL OR active_until > now())) AS "in_force!",
+                  (ended_at IS NULL AND (active_until IS NULL OR (active_from <= now() AND active_until > now()))) AS "begun!",
+                  (ended_at IS NULL AND COALESCE(active_until <= now(), false)) AS "lapsed!"
            FROM case_access WHERE case_id = $1 ORDER BY started_at, grant_id"#,
         case.0
     )
@@ -60,7 +72,10 @@ pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> R
                 account: AccountId(row.account_id),
                 relation: word(&row.relation)?,
                 note: row.note,
+                window: row.active_from.zip(row.active_until).map(|(from, until)| Window { from, until }),
                 in_force: row.in_force,
+                begun: row.begun,
+                lapsed: row.lapsed,
             })
         })
         .collect()
@@ -72,6 +87,8 @@ pub struct NewGrant {
     pub account: AccountId,
     pub relation: CaseRelation,
     pub note: String,
+    /// A stand-in's, and the absence that it belongs to.
+    pub standing_in: Option<(Window, AbsenceId)>,
 }
 
 /// Stores permissions in one statement: the first of a case only come in all together.
@@ -89,15 +106,24 @@ pub async fn insert_grants<V: Does, K: About>(
     let accounts: Vec<Uuid> = new.iter().map(|grant| grant.account.0).collect();
     let relations: Vec<String> = new.iter().map(|grant| grant.relation.as_str().to_owned()).collect();
     let notes: Vec<String> = new.iter().map(|grant| grant.note.clone()).collect();
+    let window = |grant: &NewGrant| grant.standing_in.map(|(window, _)| window);
+    let froms: Vec<_> = new.iter().map(|grant| window(grant).map(|window| window.from)).collect();
+    let untils: Vec<_> = new.iter().map(|grant| window(grant).map(|window| window.until)).collect();
+    let absences: Vec<_> = new.iter().map(|grant| grant.standing_in.map(|(_, absence)| absence.0)).collect();
     sqlx::query!(
-        "INSERT INTO case_access (grant_id, case_id, account_id, relation, note, started_at)
-         SELECT g, $1, a, r, n, $6 FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS t(g, a, r, n)",
+        "INSERT INTO case_access (grant_id, case_id, account_id, relation, note, started_at, active_from, active_until, absence_id)
+         SELECT g, $1, a, r, n, $6, f, u, b
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::timestamptz[], $8::timestamptz[], $9::uuid[])
+              AS t(g, a, r, n, f, u, b)",
         case.0,
         &grants,
         &accounts,
         &relations,
         &notes,
-        now
+        now,
+        &froms as &[Option<DateTime<Utc>>],
+        &untils as &[Option<DateTime<Utc>>],
+        &absences as &[Option<Uuid>]
     )
     .execute(unit.sql())
     .await?;
@@ -127,4 +153,51 @@ pub async fn end_access<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId
     // Who is off the case is off its placements.
     sqlx::query!("SELECT leave_placements($1)", grant.0).execute(unit.sql()).await?;
     Ok(())
+}
+
+/// The permissions on a case of those who stand in for somebody, in force or to come.
+pub async fn stand_ins_for<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    absent: AccountId,
+) -> Result<Vec<GrantId>, sqlx::Error> {
+    let grants = sqlx::query_scalar!(
+        "SELECT c.grant_id FROM case_access c JOIN absences a ON a.id = c.absence_id
+         WHERE c.case_id = $1 AND a.account_id = $2 AND c.ended_at IS NULL AND c.active_until > now()
+         ORDER BY c.grant_id",
+        case.0,
+        absent.0
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    Ok(grants.into_iter().map(GrantId).collect())
+}
+
+/// Every permission that belongs to an absence and is in force or to come, with its case.
+pub async fn grants_of_absence<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    absence: AbsenceId,
+) -> Result<Vec<(CaseId, GrantId)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT case_id, grant_id FROM case_access
+         WHERE absence_id = $1 AND ended_at IS NULL AND active_until > now() ORDER BY case_id",
+        absence.0
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    Ok(rows.into_iter().map(|row| (CaseId(row.case_id), GrantId(row.grant_id))).collect())
+}
+
+/// The cases that are open and to which the person is assigned by a permission without an end, in a fixed order.
+pub async fn own_open_cases<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Vec<CaseId>, sqlx::Error> {
+    let account = unit.account();
+    let cases = sqlx::query_scalar!(
+        "SELECT c.id FROM cases c JOIN case_access a ON a.case_id = c.id
+         WHERE a.account_id = $1 AND a.relation = 'assigned' AND a.ended_at IS NULL AND a.active_until IS NULL
+           AND c.state <> 'closed' ORDER BY c.id",
+        account.0
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    Ok(cases.into_iter().map(CaseId).collect())
 }

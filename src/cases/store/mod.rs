@@ -2,9 +2,11 @@
 //! squad's supervisors; what is sealed, to those who can unwrap it.
 
 mod access;
+mod assignments;
 mod contents;
 
 pub use access::*;
+pub use assignments::*;
 pub use contents::*;
 
 use super::model::{CaseRelation, CaseRow};
@@ -54,7 +56,9 @@ impl TryFrom<Row> for CaseRow {
 pub async fn case<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Result<Option<CaseRow>, Problem> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases WHERE id = $1",
+        r#"SELECT id, number, organisation_id, state, epoch,
+                  (epoch_pending OR case_has_lapsed_access(id)) AS "epoch_pending!", opened_at
+           FROM cases WHERE id = $1"#,
         case.0
     )
     .fetch_optional(look.sql())

@@ -67,6 +67,8 @@ words! {
     /// say too much of the case.
     pub enum AccessReason {
         NoticeAccepted = "notice_accepted",
+        /// A supervisor instructed it.
+        Instructed = "instructed",
         ShiftChange = "shift_change",
         Absence = "absence",
         Workload = "workload",

@@ -61,8 +61,7 @@ pub async fn relations_to_notice(
     let row = sqlx::query!(
         r#"SELECT (sender_id = $2) AS "sender!",
                   (i_hold(intake_key_id) AND state IN ('sent', 'acknowledged')) AS "duty!",
-                  EXISTS (SELECT FROM case_access a WHERE a.case_id = notices.case_id AND a.account_id = $2
-                          AND a.relation = 'assigned' AND a.ended_at IS NULL) AS "assigned!",
+                  COALESCE(my_relation_to_case(case_id) = 'assigned', false) AS "assigned!",
                   (state = 'returned' AND i_supervise(sender_organisation_id)) AS "supervises!"
            FROM notices WHERE id = $1"#,
         notice,
@@ -84,18 +83,11 @@ pub async fn relations_to_notice(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn relations_to_case(
-    connection: &mut PgConnection,
-    account: AccountId,
-    case: Uuid,
-) -> Result<Vec<Relation>, sqlx::Error> {
+pub async fn relations_to_case(connection: &mut PgConnection, case: Uuid) -> Result<Vec<Relation>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT a.relation AS "relation?", i_supervise(c.organisation_id) AS "supervises!"
-           FROM cases c
-           LEFT JOIN case_access a ON a.case_id = c.id AND a.account_id = $2 AND a.ended_at IS NULL
-           WHERE c.id = $1"#,
-        case,
-        account.0
+        r#"SELECT my_relation_to_case(id) AS relation, i_supervise(organisation_id) AS "supervises!"
+           FROM cases WHERE id = $1"#,
+        case
     )
     .fetch_optional(connection)
     .await?;
@@ -134,8 +126,7 @@ pub async fn relations_to_placement(
                   (shelter_id = my_organisation() AND EXISTS (
                       SELECT FROM wraps w WHERE w.key_id = placements.id AND w.recipient_account = $2)) AS "named!",
                   i_am_trained('care_for_victims') AS "trained!",
-                  EXISTS (SELECT FROM case_access a WHERE a.case_id = placements.case_id AND a.account_id = $2
-                          AND a.relation = 'assigned' AND a.ended_at IS NULL) AS "officer!"
+                  COALESCE(my_relation_to_case(case_id) = 'assigned', false) AS "officer!"
            FROM placements WHERE id = $1"#,
         placement,
         account.0
@@ -168,8 +159,7 @@ pub async fn relations_to_care(
                   i_am_trained('care_for_victims') AS "trained!",
                   (squad_id = my_organisation()
                    AND sharing_allowed(case_id, subject_id, squad_id, 'case_work', 'care')
-                   AND EXISTS (SELECT FROM case_access a WHERE a.case_id = placements.case_id AND a.account_id = $2
-                               AND a.relation = 'assigned' AND a.ended_at IS NULL)) AS "consented!"
+                   AND COALESCE(my_relation_to_case(case_id) = 'assigned', false)) AS "consented!"
            FROM placements WHERE id = $1"#,
         placement,
         account.0
@@ -201,9 +191,113 @@ pub async fn relations_to_consent(
         None => Ok(vec![]),
         Some(row) => match row.placement_id {
             Some(placement) => relations_to_placement(connection, account, placement).await,
-            None => relations_to_case(connection, account, row.case_id).await,
+            None => relations_to_case(connection, row.case_id).await,
         },
     }
+}
+
+/// How a person stands to a task: who is to do it, as long as they are on its case; and, for a case's task, everybody who
+/// works on the case.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_task(
+    connection: &mut PgConnection,
+    account: AccountId,
+    task: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (assignee_id = $2 AND (case_id IS NULL OR i_am_on_case(case_id))) AS "assigned!",
+                  COALESCE(my_relation_to_case(case_id) = 'assigned', false) AS "works!",
+                  i_supervise(organisation_id) AS "supervises!"
+           FROM tasks WHERE id = $1"#,
+        task,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([
+            (row.assigned, Relation::Assigned),
+            (row.works, Relation::Duty),
+            (row.supervises, Relation::SupervisorOf),
+        ])
+    }))
+}
+
+/// How a person stands to an alert: it is about their own work, their desk's, or their people's.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_alert(
+    connection: &mut PgConnection,
+    account: AccountId,
+    alert: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (account_id IS NOT DISTINCT FROM $2) AS "own!", (desk AND i_keep_desk(organisation_id)) AS "desk!",
+                  i_supervise(organisation_id) AS "supervises!"
+           FROM alerts WHERE id = $1"#,
+        alert,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([(row.own, Relation::Assigned), (row.desk, Relation::Duty), (row.supervises, Relation::SupervisorOf)])
+    }))
+}
+
+/// Whether a person supervises the squad to which a notice came. It says nothing of reading it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_waiting_notice(
+    connection: &mut PgConnection,
+    notice: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let found = sqlx::query_scalar!(r#"SELECT i_supervise(squad_id) AS "it!" FROM notices WHERE id = $1"#, notice)
+        .fetch_optional(connection)
+        .await?;
+    Ok(relations([(found.unwrap_or(false), Relation::SupervisorOf)]))
+}
+
+/// Whether a person supervises the desk that a shift is at.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_shift(connection: &mut PgConnection, shift: Uuid) -> Result<Vec<Relation>, sqlx::Error> {
+    let found = sqlx::query_scalar!(r#"SELECT i_supervise(organisation_id) AS "it!" FROM shifts WHERE id = $1"#, shift)
+        .fetch_optional(connection)
+        .await?;
+    Ok(relations([(found.unwrap_or(false), Relation::SupervisorOf)]))
+}
+
+/// How a person stands to an absence: it is their own, they stand in, or they supervise both.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_absence(
+    connection: &mut PgConnection,
+    account: AccountId,
+    absence: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (account_id = $2) AS "own!", (stand_in_id = $2) AS "stands_in!",
+                  i_supervise(organisation_id) AS "supervises!"
+           FROM absences WHERE id = $1"#,
+        absence,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map_or_else(Vec::new, |row| {
+        relations([
+            (row.own, Relation::Oneself),
+            (row.stands_in, Relation::Assigned),
+            (row.supervises, Relation::SupervisorOf),
+        ])
+    }))
 }
 
 pub(super) fn relations<const N: usize>(found: [(bool, Relation); N]) -> Vec<Relation> {

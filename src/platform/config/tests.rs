@@ -14,7 +14,7 @@ fn whole() -> (PathBuf, Config) {
          schema_pin = \"{folder}/schema\"\n         secrets = \"{folder}/secrets\"\ncheckpoints = \"{folder}/checkpoints\"\n\
          [attachments]\nfolder = \"{folder}/attachments\"\n[database]\n{}",
         "07".repeat(32),
-        ["app", "door", "sequencer", "auditor", "sweeper", "erasure", "erasure_sweeper"]
+        ["app", "door", "sequencer", "auditor", "sweeper", "timekeeper", "erasure", "erasure_sweeper"]
             .map(|role| format!("{role} = \"postgres://himaya_{role}@localhost/himaya?host=/run/postgresql\"\n"))
             .concat(),
         folder = folder.display()

@@ -69,7 +69,7 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
                                         rolcanlogin, rolreplication)
                FROM pg_catalog.pg_roles
                WHERE rolname IN ('himaya_owner', 'himaya_resolver', 'himaya_migrator', 'himaya_app', 'himaya_door',
-                                 'himaya_sequencer', 'himaya_auditor', 'himaya_sweeper')
+                                 'himaya_sequencer', 'himaya_auditor', 'himaya_sweeper', 'himaya_timekeeper')
                UNION ALL
                SELECT pg_catalog.format('member %s %s %s', m.roleid::regrole, m.member::regrole, m.admin_option)
                FROM pg_catalog.pg_auth_members m

@@ -1,0 +1,66 @@
+//! What an alert is.
+
+use crate::guard::record::{AccountId, AlertId, OrganisationId};
+use crate::guard::words::words;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+words! {
+    /// What is told.
+    pub enum What {
+        /// A notice waits, and its 24 hours run.
+        NoticeClock = "notice_clock",
+        /// A task was not done in time.
+        TaskOverdue = "task_overdue",
+        /// Nobody is on the roster of a desk.
+        RosterGap = "roster_gap",
+    }
+}
+
+words! {
+    /// How urgent it is. The first three are a clock's, the others a roster's.
+    pub enum Level {
+        Half = "half_gone",
+        ThreeQuarters = "three_quarters_gone",
+        Overdue = "overdue",
+        /// Within the next 24 hours.
+        Coming = "coming",
+        /// Now.
+        Uncovered = "uncovered",
+    }
+}
+
+/// Somebody said that they have seen to it.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct Acknowledged {
+    pub account: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// An alert: ids and codes.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct AlertView {
+    pub id: AlertId,
+    pub what: What,
+    pub level: Level,
+    /// The notice, the task, or the organisation whose desk nobody keeps.
+    pub about: Uuid,
+    /// When the clock began, the task was due, or the gap begins.
+    pub occasion: DateTime<Utc>,
+    pub organisation: OrganisationId,
+    /// Whose work it is, where it is one person's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    pub raised_at: DateTime<Utc>,
+    /// By whom, the first one first.
+    pub acknowledged: Vec<Acknowledged>,
+}
+
+/// An alert that the person acknowledged.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct AlertAcknowledged {
+    pub id: AlertId,
+    pub acknowledged_at: DateTime<Utc>,
+}
