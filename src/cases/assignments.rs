@@ -120,8 +120,8 @@ async fn believed(
     let instructs = supervisor.organisation == case.organisation
         && app.policy.decide(supervisor.role, Relation::SupervisorOf, RecordKind::Assignment, Verb::Create, None)
             == Decision::Allow;
-    let signed = statement::verified::<AssignmentStatement>(&row.note, &[(supervisor.account, supervisor.keys.sign)]);
-    let Some(stated) = signed.ok().filter(|_| instructs) else { return Ok(None) };
+    let verified = statement::verified::<AssignmentStatement>(&row.note, &[(supervisor.account, supervisor.keys.sign)]);
+    let Some(stated) = verified.ok().filter(|_| instructs) else { return Ok(None) };
     let relation = CaseRelation::ALL.iter().copied().find(|relation| Relation::from(*relation) == stated.relation);
     let fits = stated.assignment == row.id
         && stated.case == case.id
