@@ -8,7 +8,10 @@ use crate::platform::document::{Sessions, finished};
 use crate::platform::http::LARGEST_BODY;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
-use crate::{absences, alerts, attachments, calls, cases, notices, roster, staff, status, supervision, tasks};
+use crate::{
+    absences, accommodation, alerts, attachments, audit, calls, cases, consents, notices, placements, roster, staff,
+    status, supervision, tasks,
+};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -50,17 +53,16 @@ fn api() -> OpenApiRouter<App> {
         .merge(notices::routes())
         .merge(cases::routes())
         .merge(attachments::routes())
-        .merge(crate::accommodation::routes())
-        .merge(crate::placements::routes())
-        .merge(crate::consents::routes())
-        .merge(crate::status::routes())
+        .merge(accommodation::routes())
+        .merge(placements::routes())
+        .merge(consents::routes())
         .merge(tasks::routes())
         .merge(alerts::routes())
         .merge(supervision::routes())
         .merge(status::routes())
         .merge(roster::routes())
         .merge(absences::routes())
-        .merge(crate::audit::http::routes())
+        .merge(audit::http::routes())
 }
 
 /// The API's document, generated from the handlers.

@@ -44,9 +44,10 @@ pub fn routes() -> Vec<(Method, String)> {
     }
     routes.sort_by_key(|(method, path)| {
         let ends = match (method.as_str(), path.as_str()) {
-            ("DELETE", "/api/v1/sessions/current") => 2,
+            ("DELETE", "/api/v1/sessions/current") => 3,
+            (_, path) if path.ends_with("/disable") => 2,
             ("DELETE", _) => 1,
-            (_, path) if ["/disable", "/done", "/end"].iter().any(|end| path.ends_with(end)) => 1,
+            (_, path) if ["/done", "/end"].iter().any(|end| path.ends_with(end)) => 1,
             _ => 0,
         };
         (ends, path.clone(), method.to_string())
