@@ -53,9 +53,10 @@ CREATE TABLE assignments (
     vouch          bytea CHECK (octet_length(vouch) = 32), -- that this service stored it
     made_at        timestamptz NOT NULL,
     lapses_at      timestamptz NOT NULL,
-    carried_out_at timestamptz
+    carried_out_at timestamptz,
+    withdrawn_at   timestamptz                     -- by a supervisor, before anybody carried it out
 );
-CREATE INDEX assignments_pending ON assignments (case_id) WHERE carried_out_at IS NULL;
+CREATE INDEX assignments_pending ON assignments (case_id) WHERE carried_out_at IS NULL AND withdrawn_at IS NULL;
 
 -- Which duty officer is to take a notice that waits; the newest counts. The clock goes on as before.
 CREATE TABLE directions (
@@ -109,7 +110,7 @@ BEGIN
     FOREACH wanted IN ARRAY ARRAY['tasks', 'alert_acknowledgements', 'assignments', 'directions', 'shifts', 'absences'] LOOP
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
         WHERE attrelid = wanted::regclass AND attnum > 0 AND NOT attisdropped
-          AND attname NOT IN ('done_at', 'carried_out_at', 'cancelled_at', 'ended_at');
+          AND attname NOT IN ('done_at', 'carried_out_at', 'withdrawn_at', 'cancelled_at', 'ended_at');
         EXECUTE format('GRANT SELECT, INSERT (%s) ON %I TO himaya_app', columns, wanted);
         EXECUTE format('ALTER TABLE %I ADD COLUMN registered_by uuid DEFAULT me(), ADD COLUMN register_no bigint
                         DEFAULT register_next(), ADD COLUMN standing bigint NOT NULL DEFAULT 1,
@@ -122,7 +123,7 @@ BEGIN
     END LOOP;
 END $$;
 GRANT UPDATE (state, assignee_id, done_at, standing) ON tasks TO himaya_app;
-GRANT UPDATE (carried_out_at, standing) ON assignments TO himaya_app;
+GRANT UPDATE (carried_out_at, withdrawn_at, standing) ON assignments TO himaya_app;
 GRANT UPDATE (cancelled_at, standing) ON shifts TO himaya_app;
 GRANT UPDATE (ended_at, standing) ON absences TO himaya_app;
 ALTER TABLE alerts ENABLE ROW LEVEL SECURITY;
@@ -160,13 +161,36 @@ CREATE FUNCTION my_relation_to_case(wanted uuid) RETURNS text
 CREATE OR REPLACE FUNCTION i_place(wanted uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT COALESCE(public.my_relation_to_case(wanted) = 'assigned', false) $$;
--- What is wrapped to these has no end, so no stand-in is among them.
-CREATE OR REPLACE FUNCTION officers_of(wanted uuid) RETURNS SETOF uuid
+-- The officers of a placement, those to come included; a stand-in with the time in which they are one.
+DROP FUNCTION officers_of(uuid);
+CREATE FUNCTION officers_of(wanted uuid) RETURNS TABLE (
+        account_id uuid, active_from timestamptz, active_until timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT a.account_id FROM public.placements p JOIN public.case_access a ON a.case_id = p.case_id
-        WHERE p.id = wanted AND a.relation = 'assigned' AND a.ended_at IS NULL AND a.active_until IS NULL
+        SELECT a.account_id, a.active_from, a.active_until
+        FROM public.placements p JOIN public.case_access a ON a.case_id = p.case_id
+        WHERE p.id = wanted AND a.relation = 'assigned' AND a.ended_at IS NULL
+          AND (a.active_until IS NULL OR a.active_until > pg_catalog.now())
           AND (public.i_can_unwrap(p.id) OR public.i_am_on_case(p.case_id))
+    $$;
+-- The wraps that rest on access which has ended, whoever ended it: a supervisor holds no key and would delete none.
+CREATE FUNCTION leave_case(ended uuid) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DELETE FROM public.wraps w USING public.case_access a
+        WHERE a.grant_id = ended AND a.ended_at IS NOT NULL AND w.grant_id = a.grant_id
+          AND w.recipient_account = a.account_id
+    $$;
+CREATE POLICY wraps_resolver_left ON wraps FOR DELETE TO himaya_resolver
+    USING (EXISTS (SELECT FROM case_access a WHERE a.grant_id = wraps.grant_id AND a.ended_at IS NOT NULL));
+-- Whether the person has a colleague's work on a case at this moment.
+CREATE FUNCTION i_stand_in_for(colleague uuid, wanted uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.case_access c JOIN public.absences a ON a.id = c.absence_id
+                       WHERE c.case_id = wanted AND c.account_id = public.me() AND a.account_id = colleague
+                         AND a.stand_in_id = c.account_id AND c.ended_at IS NULL
+                         AND c.active_from <= pg_catalog.now() AND c.active_until > pg_catalog.now())
     $$;
 -- Whether somebody's access has ended by itself and the keys are still those that they had.
 CREATE FUNCTION case_has_lapsed_access(wanted uuid) RETURNS boolean
@@ -174,6 +198,7 @@ CREATE FUNCTION case_has_lapsed_access(wanted uuid) RETURNS boolean
     AS $$
         SELECT EXISTS (SELECT FROM public.case_access c
                        WHERE c.case_id = wanted AND c.ended_at IS NULL AND c.active_until <= pg_catalog.now())
+           AND (public.i_am_on_case(wanted) OR public.i_supervise_case(wanted))
     $$;
 -- And in the two that answer a request in one round trip: the rest of them is as it was (0013).
 CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
@@ -239,6 +264,9 @@ CREATE OR REPLACE FUNCTION visit_section(lookup bytea, wanted_case uuid, wanted_
                 UPDATE public.sessions o SET last_seen_at = pg_catalog.now() WHERE o.id = session_id;
             END IF;
             IF relation IS NULL THEN
+                IF NOT supervises THEN
+                    case_organisation := NULL; -- nor whose a case is that they are not on
+                END IF;
                 RETURN NEXT;
                 RETURN;
             END IF;
@@ -297,8 +325,13 @@ CREATE POLICY tasks_change ON tasks FOR UPDATE TO himaya_app
            OR (case_id IS NULL AND (assignee_id = public.me() OR public.i_supervise(organisation_id))))
     WITH CHECK (public.works_with_me(assignee_id));
 
+-- An alert about a task is for whoever is to do it now, not for whom it was raised.
 CREATE POLICY alerts_mine ON alerts FOR SELECT TO himaya_app USING (
-    account_id = public.me() OR (desk AND public.i_keep_desk(organisation_id)) OR public.i_supervise(organisation_id));
+    CASE what WHEN 'task_overdue' THEN EXISTS (
+                  SELECT FROM tasks t WHERE t.id = about AND (t.case_id IS NULL OR public.i_am_on_case(t.case_id))
+                     AND (t.assignee_id = public.me() OR public.i_stand_in_for(t.assignee_id, t.case_id)))
+              ELSE account_id = public.me() END
+    OR (desk AND public.i_keep_desk(organisation_id)) OR public.i_supervise(organisation_id));
 CREATE POLICY alert_acknowledgements_read ON alert_acknowledgements FOR SELECT TO himaya_app
     USING (EXISTS (SELECT FROM alerts a WHERE a.id = alert_id));
 CREATE POLICY alert_acknowledgements_add ON alert_acknowledgements FOR INSERT TO himaya_app
@@ -308,7 +341,8 @@ CREATE POLICY assignments_read ON assignments FOR SELECT TO himaya_app
     USING (public.i_am_on_case(case_id) OR public.i_supervise_case(case_id));
 CREATE POLICY assignments_add ON assignments FOR INSERT TO himaya_app
     WITH CHECK (public.i_supervise_case(case_id) AND public.works_with_me(account_id));
-CREATE POLICY assignments_carry_out ON assignments FOR UPDATE TO himaya_app USING (public.i_am_on_case(case_id));
+CREATE POLICY assignments_settle ON assignments FOR UPDATE TO himaya_app
+    USING (public.i_am_on_case(case_id) OR public.i_supervise_case(case_id));
 
 CREATE POLICY directions_read ON directions FOR SELECT TO himaya_app USING (EXISTS (
     SELECT FROM notices n
@@ -371,6 +405,8 @@ CREATE FUNCTION raise_alerts(at timestamptz, deadline interval, ahead interval) 
         ), raised AS (
             INSERT INTO public.alerts (what, level, about, occasion, organisation_id, desk, account_id, raised_at)
             SELECT d.what, d.level, d.about, d.occasion, d.organisation_id, d.desk, d.account_id, at FROM due d
+            WHERE NOT EXISTS (SELECT FROM public.alerts a
+                              WHERE (a.what, a.level, a.about, a.occasion) = (d.what, d.level, d.about, d.occasion))
             ON CONFLICT DO NOTHING RETURNING 1
         )
         SELECT count(*) FROM raised
@@ -395,6 +431,7 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY['my_relation_to_case(uuid)', 'case_has_lapsed_access(uuid)', 'i_keep_desk(uuid)',
+                                  'officers_of(uuid)', 'leave_case(uuid)', 'i_stand_in_for(uuid, uuid)',
                                   'status_tasks()', 'raise_alerts(timestamptz, interval, interval)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);
@@ -508,7 +545,7 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         UNION ALL
         SELECT 'assignment', id, registered_by, register_no, standing, xmin,
                jsonb_build_array(case_id, account_id, note, made_at AT TIME ZONE 'UTC', lapses_at AT TIME ZONE 'UTC',
-                                 carried_out_at AT TIME ZONE 'UTC')
+                                 carried_out_at AT TIME ZONE 'UTC', withdrawn_at AT TIME ZONE 'UTC')
         FROM assignments
         UNION ALL
         SELECT 'direction', id, registered_by, register_no, standing, xmin,

@@ -46,6 +46,8 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     params(("Idempotency-Key" = String, Header)),
     responses(
         (status = 201, description = "The colleague stands in.", body = AbsenceBegun),
+        (status = 409, description = "`on_already`: the colleague works on all of these cases; `otherwise_on_case`: may \
+            read one of them, or stands in on it at another time.", body = ProblemDocument),
         (status = 422, description = "A field is not right; `stand_in`: not a colleague of the same role; `cases`: one of \
             them is not yours.", body = ProblemDocument),
     ),
@@ -98,6 +100,9 @@ pub async fn begin(
             Err(problem) => return Err(problem),
         }
         unit.touch(case.0);
+    }
+    if handed.is_empty() {
+        return Err(Problem::illegal("on_already", "The colleague is on all of these cases. Nothing was stored."));
     }
     let (from, until) = (window.from, window.until);
     let answer = Answer::created(&AbsenceBegun { id, from, until, cases: handed, on_already })?;

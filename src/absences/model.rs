@@ -2,6 +2,7 @@
 
 use crate::guard::record::{AbsenceId, AccountId, CaseId};
 use crate::guard::statement::Window;
+use crate::platform::http::{maybe_moment, moment};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
@@ -20,8 +21,10 @@ pub struct NewAbsence {
     pub stand_in: AccountId,
     /// Now if absent.
     #[garde(skip)]
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub from: Option<DateTime<Utc>>,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub until: DateTime<Utc>,
     /// All open cases to which the officer is assigned if absent.
     #[garde(skip)]

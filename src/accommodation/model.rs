@@ -2,6 +2,7 @@
 
 use crate::guard::record::{AccommodationId, AccountId, OrganisationId};
 use crate::guard::words::words;
+use crate::platform::http::moment;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,7 @@ pub struct NewCertificate {
     #[schema(max_items = 7)]
     pub conditions: Vec<Condition>,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub expires_at: DateTime<Utc>,
 }
 
@@ -183,8 +185,10 @@ pub struct NewTraining {
     #[garde(skip)]
     pub course: Course,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub passed_at: DateTime<Utc>,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub expires_at: DateTime<Utc>,
 }
 

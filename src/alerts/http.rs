@@ -34,7 +34,7 @@ pub async fn list(
     let alerts = store::alerts(&mut look, before, paged.limit + 1).await?;
     let Listed { items, next } = paged.page(alerts, |(number, _)| *number);
     let items: Vec<AlertView> = items.into_iter().map(|(_, alert)| alert).collect();
-    look.conclude(items.iter().map(|alert| alert.id.0).collect(), vec![]).await?.spend();
+    look.conclude(items.iter().flat_map(|alert| [alert.id.0, alert.about]).collect(), vec![]).await?.spend();
     Ok(Json(Listed { items, next }))
 }
 

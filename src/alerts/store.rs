@@ -14,21 +14,25 @@ use uuid::Uuid;
 
 /// Whether this transaction is the only one that looks at the clocks.
 pub async fn looking_alone(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // A replica that stands still in the middle must not keep all others from looking.
+    sqlx::query!("SET LOCAL statement_timeout = '20s'").execute(&mut *connection).await?;
+    sqlx::query!("SET LOCAL idle_in_transaction_session_timeout = '20s'").execute(&mut *connection).await?;
     // An arbitrary number, the same in every replica.
     let alone = sqlx::query_scalar!("SELECT pg_try_advisory_xact_lock(4850173)").fetch_one(connection).await?;
     Ok(alone.unwrap_or(false))
 }
 
-/// Raises what is due at this moment and was never raised. As the timekeeper's role.
+/// Raises what is due now and was never raised. As the timekeeper's role. By the database's clock, which is one for all
+/// replicas: one whose own is days ahead would have everything overdue, once and for ever.
 pub async fn raise(
     connection: &mut PgConnection,
-    at: DateTime<Utc>,
+    let_pass: TimeDelta,
     deadline: TimeDelta,
     ahead: TimeDelta,
 ) -> Result<u64, sqlx::Error> {
     let raised = sqlx::query_scalar!(
-        r#"SELECT raise_alerts($1, $2::interval, $3::interval) AS "raised!""#,
-        at,
+        r#"SELECT raise_alerts(now() + $1::interval, $2::interval, $3::interval) AS "raised!""#,
+        let_pass as TimeDelta,
         deadline as TimeDelta,
         ahead as TimeDelta
     )
@@ -49,7 +53,9 @@ pub async fn alerts<V: Does, K: About>(
     most: i64,
 ) -> Result<Vec<(i64, AlertView)>, Problem> {
     let rows = sqlx::query!(
-        r#"SELECT a.id, a.number, a.what, a.level, a.about, a.occasion, a.organisation_id, a.account_id, a.raised_at,
+        r#"SELECT a.id, a.number, a.what, a.level, a.about, a.occasion, a.organisation_id,
+                  -- Whose it is now: a task may have been handed on since.
+                  COALESCE((SELECT t.assignee_id FROM tasks t WHERE t.id = a.about), a.account_id) AS account_id, a.raised_at,
                   ARRAY(SELECT k.account_id FROM alert_acknowledgements k WHERE k.alert_id = a.id
                         ORDER BY k.acknowledged_at, k.id) AS "by!",
                   ARRAY(SELECT k.acknowledged_at FROM alert_acknowledgements k WHERE k.alert_id = a.id

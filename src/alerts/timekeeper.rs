@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(30);
+/// After how long without a look somebody is to see to it.
+const SILENT: Duration = Duration::from_mins(15);
 /// How long before a desk is without anybody it is said.
 const AHEAD: TimeDelta = TimeDelta::hours(24);
 
@@ -35,7 +37,7 @@ impl Timekeeper {
         if !store::looking_alone(&mut transaction).await? {
             return Ok(None);
         }
-        let raised = store::raise(&mut transaction, clock.now(), DEADLINE, AHEAD).await?;
+        let raised = store::raise(&mut transaction, clock.let_pass(), DEADLINE, AHEAD).await?;
         transaction.commit().await?;
         metrics::looked_at_the_clocks(raised);
         Ok(Some(raised))
@@ -44,15 +46,28 @@ impl Timekeeper {
     /// Looks now and twice a minute, until `stop` says so.
     pub async fn run(self, clock: Clock, mut stop: watch::Receiver<bool>) {
         let mut round = tokio::time::interval(EVERY);
+        let mut looked = clock.instant();
         loop {
             tokio::select! {
                 _ = round.tick() => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
             match self.look(&clock).await {
-                Ok(Some(raised)) if raised > 0 => tracing::info!(raised, "alerts"),
-                Ok(_) => {}
-                Err(_) => tracing::warn!("the timekeeper found the database away; it comes again"),
+                Ok(Some(raised)) => {
+                    looked = clock.instant();
+                    if raised > 0 {
+                        tracing::info!(raised, "alerts");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+                    tracing::warn!(code = code.as_deref(), "the timekeeper could not look; it comes again");
+                }
+            }
+            // Another replica may look at each of these moments, but hardly at all of them.
+            if clock.instant().duration_since(looked) > SILENT {
+                tracing::error!("ALARM: this process has not looked at the clocks for a quarter of an hour");
             }
         }
     }

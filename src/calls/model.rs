@@ -4,6 +4,7 @@ pub use super::content::{CallContent, CallKind};
 
 use crate::guard::record::{CallId, TaskId};
 use crate::guard::words::words;
+use crate::platform::http::maybe_moment;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,7 @@ pub struct CallClosing {
     pub outcome: CallOutcome,
     /// With `callback_scheduled`: when to call back; in 24 hours if absent.
     #[garde(skip)]
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub call_back_at: Option<DateTime<Utc>>,
 }
 

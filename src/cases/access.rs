@@ -55,6 +55,7 @@ pub async fn give(
         return Ok(answer);
     }
     let row = head::lock_and_check(&mut unit, case).await?;
+    team::check_for_good(&mut unit, case).await?;
     let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     let member = team::colleague(&mut unit, row.organisation, new.account)
         .await?
@@ -88,6 +89,12 @@ pub(super) async fn bring_on<V: Does, K: About>(
         crate::placements::share_with(unit, case.id, member.account).await?;
     }
     Ok(())
+}
+
+/// Access ends, to be given anew in the same unit.
+pub(super) async fn replace<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId) -> Result<(), Problem> {
+    unit.touch(grant.0);
+    store::end_access(unit, grant).await
 }
 
 /// Wraps every key of a case to a member for as long as a permission counts, and stores both.
@@ -146,9 +153,22 @@ pub async fn end(
         Some(row) => (row, in_force(&mut unit, case, leaver).await?),
         None => return Err(unit.refuse(id, Problem::absent()).await),
     };
-    let Some(grant) = grant else { return Err(unit.refuse(account, Problem::absent()).await) };
+    // Whom a supervisor takes off is not put on by what waits for a key, either.
+    let withdrawn = if holds_keys { 0 } else { store::withdraw_assignments(&mut unit, case, leaver).await? };
+    let Some(grant) = grant else {
+        if withdrawn == 0 {
+            return Err(unit.refuse(account, Problem::absent()).await);
+        }
+        let _ = unit.commit().await?;
+        return Ok(Json(AccessEnded { account: leaver, epoch_pending: row.epoch_pending }));
+    };
+    if holds_keys && leaver != who.account {
+        team::check_for_good(&mut unit, case).await?;
+    }
     // Who stands in for somebody leaves with them.
-    let mut leaving = store::stand_ins_for(&mut unit, case, leaver).await?;
+    let mates = team::members(&mut unit, &row).await?;
+    let stands_in = |mate: &&Teammate| mate.window.is_some() && mate.giver == leaver;
+    let mut leaving: Vec<GrantId> = mates.iter().filter(stands_in).map(|mate| mate.grant).collect();
     // And whose time was over, since the keys are made anew.
     leaving.extend(store::grants(&mut unit, case).await?.iter().filter(|grant| grant.lapsed).map(|grant| grant.grant));
     leaving.push(grant);

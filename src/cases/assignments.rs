@@ -90,14 +90,20 @@ async fn one(app: &App, unit: &mut Carrying, case: &CaseRow, waiting: &Assignmen
         return Ok(false);
     };
     let grant = GrantId(stated.assignment.0);
-    if store::grants(unit, case.id).await?.iter().any(|given| given.grant == grant) {
+    let mut theirs = store::grants(unit, case.id).await?;
+    if theirs.iter().any(|given| given.grant == grant) {
         tracing::error!("ALARM: an instruction that was carried out was put back");
         return Ok(false);
     }
     let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     let member = team::colleague(unit, case.organisation, stated.account).await?;
     let Some(member) = member.filter(|member| works_cases(member.role)) else { return Ok(false) };
-    if access::in_force(unit, case.id, stated.account).await?.is_none() {
+    theirs.retain(|given| given.account == stated.account);
+    // Whom a colleague put on in the meantime is there already, or was, and was taken off again for a reason.
+    if !theirs.iter().any(|given| given.window.is_none() && (given.in_force || given.started_at >= stated.at)) {
+        for standing_in in theirs.iter().filter(|given| given.in_force) {
+            access::replace(unit, standing_in.grant).await?;
+        }
         access::bring_on(unit, case, &member, relation, grant, AccessReason::Instructed).await?;
     }
     store::carried_out(unit, waiting.id).await?;

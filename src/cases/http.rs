@@ -81,7 +81,8 @@ pub async fn read(
     let persons: Vec<PersonListed> =
         people.into_iter().map(|id| PersonListed { id, sections: list(Some(id), &OF_PERSON) }).collect();
     let mut detail = CaseDetail { case: CaseView::of(&row, relation), access, sections: list(None, &OF_CASE), persons };
-    let instructed = relation == Relation::Assigned && store::has_assignments(&mut look, case).await?;
+    let instructed =
+        relation == Relation::Assigned && store::has_assignments(&mut look, case, app.places.clock.now()).await?;
     look.conclude(named(&detail), vec![]).await?.spend();
     if instructed {
         // What is carried out now is seen at the next look. It must not keep anybody from the case.

@@ -40,7 +40,7 @@ pub(crate) async fn open_new<V: Does, K: About>(
     let mut mates = Vec::with_capacity(everybody.len());
     for (account, member) in everybody {
         let grant = team::grant(unit, case, account, relation, reason)?;
-        mates.push(Teammate::new(member, grant.grant, relation));
+        mates.push(Teammate::new(member, grant.grant, relation, unit.account()));
         grants.push(grant);
     }
     store::insert_case(unit, case, organisation).await?;

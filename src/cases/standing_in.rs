@@ -10,7 +10,6 @@ use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AbsenceId, CaseId, GrantId};
 use crate::guard::statement::{AccessReason, Window};
-use crate::guard::store::delete_wraps_of_grant;
 use crate::guard::trust::Member;
 use crate::platform::problem::Problem;
 
@@ -18,11 +17,12 @@ use crate::platform::problem::Problem;
 ///
 /// # Errors
 /// Absent unless the person works on the case without an end of their own: nobody hands on for longer than they have it.
+/// 409 when the colleague has access of another kind, or for another time that does not meet this one.
 pub(crate) async fn hand_over<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
     stand_in: &Member,
-    window: Window,
+    mut window: Window,
     absence: AbsenceId,
 ) -> Result<bool, Problem> {
     let row = head::lock_and_check(unit, case).await?;
@@ -30,18 +30,40 @@ pub(crate) async fn hand_over<V: Does, K: About>(
     let own = store::grants(unit, case).await?.into_iter().find(|grant| grant.begun && grant.account == account);
     let relation = CaseRelation::Assigned;
     own.filter(|own| own.relation == relation && own.window.is_none()).ok_or_else(Problem::absent)?;
-    if access::in_force(unit, case, stand_in.account).await?.is_some() {
-        return Ok(false);
+    let there =
+        store::grants(unit, case).await?.into_iter().find(|grant| grant.in_force && grant.account == stand_in.account);
+    if let Some(there) = there {
+        let own = team::claimed_signers(&there.note).next() == Some(account);
+        match there.window {
+            None if there.relation == CaseRelation::Assigned => return Ok(false),
+            None => return Err(elsewise()),
+            Some(held) if own && held.from <= window.from && window.until <= held.until => return Ok(false),
+            Some(held) if held.from > window.until || held.until < window.from => return Err(elsewise()),
+            // Somebody else's return must not leave this person's case alone, so the longer time is theirs.
+            Some(held) => {
+                window = Window { from: held.from.min(window.from), until: held.until.max(window.until) };
+                access::replace(unit, there.grant).await?;
+            }
+        }
     }
     let (id, reason) = (GrantId::random(), AccessReason::Absence);
     let grant = team::grant_as(unit, case, id, stand_in.account, relation, reason, Some((window, absence)))?;
     access::share_keys(unit, &row, stand_in, &grant).await?;
+    crate::placements::share_with(unit, case, stand_in.account).await?;
     head::sign_new_head(unit, case).await?;
     Ok(true)
 }
 
-/// Ends what is left of an absence: access at once, on every case, and the wraps where the person holds the keys. The next
-/// who works on each case makes its new epoch. On how many cases.
+fn elsewise() -> Problem {
+    Problem::illegal(
+        "otherwise_on_case",
+        "The colleague may read one of these cases, or stands in on it at another time: assign them, or leave that case out. \
+         Nothing was stored.",
+    )
+}
+
+/// Ends what is left of an absence: access and its wraps at once, on every case, whoever ends it. The next who works on each
+/// case makes its new epoch. On how many cases.
 ///
 /// # Errors
 /// As the database refuses.
@@ -50,7 +72,6 @@ pub(crate) async fn end<V: Does, K: About>(unit: &mut Unit<V, K>, absence: Absen
     for (case, grant) in &grants {
         store::lock(unit, *case).await?.ok_or_else(Problem::absent)?;
         store::set_epoch_pending(unit, *case).await?;
-        delete_wraps_of_grant(unit.sql(), *grant).await?;
         unit.touch(grant.0);
         store::end_access(unit, *grant).await?;
     }

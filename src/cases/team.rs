@@ -23,13 +23,15 @@ pub(crate) struct Teammate {
     pub relation: CaseRelation,
     /// From when until when, for a stand-in.
     pub window: Option<Window>,
+    /// By whose signature.
+    pub giver: AccountId,
     begun: bool,
 }
 
 impl Teammate {
     /// Somebody who is on the case from now on.
-    pub(super) fn new(member: Arc<Member>, grant: GrantId, relation: CaseRelation) -> Self {
-        Self { member, grant, relation, window: None, begun: true }
+    pub(super) fn new(member: Arc<Member>, grant: GrantId, relation: CaseRelation, giver: AccountId) -> Self {
+        Self { member, grant, relation, window: None, giver, begun: true }
     }
 
     /// Whether they are on it now: a stand-in's time may be to come.
@@ -74,21 +76,34 @@ pub(crate) async fn is_assigned<V: Does, K: About>(
     Ok(store::grants(unit, case).await?.iter().any(|grant| grant.begun && assigned(grant)))
 }
 
-/// The verified members who are assigned to a case that this unit has locked; no stand-ins: what is wrapped to these has
-/// no end.
+/// The verified members who are assigned to a case that this unit has locked, stand-ins and those to come included.
 ///
 /// # Errors
 /// As [`team`].
 pub(crate) async fn assigned<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
-) -> Result<Vec<Arc<Member>>, Problem> {
-    let mates = members(unit, case).await?;
-    Ok(mates
-        .into_iter()
-        .filter(|mate| mate.relation == CaseRelation::Assigned && mate.window.is_none())
-        .map(|mate| mate.member)
-        .collect())
+) -> Result<Vec<Teammate>, Problem> {
+    let mut mates = members(unit, case).await?;
+    mates.retain(|mate| mate.relation == CaseRelation::Assigned);
+    Ok(mates)
+}
+
+/// Refuses who stands in for a colleague: they put nobody on a case and take nobody off, since what they did would outlast
+/// their own time.
+///
+/// # Errors
+/// 409 `standing_in`.
+pub(super) async fn check_for_good<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
+    let account = unit.account();
+    let for_good = |grant: &GrantRow| grant.begun && grant.account == account && grant.window.is_none();
+    if store::grants(unit, case).await?.iter().any(for_good) {
+        return Ok(());
+    }
+    Err(Problem::illegal(
+        "standing_in",
+        "You stand in for a colleague: whoever is on this case for good decides who is on it. Nothing was stored.",
+    ))
 }
 
 /// The epoch in which records are sealed to the case: read it after the case is locked.
@@ -99,21 +114,24 @@ pub(crate) async fn epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId
     Ok(store::lock(unit, case).await?.ok_or_else(Problem::absent)?.epoch)
 }
 
-/// [`team`] for a case that is locked, with the relations. Who is no member any more is left out: nothing more is wrapped
-/// to them.
+/// [`team`] for a case that is locked, with the relations. Who is no member any more is left out, and with them who stands
+/// in for them: nothing more is wrapped to these.
 pub(super) async fn members<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
 ) -> Result<Vec<Teammate>, Problem> {
     let grants = store::grants(unit, case.id).await?;
-    check_signatures(unit, case, &grants).await?;
+    let givers = check_signatures(unit, case, &grants).await?;
     let mut team = Vec::new();
-    for grant in grants.into_iter().filter(|grant| grant.in_force) {
+    for (grant, giver) in grants.into_iter().zip(givers).filter(|(grant, _)| grant.in_force) {
         if let Some(member) = colleague(unit, case.organisation, grant.account).await? {
             let GrantRow { grant, relation, window, begun, .. } = grant;
-            team.push(Teammate { member, grant, relation, window, begun });
+            team.push(Teammate { member, grant, relation, window, giver, begun });
         }
     }
+    let for_good: BTreeSet<AccountId> =
+        team.iter().filter(|mate| mate.window.is_none()).map(|mate| mate.member.account).collect();
+    team.retain(|mate| mate.window.is_none() || for_good.contains(&mate.giver));
     Ok(team)
 }
 
@@ -127,14 +145,15 @@ pub(super) async fn colleague<V: Does, K: About>(
 }
 
 /// Every permission ever given on the case names exactly its row and is signed by somebody who was on the case. Only one
-/// person gave theirs to themselves: who opened the case.
+/// person gave theirs to themselves: who opened the case. Who gave each, in their order.
 async fn check_signatures<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
     grants: &[GrantRow],
-) -> Result<(), Problem> {
+) -> Result<Vec<AccountId>, Problem> {
     let people: BTreeSet<AccountId> = grants.iter().map(|grant| grant.account).collect();
     let mut openers = 0;
+    let mut givers = Vec::with_capacity(grants.len());
     for grant in grants {
         let giver = claimed_signers(&grant.note).find(|signer| people.contains(signer));
         let giver = giver.ok_or_else(|| Problem::fault(UNSIGNED))?;
@@ -147,13 +166,15 @@ async fn check_signatures<V: Does, K: About>(
             && stated.case == case.id
             && stated.account == grant.account
             && stated.relation == grant.relation.into()
-            && stated.window == grant.window;
+            && stated.window == grant.window
+            && stated.absence == grant.absence;
         if !fits {
             return Err(Problem::fault(UNSIGNED));
         }
         openers += usize::from(giver == grant.account);
+        givers.push(giver);
     }
-    if openers == 1 { Ok(()) } else { Err(Problem::fault(UNSIGNED)) }
+    if openers == 1 { Ok(givers) } else { Err(Problem::fault(UNSIGNED)) }
 }
 
 /// Whose signatures a note claims to carry: only to know whose key to check them with.
@@ -192,8 +213,9 @@ pub(super) fn grant_as<V: Does, K: About>(
     standing_in: Option<(Window, AbsenceId)>,
 ) -> Result<NewGrant, Problem> {
     let who = unit.who();
-    let window = standing_in.map(|(window, _)| window);
-    let statement = GrantStatement { grant, case, account, relation: relation.into(), reason, at: unit.now(), window };
+    let (window, absence) = standing_in.unzip();
+    let (relation_stated, at) = (relation.into(), unit.now());
+    let statement = GrantStatement { grant, case, account, relation: relation_stated, reason, at, window, absence };
     let note = statement::sign(&statement, who.account, &who.keys)
         .map_err(|_| Problem::fault("a permission cannot be written"))?;
     Ok(NewGrant { grant, account, relation, note, standing_in })
@@ -249,6 +271,7 @@ mod tests {
             reason: AccessReason::ShiftChange,
             at: Clock::default().now(),
             window: None,
+            absence: None,
         };
         let once = sign(&statement, first, &keys).unwrap();
         assert_eq!(claimed_signers(&once).collect::<Vec<_>>(), [first]);

@@ -3,6 +3,7 @@
 use crate::guard::action::Purpose;
 use crate::guard::record::{ConsentId, OrganisationId};
 use crate::guard::words::words;
+use crate::platform::http::maybe_moment;
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -110,8 +111,8 @@ pub struct NewConsent {
     #[schema(pattern = "^[a-z]{2,3}$")]
     pub language: String,
     /// Until when a consent counts; until it is taken back if absent.
-    #[serde(default)]
     #[garde(skip)]
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 

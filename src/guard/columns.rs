@@ -287,6 +287,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "made_at",
             "lapses_at",
             "carried_out_at",
+            "withdrawn_at",
             "registered_by",
             "register_no",
             "standing",

@@ -9,7 +9,7 @@ pub use kinds::{AccessReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AccountId, AssignmentId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
+use super::record::{AbsenceId, AccountId, AssignmentId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -118,6 +118,9 @@ pub struct GrantStatement {
     /// A stand-in's counts from a time until a time; every other until it is ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// And it is of this absence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absence: Option<AbsenceId>,
 }
 
 /// A time with an end.

@@ -3,6 +3,7 @@
 use crate::calls::model::CallContent;
 use crate::guard::record::{AccountId, AddendumId, CaseId, NoticeId, OrganisationId};
 use crate::guard::words::words;
+use crate::platform::http::maybe_moment;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
@@ -142,6 +143,7 @@ pub struct HandOver {
     pub squad: Option<OrganisationId>,
     /// When the suspicion arose; by default the call's start, and never later than that. The 24 hours run from here.
     #[garde(skip)]
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub suspected_at: Option<DateTime<Utc>>,
 }
 

@@ -19,6 +19,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -216,18 +217,10 @@ async fn seal<V: Does, K: About>(
     let mut officers = Vec::new();
     let mut until = None;
     if share && let Word::Given(end) = squads_word(unit, row).await? {
-        let named = sealing::officers(unit, row, &placement.officers, None).await?;
-        officers = sealing::members_of(unit, row.squad, &named).await?;
+        officers = sealing::officers(unit, row, &placement.officers, None).await?;
         until = end;
     }
     let shared = !officers.is_empty();
-    let wrapped = |key: &SealingKey, epoch: i32| -> Result<Vec<WrapWrite>, Problem> {
-        let mut wraps = sealing::wraps(key, &people, epoch)?;
-        let to_officers = sealing::wraps(key, &officers, epoch)?;
-        // What is shared for a time ends with it, for the keys as well.
-        wraps.extend(to_officers.into_iter().map(|wrap| vault::active(wrap, None, until)));
-        Ok(wraps)
-    };
     let Some(sealed) = before else {
         let record = crate::platform::random::uuid();
         let key = unit.new_key(record).await?;
@@ -235,7 +228,9 @@ async fn seal<V: Does, K: About>(
         let empty = Care { medical: None, psychological: None, plan: None, assistance: vec![] };
         let first = CareContent { schema_version: SCHEMA_VERSION, placement: row.shown.id, care: empty };
         unit.put(&place, &key, &change(first)).await?;
-        unit.insert_wraps(&wrapped(&key, 1)?).await?;
+        let mut wraps = sealing::wraps(&key, &people, 1)?;
+        wraps.extend(shared_wraps(unit, row, &key, &officers, until, 1).await?);
+        unit.insert_wraps(&wraps).await?;
         store::set_care(unit, row.shown.id, record).await?;
         return Ok(CareStored { version: 1, shared });
     };
@@ -248,6 +243,24 @@ async fn seal<V: Does, K: About>(
         if content.placement == of { Ok(change(content)) } else { Err(vault::VaultError::Tampered.into()) }
     })
     .await?;
-    unit.replace_all_wraps(record, &wrapped(&key, epoch)?).await?;
+    let mut wraps = sealing::wraps(&key, &people, epoch)?;
+    wraps.extend(shared_wraps(unit, row, &key, &officers, until, epoch).await?);
+    unit.replace_all_wraps(record, &wraps).await?;
     Ok(CareStored { version, shared })
+}
+
+/// Wraps of the care's key to officers: what is shared for a time ends with it, for the keys as well.
+async fn shared_wraps<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+    key: &SealingKey,
+    officers: &[store::Officer],
+    until: Option<DateTime<Utc>>,
+    epoch: i32,
+) -> Result<Vec<WrapWrite>, Problem> {
+    let mut wraps = sealing::officer_wraps(unit, row.squad, key, officers, epoch).await?;
+    for wrap in &mut wraps {
+        wrap.active_until = [wrap.active_until, until].into_iter().flatten().min();
+    }
+    Ok(wraps)
 }

@@ -174,19 +174,19 @@ async fn copy_address(unit: &mut Unit<verbs::Accept, kinds::Placement>, row: &Ro
     let address = unit.fetch::<Address>(&[row.shown.accommodation.0]).await?.pop().ok_or_else(no_address)?;
     let named = sealing::content(unit, row).await?.officers;
     let officers = sealing::officers(unit, row, &named, None).await?;
-    let people = sealing::members_of(unit, row.squad, &officers).await?;
-    if people.is_empty() {
+    if officers.is_empty() {
         return Err(Problem::illegal("nobody_to_bring", "No officer of the squad works on this request any more."));
     }
     let (record, placement) = (crate::platform::random::uuid(), row.shown.id);
     let key = unit.new_key(record).await?;
     let place = Placement { record, kind: RecordKind::Arrival, case: None, key_id: record, epoch: 1, version: 1 };
     let schema_version = arrival::SCHEMA_VERSION;
+    let wraps = sealing::officer_wraps(unit, row.squad, &key, &officers, 1).await?;
+    let officers = officers.iter().map(|officer| officer.account).collect();
     unit.put_from(&place, &key, &address, |address: Address| {
         Ok(ArrivalContent { schema_version, placement, address, officers })
     })
     .await?;
-    let wraps = sealing::wraps(&key, &people, 1)?;
     unit.insert_wraps(&wraps).await?;
     Ok(record)
 }

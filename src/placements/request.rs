@@ -3,7 +3,7 @@
 use super::content::{NewPlacement, PlacementContent, SCHEMA_VERSION, Stands};
 use super::model::{PlacementBasis, PlacementState};
 use super::sealing;
-use super::store::{self, New};
+use super::store::{self, New, Officer};
 use crate::accommodation::model::CertificateView;
 use crate::audit::unit::Unit;
 use crate::cases;
@@ -76,7 +76,7 @@ pub async fn create(
         shelter: house,
         person: new.person,
         needs: new.needs,
-        officers: officers.iter().map(|officer| officer.account).collect(),
+        officers: officers.iter().map(|officer| officer.member.account).collect(),
         workers: vec![],
         manager: None,
         basis: new.basis,
@@ -92,9 +92,11 @@ pub async fn create(
     };
     unit.put(&place, &sealing, &content).await?;
     let own = sealing::custody(&mut unit, who.organisation).await?;
-    let mut people: Vec<_> = officers.iter().map(|officer| officer.recipient()).collect();
-    people.extend([intake.recipient, founding.custody(), own]);
-    let wraps = sealing::wraps(&sealing, &people, 1)?;
+    let people = [intake.recipient, founding.custody(), own];
+    let mut wraps = sealing::wraps(&sealing, &people, 1)?;
+    let officers: Vec<Officer> =
+        officers.iter().map(|officer| Officer { account: officer.member.account, window: officer.window }).collect();
+    wraps.extend(sealing::officer_wraps(&mut unit, who.organisation, &sealing, &officers, 1).await?);
     unit.insert_wraps(&wraps).await?;
     let number = store::number(&mut unit, placement).await?;
     let answer = Answer::created(&Stands { id: placement, number, state: PlacementState::Requested })?;

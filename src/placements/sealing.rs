@@ -3,7 +3,7 @@
 
 use super::arrival::ArrivalContent;
 use super::content::PlacementContent;
-use super::store::{self, Row};
+use super::store::{self, Officer, Row};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, CaseId, OrganisationId, RecordKind};
@@ -69,20 +69,38 @@ pub(super) fn wraps(key: &SealingKey, people: &[Recipient], epoch: i32) -> Resul
     people.iter().map(|person| key.wrap_to(person, None, epoch, None).map_err(Problem::from)).collect()
 }
 
-/// The officers whom the content names, who still hold the key, and are assigned to the case now.
+/// Wraps of a key to officers who are members in force of the squad: to a stand-in for their time.
+pub(super) async fn officer_wraps<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    squad: OrganisationId,
+    key: &SealingKey,
+    officers: &[Officer],
+    epoch: i32,
+) -> Result<Vec<WrapWrite>, Problem> {
+    let mut wraps = Vec::with_capacity(officers.len());
+    for officer in officers {
+        let member = unit.member(officer.account).await?.filter(|member| member.organisation == squad);
+        let Some(member) = member else { continue };
+        let wrap = key.wrap_to(&member.recipient(), None, epoch, None)?;
+        let (from, until) = officer.window.map(|window| (window.from, window.until)).unzip();
+        wraps.push(vault::active(wrap, from, until));
+    }
+    Ok(wraps)
+}
+
+/// The officers whom the content names, who still hold the key, and are assigned to the case, now or for a time to come.
 pub(super) async fn officers<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
     named: &[AccountId],
     joining: Option<AccountId>,
-) -> Result<Vec<AccountId>, Problem> {
+) -> Result<Vec<Officer>, Problem> {
     let holding = store::holders(unit, row.shown.id.0).await?;
-    let assigned = store::officers(unit, row.shown.id).await?;
-    let stays =
-        |officer: &AccountId| (holding.contains(officer) && assigned.contains(officer)) || joining == Some(*officer);
-    let mut officers: Vec<AccountId> = named.iter().copied().filter(stays).collect();
-    officers.sort_unstable();
-    officers.dedup();
+    let mut officers = store::officers(unit, row.shown.id).await?;
+    officers.retain(|Officer { account, .. }| {
+        named.contains(account) && (holding.contains(account) || joining == Some(*account))
+    });
+    officers.sort_unstable_by_key(|officer| officer.account);
     Ok(officers)
 }
 
@@ -102,8 +120,19 @@ pub(super) async fn reseal<V: Does, K: About>(
     let placement = all.iter().find(|sealed| sealed.record() == id).filter(|_| all.len() == ids.len());
     let placement = placement.ok_or_else(|| Problem::fault(INCOMPLETE))?;
     let mut content = change(fitting(held(unit, placement)?, row)?);
-    content.officers = officers(unit, row, &content.officers, joining).await?;
-    let key = SealingKey::of(&unit.who().keys, placement)?.renewed();
+    let officers = officers(unit, row, &content.officers, joining).await?;
+    content.officers = officers.iter().map(|officer| officer.account).collect();
+    let key = SealingKey::of(&unit.who().keys, placement)?;
+    let intake = match content.manager {
+        Some(_) => None,
+        None => match unit.shared_key(row.shelter, SharedPurpose::Intake).await? {
+            Some(intake) => Some(intake),
+            // The desk sleeps, and its key with it. That keeps nobody on a case or off it: the key stays as it is until
+            // somebody opens the desk, and who joins gets it.
+            None => return widen(unit, row, placement, &key, &content, &officers).await,
+        },
+    };
+    let key = key.renewed();
     let epoch = placement.epoch() + 1;
     for sealed in &all {
         let kind = if sealed.record() == id { RecordKind::Placement } else { RecordKind::Consent };
@@ -115,7 +144,7 @@ pub(super) async fn reseal<V: Does, K: About>(
             unit.put_again(&place, &key, sealed).await?;
         }
     }
-    let mut people = members_of(unit, row.squad, &content.officers).await?;
+    let mut people = Vec::new();
     let carers: Vec<AccountId> = content.workers.iter().copied().chain(content.manager).collect();
     let mut once: Vec<AccountId> = carers;
     once.sort_unstable();
@@ -123,22 +152,31 @@ pub(super) async fn reseal<V: Does, K: About>(
     people.extend(members_of(unit, row.shelter, &once).await?);
     people.push(custody(unit, row.squad).await?);
     people.push(custody(unit, row.shelter).await?);
-    let all_wraps = wraps(&key, &people, epoch)?;
+    let mut all_wraps = wraps(&key, &people, epoch)?;
+    all_wraps.extend(officer_wraps(unit, row.squad, &key, &officers, epoch).await?);
     unit.replace_all_wraps(id, &all_wraps).await?;
-    if content.manager.is_none() { keep_desk(unit, row, &key, epoch).await } else { Ok(()) }
+    // Until the shelter has decided, its desk holds the request.
+    let Some(intake) = intake else { return Ok(()) };
+    unit.insert_wraps(&wraps(&key, &[intake.recipient], epoch)?).await?;
+    store::pass_on(unit, id, intake.id).await
 }
 
-/// Until the shelter has decided, its desk holds the request.
-async fn keep_desk<V: Does, K: About>(
+/// Seals a changed content under the key that it has, and wraps that to the officers who do not hold it yet.
+async fn widen<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
+    sealed: &Sealed<serde_json::Value>,
     key: &SealingKey,
-    epoch: i32,
+    content: &PlacementContent,
+    officers: &[Officer],
 ) -> Result<(), Problem> {
-    let intake = unit.shared_key(row.shelter, SharedPurpose::Intake).await?;
-    let intake = intake.ok_or_else(super::request::no_intake)?;
-    unit.insert_wraps(&wraps(key, &[intake.recipient], epoch)?).await?;
-    store::pass_on(unit, row.shown.id.0, intake.id).await
+    let (id, epoch, version) = (row.shown.id.0, sealed.epoch(), sealed.version() + 1);
+    let place = Placement { record: id, kind: RecordKind::Placement, case: None, key_id: id, epoch, version };
+    unit.put(&place, key, content).await?;
+    let holding = store::holders(unit, id).await?;
+    let new: Vec<Officer> = officers.iter().copied().filter(|officer| !holding.contains(&officer.account)).collect();
+    let wraps = officer_wraps(unit, row.squad, key, &new, epoch).await?;
+    unit.insert_wraps(&wraps).await
 }
 
 /// A colleague who comes to a case comes to its placements too: by the session of the one who brings them.
@@ -212,12 +250,12 @@ async fn reseal_arrival<V: Does, K: About>(
         return Err(Problem::fault("an address belongs to another placement"));
     }
     content.officers.extend(joining);
-    content.officers = officers(unit, row, &content.officers, joining).await?;
+    let officers = officers(unit, row, &content.officers, joining).await?;
+    content.officers = officers.iter().map(|officer| officer.account).collect();
     let key = SealingKey::of(&unit.who().keys, &sealed)?.renewed();
     let (epoch, version) = (sealed.epoch() + 1, sealed.version() + 1);
     let place = Placement { record: address, kind: RecordKind::Arrival, case: None, key_id: address, epoch, version };
     unit.put(&place, &key, &content).await?;
-    let people = members_of(unit, row.squad, &content.officers).await?;
-    let wraps = wraps(&key, &people, epoch)?;
+    let wraps = officer_wraps(unit, row.squad, &key, &officers, epoch).await?;
     unit.replace_all_wraps(address, &wraps).await
 }

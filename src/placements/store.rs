@@ -8,6 +8,7 @@ use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{AccommodationId, AccountId, CaseId, OrganisationId, PlacementId, SharedKeyId, SubjectId};
+use crate::guard::statement::Window;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -263,13 +264,26 @@ pub async fn is_shared<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> R
     shared.fetch_one(unit.sql()).await
 }
 
-/// The officers who are assigned to the case of a placement now.
+/// An officer of a placement: one who is assigned to its case.
+#[derive(Clone, Copy)]
+pub struct Officer {
+    pub account: AccountId,
+    /// From when until when, for a stand-in.
+    pub window: Option<Window>,
+}
+
+/// The officers who are assigned to the case of a placement now, or will be as a stand-in.
 pub async fn officers<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     placement: PlacementId,
-) -> Result<Vec<AccountId>, sqlx::Error> {
-    let ids = sqlx::query_scalar!(r#"SELECT officers_of($1) AS "id!""#, placement.0).fetch_all(unit.sql()).await?;
-    Ok(ids.into_iter().map(AccountId).collect())
+) -> Result<Vec<Officer>, sqlx::Error> {
+    let rows =
+        sqlx::query!(r#"SELECT account_id AS "account!", active_from, active_until FROM officers_of($1)"#, placement.0)
+            .fetch_all(unit.sql())
+            .await?;
+    let window = |from: Option<_>, until| from.zip(until).map(|(from, until)| Window { from, until });
+    let officer = |account, from, until| Officer { account: AccountId(account), window: window(from, until) };
+    Ok(rows.into_iter().map(|row| officer(row.account, row.active_from, row.active_until)).collect())
 }
 
 /// The placement that a unit is about, before it is held.

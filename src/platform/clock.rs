@@ -33,6 +33,12 @@ impl Clock {
         Instant::now() + Duration::from_secs(self.shift_seconds.load(Ordering::Relaxed).unsigned_abs())
     }
 
+    /// By how much a test has let time pass: nothing otherwise.
+    #[must_use]
+    pub fn let_pass(&self) -> TimeDelta {
+        TimeDelta::seconds(self.shift_seconds.load(Ordering::Relaxed))
+    }
+
     /// Lets time pass, in tests.
     pub fn advance(&self, by: TimeDelta) {
         self.shift_seconds.fetch_add(by.num_seconds(), Ordering::Relaxed);

@@ -8,7 +8,7 @@ use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{RecordKind, ShiftId};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn, maybe_moment};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
@@ -23,8 +23,10 @@ use std::sync::Arc;
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Now if absent.
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub from: Option<DateTime<Utc>>,
     /// A week later if absent.
+    #[serde(default, deserialize_with = "maybe_moment")]
     pub until: Option<DateTime<Utc>>,
 }
 

@@ -1,6 +1,7 @@
 //! Shifts, and the times when nobody is there.
 
 use crate::guard::record::{AccountId, ShiftId};
+use crate::platform::http::moment;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
@@ -83,8 +84,10 @@ pub struct NewShift {
     #[garde(skip)]
     pub account: AccountId,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub starts_at: DateTime<Utc>,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub ends_at: DateTime<Utc>,
 }
 

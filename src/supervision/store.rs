@@ -46,7 +46,7 @@ pub async fn pending<V: Does, K: About>(
 ) -> Result<Vec<PendingAssignment>, sqlx::Error> {
     let rows = sqlx::query!(
         "SELECT id, case_id, account_id, made_at, lapses_at FROM assignments
-         WHERE carried_out_at IS NULL AND lapses_at > $1 ORDER BY made_at, id LIMIT $2",
+         WHERE carried_out_at IS NULL AND withdrawn_at IS NULL AND lapses_at > $1 ORDER BY made_at, id LIMIT $2",
         now,
         most
     )
@@ -62,7 +62,7 @@ pub async fn pending<V: Does, K: About>(
     Ok(rows.into_iter().map(|row| view(row.id, row.case_id, row.account_id, row.made_at, row.lapses_at)).collect())
 }
 
-/// Whether somebody is on the case, or an instruction to put them there waits.
+/// Whether somebody is on the case for good, or an instruction to put them there waits.
 pub async fn is_on_or_instructed<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
@@ -71,9 +71,9 @@ pub async fn is_on_or_instructed<V: Does, K: About>(
     let now = unit.now();
     sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM case_access WHERE case_id = $1 AND account_id = $2 AND ended_at IS NULL
-                          AND (active_until IS NULL OR active_until > now()))
+                          AND active_until IS NULL)
                OR EXISTS (SELECT FROM assignments WHERE case_id = $1 AND account_id = $2 AND carried_out_at IS NULL
-                          AND lapses_at > $3) AS "it!""#,
+                          AND withdrawn_at IS NULL AND lapses_at > $3) AS "it!""#,
         case.0,
         account.0,
         now

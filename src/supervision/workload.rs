@@ -11,6 +11,7 @@ use crate::platform::app::App;
 use crate::platform::http::{SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::tasks;
+use crate::tasks::model::{PendingAssignment, TaskView};
 use axum::Json;
 use axum::extract::State;
 use uuid::Uuid;
@@ -67,7 +68,7 @@ pub async fn read(
 
 /// Every record that the answer names.
 fn named(workload: &Workload) -> Vec<Uuid> {
-    let tasks = workload.overdue.iter().map(|task| task.id.0);
+    let tasks = workload.overdue.iter().flat_map(TaskView::names);
     let notices = workload.notices.iter().map(|notice| notice.id.0);
-    tasks.chain(notices).chain(workload.assignments.iter().map(|assignment| assignment.id.0)).collect()
+    tasks.chain(notices).chain(workload.assignments.iter().flat_map(PendingAssignment::names)).collect()
 }

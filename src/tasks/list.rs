@@ -1,6 +1,6 @@
 //! What is due for one person: their tasks, and the clocks that they answer for.
 
-use super::model::{Due, DueList, TODAY};
+use super::model::{Due, DueList, PendingAssignment, TODAY, TaskView};
 use super::store;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
@@ -71,8 +71,8 @@ pub async fn list(
 
 /// Every record that the answer names.
 fn named(due: &DueList) -> Vec<Uuid> {
-    let tasks = due.tasks.iter().map(|task| task.id.0);
+    let tasks = due.tasks.iter().flat_map(TaskView::names);
     let notices = due.notices.iter().map(|notice| notice.id.0);
     let cases = due.pending_epochs.iter().map(|epoch| epoch.case.0);
-    tasks.chain(notices).chain(cases).chain(due.assignments.iter().map(|assignment| assignment.id.0)).collect()
+    tasks.chain(notices).chain(cases).chain(due.assignments.iter().flat_map(PendingAssignment::names)).collect()
 }

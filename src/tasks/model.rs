@@ -4,6 +4,7 @@ use crate::calls::content::CallBack;
 use crate::guard::record::{AccountId, AssignmentId, CallId, CaseId, NoticeId, TaskId};
 use crate::guard::words::words;
 use crate::notices::model::Escalation;
+use crate::platform::http::moment;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
@@ -120,6 +121,7 @@ pub struct NewTask {
     #[garde(skip)]
     pub kind: TaskKind,
     #[garde(skip)]
+    #[serde(deserialize_with = "moment")]
     pub due_at: DateTime<Utc>,
     #[garde(length(chars, min = 1, max = 5000))]
     pub text: String,
@@ -147,6 +149,14 @@ pub struct TaskView {
     pub case: Option<CaseId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
+}
+
+impl TaskView {
+    /// Every record that it names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = uuid::Uuid> {
+        let hangs_on = self.case.map(|case| case.0).into_iter().chain(self.call.map(|call| call.0));
+        std::iter::once(self.id.0).chain(hangs_on)
+    }
 }
 
 /// A task with what it says.
@@ -197,6 +207,13 @@ pub struct PendingAssignment {
     pub account: AccountId,
     pub made_at: DateTime<Utc>,
     pub lapses_at: DateTime<Utc>,
+}
+
+impl PendingAssignment {
+    /// Every record that it names.
+    pub(crate) fn names(&self) -> [uuid::Uuid; 2] {
+        [self.id.0, self.case.0]
+    }
 }
 
 /// What a person has to do, the most urgent first.

@@ -70,8 +70,8 @@ impl TryFrom<Row> for TaskRow {
     }
 }
 
-/// The person's open tasks that are due before a moment, and those of a colleague for whom they stand in; the most urgent
-/// first.
+/// The person's open tasks that are due before a moment; those of a colleague for whom they stand in; and on the cases to
+/// which they are assigned those of somebody who is not on the case any more. The most urgent first.
 pub async fn mine<V: Does, K: About>(
     look: &mut Look<V, K>,
     before: Option<DateTime<Utc>>,
@@ -84,10 +84,10 @@ pub async fn mine<V: Does, K: About>(
          WHERE t.state = 'open' AND t.due_at < COALESCE($2::timestamptz, 'infinity')
            AND (t.case_id IS NULL OR i_am_on_case(t.case_id))
            AND (t.assignee_id = $1
-                OR EXISTS (SELECT FROM absences a JOIN case_access c ON c.absence_id = a.id
-                           WHERE a.account_id = t.assignee_id AND a.stand_in_id = $1 AND c.case_id = t.case_id
-                             AND c.account_id = $1 AND c.ended_at IS NULL
-                             AND c.active_from <= now() AND c.active_until > now()))
+                OR i_stand_in_for(t.assignee_id, t.case_id)
+                OR (my_relation_to_case(t.case_id) = 'assigned'
+                    AND NOT EXISTS (SELECT FROM case_access o WHERE o.case_id = t.case_id
+                                    AND o.account_id = t.assignee_id AND o.ended_at IS NULL)))
          ORDER BY t.due_at, t.id LIMIT $3",
         account.0,
         before as Option<DateTime<Utc>>,
@@ -151,10 +151,15 @@ pub async fn pending_epochs<V: Does, K: About>(
     look: &mut Look<V, K>,
     most: i64,
 ) -> Result<Vec<PendingEpoch>, sqlx::Error> {
+    let account = look.account();
     let rows = sqlx::query!(
-        "SELECT id, number FROM cases
-         WHERE my_relation_to_case(id) = 'assigned' AND (epoch_pending OR case_has_lapsed_access(id))
-         ORDER BY number LIMIT $1",
+        // From the person's own permissions: the other way would pass by everybody's cases.
+        "SELECT c.id, c.number FROM case_access a JOIN cases c ON c.id = a.case_id
+         WHERE a.account_id = $1 AND a.relation = 'assigned' AND a.ended_at IS NULL
+           AND (a.active_until IS NULL OR (a.active_from <= now() AND a.active_until > now()))
+           AND (c.epoch_pending OR case_has_lapsed_access(c.id))
+         ORDER BY c.number LIMIT $2",
+        account.0,
         most
     )
     .fetch_all(look.sql())
@@ -170,7 +175,7 @@ pub async fn pending_assignments<V: Does, K: About>(
 ) -> Result<Vec<PendingAssignment>, sqlx::Error> {
     let rows = sqlx::query!(
         "SELECT id, case_id, account_id, made_at, lapses_at FROM assignments
-         WHERE carried_out_at IS NULL AND lapses_at > $1 AND my_relation_to_case(case_id) = 'assigned'
+         WHERE carried_out_at IS NULL AND withdrawn_at IS NULL AND lapses_at > $1 AND my_relation_to_case(case_id) = 'assigned'
          ORDER BY made_at, id LIMIT $2",
         now,
         most

@@ -54,6 +54,7 @@ async fn forge(world: &World, case: Uuid, bribed: AccountId, keys: &PersonKeys) 
         reason: AccessReason::NoticeAccepted,
         at: world.clock.now(),
         window: None,
+        absence: None,
     };
     let note = statement::sign(&own, bribed, keys).unwrap();
     team.push(TeamLine::of(own.grant, &note));

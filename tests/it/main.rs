@@ -41,6 +41,7 @@ mod running;
 mod sessions;
 mod shelter;
 mod shift;
+mod standing_in;
 mod status;
 mod story;
 mod structure;

@@ -14,16 +14,16 @@ use sqlx::Connection as _;
 use uuid::Uuid;
 
 /// A country with a case, an open house, and the person's consent that the shelter is told.
-struct Placing {
-    world: World,
-    played: Played,
-    officer: Actor,
+pub struct Placing {
+    pub world: World,
+    pub played: Played,
+    pub officer: Actor,
     manager: Actor,
     worker: Actor,
 }
 
 impl Placing {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = World::new().await;
         let mut played = story::play(&world.country).await.unwrap();
         played.house = open_house(&world.country).await.unwrap();
@@ -34,7 +34,7 @@ impl Placing {
         placing
     }
 
-    fn case(&self) -> String {
+    pub fn case(&self) -> String {
         format!("/api/v1/cases/{}", self.played.case)
     }
 
@@ -50,7 +50,7 @@ impl Placing {
     }
 
     /// A placement in a state of the way to admission.
-    async fn placed(&self, until: &str) -> String {
+    pub async fn placed(&self, until: &str) -> String {
         let asked = self.ask().await;
         assert_eq!(asked.status, 201, "{}", asked.text);
         let placement = format!("/api/v1/placements/{}", asked.id("id"));

@@ -37,7 +37,9 @@ pub struct GrantRow {
     pub account: AccountId,
     pub relation: CaseRelation,
     pub note: String,
+    pub started_at: DateTime<Utc>,
     pub window: Option<Window>,
+    pub absence: Option<AbsenceId>,
     /// Nobody ended it, and its own end is not over. A stand-in's may not have begun.
     pub in_force: bool,
     /// It counts now.
@@ -56,7 +58,7 @@ impl GrantRow {
 /// Every permission that was ever given on the case.
 pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<GrantRow>, Problem> {
     let rows = sqlx::query!(
-        r#"SELECT grant_id, account_id, relation, note, active_from, active_until,
+        r#"SELECT grant_id, account_id, relation, note, started_at, active_from, active_until, absence_id,
                   (ended_at IS NULL AND (active_until IS NULL OR active_until > now())) AS "in_force!",
                   (ended_at IS NULL AND (active_until IS NULL OR (active_from <= now() AND active_until > now()))) AS "begun!",
                   (ended_at IS NULL AND COALESCE(active_until <= now(), false)) AS "lapsed!"
@@ -72,6 +74,8 @@ pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> R
                 account: AccountId(row.account_id),
                 relation: word(&row.relation)?,
                 note: row.note,
+                started_at: row.started_at,
+                absence: row.absence_id.map(AbsenceId),
                 window: row.active_from.zip(row.active_until).map(|(from, until)| Window { from, until }),
                 in_force: row.in_force,
                 begun: row.begun,
@@ -150,27 +154,9 @@ pub async fn end_access<V: Does, K: About>(unit: &mut Unit<V, K>, grant: GrantId
     .execute(unit.sql())
     .await?;
     one(done.rows_affected())?;
-    // Who is off the case is off its placements.
-    sqlx::query!("SELECT leave_placements($1)", grant.0).execute(unit.sql()).await?;
+    // Who is off the case holds none of its keys, whoever took them off; and is off its placements.
+    sqlx::query!("SELECT leave_case($1), leave_placements($1)", grant.0).execute(unit.sql()).await?;
     Ok(())
-}
-
-/// The permissions on a case of those who stand in for somebody, in force or to come.
-pub async fn stand_ins_for<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    case: CaseId,
-    absent: AccountId,
-) -> Result<Vec<GrantId>, sqlx::Error> {
-    let grants = sqlx::query_scalar!(
-        "SELECT c.grant_id FROM case_access c JOIN absences a ON a.id = c.absence_id
-         WHERE c.case_id = $1 AND a.account_id = $2 AND c.ended_at IS NULL AND c.active_until > now()
-         ORDER BY c.grant_id",
-        case.0,
-        absent.0
-    )
-    .fetch_all(unit.sql())
-    .await?;
-    Ok(grants.into_iter().map(GrantId).collect())
 }
 
 /// Every permission that belongs to an absence and is in force or to come, with its case.
@@ -179,8 +165,10 @@ pub async fn grants_of_absence<V: Does, K: About>(
     absence: AbsenceId,
 ) -> Result<Vec<(CaseId, GrantId)>, sqlx::Error> {
     let rows = sqlx::query!(
+        // By what is signed, too: a row that was cut off from its absence ends with it all the same.
         "SELECT case_id, grant_id FROM case_access
-         WHERE absence_id = $1 AND ended_at IS NULL AND active_until > now() ORDER BY case_id",
+         WHERE (absence_id = $1 OR position($1::uuid::text IN note) > 0) AND ended_at IS NULL AND active_until > now()
+         ORDER BY case_id",
         absence.0
     )
     .fetch_all(unit.sql())

@@ -25,7 +25,7 @@ pub async fn assignments<V: Does, K: About>(
     let now = unit.now();
     let rows = sqlx::query!(
         "SELECT id, account_id, note, vouch, lapses_at FROM assignments
-         WHERE case_id = $1 AND carried_out_at IS NULL AND lapses_at > $2 ORDER BY made_at, id LIMIT 100",
+         WHERE case_id = $1 AND carried_out_at IS NULL AND withdrawn_at IS NULL AND lapses_at > $2 ORDER BY made_at, id LIMIT 100",
         case.0,
         now
     )
@@ -42,10 +42,16 @@ pub async fn assignments<V: Does, K: About>(
 }
 
 /// Whether instructions wait on the case.
-pub async fn has_assignments<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Result<bool, sqlx::Error> {
+pub async fn has_assignments<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    case: CaseId,
+    now: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM assignments WHERE case_id = $1 AND carried_out_at IS NULL) AS "it!""#,
-        case.0
+        r#"SELECT EXISTS (SELECT FROM assignments WHERE case_id = $1 AND carried_out_at IS NULL
+                          AND withdrawn_at IS NULL AND lapses_at > $2) AS "it!""#,
+        case.0,
+        now
     )
     .fetch_one(look.sql())
     .await
@@ -59,7 +65,7 @@ pub async fn instructed_cases<V: Does, K: About>(
 ) -> Result<Vec<CaseId>, sqlx::Error> {
     let cases = sqlx::query_scalar!(
         "SELECT DISTINCT case_id FROM assignments
-         WHERE carried_out_at IS NULL AND lapses_at > $1 AND my_relation_to_case(case_id) = 'assigned'
+         WHERE carried_out_at IS NULL AND withdrawn_at IS NULL AND lapses_at > $1 AND my_relation_to_case(case_id) = 'assigned'
          ORDER BY case_id LIMIT $2",
         now,
         most
@@ -67,6 +73,30 @@ pub async fn instructed_cases<V: Does, K: About>(
     .fetch_all(look.sql())
     .await?;
     Ok(cases.into_iter().map(CaseId).collect())
+}
+
+/// A supervisor takes back what waits for somebody on a case. How many instructions.
+pub async fn withdraw_assignments<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+) -> Result<usize, sqlx::Error> {
+    let now = unit.now();
+    let withdrawn = sqlx::query_scalar!(
+        "UPDATE assignments SET withdrawn_at = $3, standing = standing + 1
+         WHERE case_id = $1 AND account_id = $2 AND carried_out_at IS NULL AND withdrawn_at IS NULL AND lapses_at > $3
+         RETURNING id",
+        case.0,
+        account.0,
+        now
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    for assignment in &withdrawn {
+        unit.wrote(RowKind::Assignment, *assignment);
+        unit.touch(*assignment);
+    }
+    Ok(withdrawn.len())
 }
 
 /// It was carried out.
@@ -77,7 +107,8 @@ pub async fn carried_out<V: Does, K: About>(
     let now = unit.now();
     unit.wrote(RowKind::Assignment, assignment.0);
     let done = sqlx::query!(
-        "UPDATE assignments SET carried_out_at = $2, standing = standing + 1 WHERE id = $1 AND carried_out_at IS NULL",
+        "UPDATE assignments SET carried_out_at = $2, standing = standing + 1 WHERE id = $1 AND carried_out_at IS NULL
+           AND withdrawn_at IS NULL",
         assignment.0,
         now
     )

@@ -119,8 +119,9 @@ pub async fn supervised_cases<V: Does, K: About>(
     let organisation = look.authorized().who().organisation;
     let rows = sqlx::query_as!(
         Row,
-        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases
-         WHERE organisation_id = $1 AND i_supervise(organisation_id) AND number < $2 ORDER BY number DESC LIMIT $3",
+        r#"SELECT id, number, organisation_id, state, epoch,
+                  (epoch_pending OR case_has_lapsed_access(id)) AS "epoch_pending!", opened_at FROM cases
+         WHERE organisation_id = $1 AND i_supervise(organisation_id) AND number < $2 ORDER BY number DESC LIMIT $3"#,
         organisation.0,
         before,
         limit

@@ -235,9 +235,13 @@ pub async fn relations_to_alert(
     alert: Uuid,
 ) -> Result<Vec<Relation>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT (account_id IS NOT DISTINCT FROM $2) AS "own!", (desk AND i_keep_desk(organisation_id)) AS "desk!",
-                  i_supervise(organisation_id) AS "supervises!"
-           FROM alerts WHERE id = $1"#,
+        r#"SELECT CASE a.what
+                      WHEN 'task_overdue' THEN EXISTS (
+                          SELECT FROM tasks t WHERE t.id = a.about
+                             AND (t.assignee_id = $2 OR i_stand_in_for(t.assignee_id, t.case_id)))
+                      ELSE a.account_id IS NOT DISTINCT FROM $2 END AS "own!",
+                  (a.desk AND i_keep_desk(a.organisation_id)) AS "desk!", i_supervise(a.organisation_id) AS "supervises!"
+           FROM alerts a WHERE a.id = $1"#,
         alert,
         account.0
     )

@@ -1,6 +1,6 @@
 //! Wraps: the keys of records, and of shared keys, as they are sealed for those who may open them.
 
-use crate::guard::record::{AccountId, GrantId};
+use crate::guard::record::AccountId;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -82,15 +82,6 @@ pub async fn delete_wraps_of_account(
     sqlx::query!("DELETE FROM wraps WHERE key_id = ANY($1) AND recipient_account = $2", keys, account.0)
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-/// Removes the wraps that rest on one permission, of every key that the person can unwrap.
-///
-/// # Errors
-/// When the database does not answer or refuses.
-pub async fn delete_wraps_of_grant(connection: &mut PgConnection, grant: GrantId) -> Result<(), sqlx::Error> {
-    sqlx::query!("DELETE FROM wraps WHERE grant_id = $1", grant.0).execute(connection).await?;
     Ok(())
 }
 

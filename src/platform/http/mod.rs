@@ -1,17 +1,19 @@
 //! What every handler takes in and gives out: who asks, a checked body, the headers that make repeating safe.
 //!
-//! Here is who asks, why, and about what; `body` checks what is sent, `repeat` makes sending again safe, `answer` and
-//! `pages` are what goes out.
+//! Here is who asks, why, and about what; `body` checks what is sent, `repeat` makes sending again safe, `time` is what
+//! counts as a time, `answer` and `pages` are what goes out.
 
 mod answer;
 mod body;
 mod pages;
 mod repeat;
+mod time;
 
 pub use answer::Answer;
 pub use body::{Body, LARGEST_BODY};
 pub use pages::{Listed, Page, Paged};
 pub use repeat::{IdempotencyKey, IfMatch, Once};
+pub(crate) use time::{maybe_moment, moment};
 
 use crate::guard::action::Purpose;
 use crate::guard::session::{self, EnterError, Presented, Who};
