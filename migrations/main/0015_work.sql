@@ -19,20 +19,23 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_open ON tasks (due_at) WHERE state = 'open';
 CREATE INDEX tasks_of_case ON tasks (case_id) WHERE case_id IS NOT NULL;
 
--- Raised by the timekeeper and by nobody else, so they stand in nobody's register: one that is deleted is raised again.
+-- Raised by the timekeeper, and when a person takes a consent back, so they stand in nobody's register: one that is deleted is raised again.
 CREATE TABLE alerts (
     id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     number          bigint GENERATED ALWAYS AS IDENTITY UNIQUE, -- their order: many are raised at one moment
-    what            text NOT NULL CHECK (what IN ('notice_clock', 'task_overdue', 'roster_gap')),
-    level           text NOT NULL CHECK (level IN ('half_gone', 'three_quarters_gone', 'overdue', 'coming', 'uncovered')),
-    about           uuid NOT NULL,                 -- the notice, the task, or the organisation whose desk nobody keeps
-    occasion        timestamptz NOT NULL,          -- when the clock began, the task was due, the gap begins
+    what            text NOT NULL CHECK (what IN ('notice_clock', 'task_overdue', 'roster_gap', 'consent_ended')),
+    level           text NOT NULL CHECK (level IN ('half_gone', 'three_quarters_gone', 'overdue', 'coming', 'uncovered', 'ended')),
+    about           uuid NOT NULL,                 -- the notice, the task, the placement, or the organisation whose desk nobody keeps
+    occasion        timestamptz NOT NULL,          -- when the clock began, the task was due, the gap begins, the person said so
     organisation_id uuid NOT NULL REFERENCES organisations, -- whose supervisors see it
     desk            boolean NOT NULL,              -- whether everybody at the organisation's desk sees it
     account_id      uuid REFERENCES accounts,      -- whose work it is, where it is one person's
-    raised_at       timestamptz NOT NULL,
-    UNIQUE (what, level, about, occasion)          -- each once ever, whoever looks and how often
+    raised_at       timestamptz NOT NULL
 );
+-- Each once ever, whoever looks and how often; what the person said, once to each who held something by it.
+CREATE UNIQUE INDEX alerts_once ON alerts (what, level, about, occasion) WHERE what <> 'consent_ended';
+CREATE UNIQUE INDEX alerts_once_each ON alerts (level, about, occasion, account_id) NULLS NOT DISTINCT
+    WHERE what = 'consent_ended';
 CREATE INDEX alerts_of_organisation ON alerts (organisation_id, number DESC);
 
 CREATE TABLE alert_acknowledgements (
@@ -412,6 +415,34 @@ CREATE FUNCTION raise_alerts(at timestamptz, deadline interval, ahead interval) 
         SELECT count(*) FROM raised
     $$;
 
+-- A consent was taken back, or refused: whoever holds something of the person by it is told, before it is taken from them. By
+-- name, and at a shelter's desk as long as nobody there was named. Alerts hold the placement's id and a time.
+CREATE FUNCTION tell_of_consent(wanted uuid) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH said AS (
+            SELECT c.* FROM public.consents c
+            WHERE c.id = wanted AND c.state IN ('refused', 'withdrawn')
+        ), meant AS (
+            SELECT p.id, CASE s.section WHEN 'care' THEN p.care_id ELSE p.id END AS key_id, s.recipient_id,
+                   s.section = 'placement' AND p.state IN ('requested', 'acknowledged') AS desk,
+                   COALESCE(s.ended_at, s.recorded_at) AS occasion
+            FROM said s JOIN public.placements p ON p.case_id = s.case_id AND p.subject_id = s.subject_id
+            WHERE (s.section = 'placement' AND p.shelter_id = s.recipient_id AND p.ended_at IS NULL)
+               OR (s.section = 'care' AND p.squad_id = s.recipient_id)
+        ), told AS (
+            INSERT INTO public.alerts (what, level, about, occasion, organisation_id, desk, account_id, raised_at)
+            SELECT 'consent_ended', 'ended', m.id, m.occasion, m.recipient_id, false, a.id, pg_catalog.now()
+            FROM meant m JOIN public.wraps w ON w.key_id = m.key_id
+                 JOIN public.accounts a ON a.id = w.recipient_account AND a.organisation_id = m.recipient_id
+            UNION
+            SELECT 'consent_ended', 'ended', m.id, m.occasion, m.recipient_id, true, NULL, pg_catalog.now()
+            FROM meant m WHERE m.desk
+            ON CONFLICT DO NOTHING RETURNING 1
+        )
+        SELECT count(*) FROM told
+    $$;
+
 -- What the coordinator sees of tasks, as of the rest (0014): only of an organisation with at least ten open cases; the others
 -- are listed all the same.
 CREATE FUNCTION status_tasks() RETURNS TABLE (organisation_id uuid, open bigint, overdue bigint)
@@ -432,7 +463,8 @@ BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY['my_relation_to_case(uuid)', 'case_has_lapsed_access(uuid)', 'i_keep_desk(uuid)',
                                   'officers_of(uuid)', 'leave_case(uuid)', 'i_stand_in_for(uuid, uuid)',
-                                  'status_tasks()', 'raise_alerts(timestamptz, interval, interval)'] LOOP
+                                  'status_tasks()', 'tell_of_consent(uuid)',
+                                  'raise_alerts(timestamptz, interval, interval)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO himaya_resolver', wanted);

@@ -16,11 +16,13 @@ words! {
         TaskOverdue = "task_overdue",
         /// Nobody is on the roster of a desk.
         RosterGap = "roster_gap",
+        /// A person took a consent back, or refused: what was held by it is not to be used any more.
+        ConsentEnded = "consent_ended",
     }
 }
 
 words! {
-    /// How urgent it is. The first three are a clock's, the others a roster's.
+    /// How urgent it is. The first three are a clock's, the next two a roster's, the last a consent's.
     pub enum Level {
         Half = "half_gone",
         ThreeQuarters = "three_quarters_gone",
@@ -29,6 +31,8 @@ words! {
         Coming = "coming",
         /// Now.
         Uncovered = "uncovered",
+        /// It counts no more, from this moment on.
+        Ended = "ended",
     }
 }
 
@@ -45,9 +49,9 @@ pub struct AlertView {
     pub id: AlertId,
     pub what: What,
     pub level: Level,
-    /// The notice, the task, or the organisation whose desk nobody keeps.
+    /// The notice, the task, the placement, or the organisation whose desk nobody keeps.
     pub about: Uuid,
-    /// When the clock began, the task was due, or the gap begins.
+    /// When the clock began, the task was due, the gap begins, or the person said so.
     pub occasion: DateTime<Utc>,
     pub organisation: OrganisationId,
     /// Whose work it is, where it is one person's.

@@ -123,6 +123,7 @@ async fn record(
     let sealed_at = Placement { record: id.0, kind: RecordKind::Consent, version: 1, ..under.place };
     unit.put(&sealed_at, &under.key, &content).await?;
     if new.said == Said::Refused {
+        store::tell_recipients(&mut unit, id).await?;
         placements::stop_sharing(&mut unit, place.case, place.person, new.recipient, new.section).await?;
     }
     if let Parent::Case(case, _) = parent {
@@ -305,6 +306,7 @@ pub async fn answer(
     unit.put_from(&place, &key, &sealed, |content: ConsentContent| Ok(ConsentContent { source, ..content })).await?;
     store::set_state(&mut unit, &row, state).await?;
     if state == ConsentState::Refused {
+        store::tell_recipients(&mut unit, row.id).await?;
         placements::stop_sharing(&mut unit, row.case, row.person, row.recipient, row.section).await?;
     }
     if row.placement.is_none() {
@@ -326,6 +328,7 @@ pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): I
     let state = row.state.withdraw().map_err(|error| illegal(&error))?;
     store::set_state(&mut unit, &row, state).await?;
     if row.state == ConsentState::Given {
+        store::tell_recipients(&mut unit, row.id).await?;
         placements::stop_sharing(&mut unit, row.case, row.person, row.recipient, row.section).await?;
     }
     let _committed = unit.commit().await?;

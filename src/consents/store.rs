@@ -148,6 +148,15 @@ pub async fn list<V: Does, K: gate::About>(look: &mut Look<V, K>, place: &Place)
     rows.into_iter().map(Row::try_from).collect()
 }
 
+/// Tells those who hold something by a consent that it counts no more: before it is taken from them, in the same commit.
+pub async fn tell_recipients<V: Does, K: gate::About>(
+    unit: &mut Unit<V, K>,
+    consent: ConsentId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query_scalar!("SELECT tell_of_consent($1)", consent.0).fetch_one(unit.sql()).await?;
+    Ok(())
+}
+
 /// The consent goes on in another state.
 pub async fn set_state<V: Does, K: gate::About>(
     unit: &mut Unit<V, K>,

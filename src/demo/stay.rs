@@ -31,6 +31,7 @@ pub async fn play(country: &Country, played: Played) -> Result<Played, ActorErro
     arrive(&mut stage).await?;
     care(&mut stage).await?;
     leave(&mut stage).await?;
+    counters(&mut stage).await?;
     Ok(stage.played)
 }
 
@@ -149,5 +150,24 @@ async fn leave(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let read = ok(worker.get(&care, "care").await?, 200, &worker, "read the care after she left")?;
     let on = json!({ "plan": "She starts evening school on Monday; we keep in touch." });
     ok(worker.put(&care, read.etag.as_deref().unwrap_or_default(), &on).await?, 200, &worker, "go on caring")?;
+    Ok(())
+}
+
+async fn counters(stage: &mut Stage<'_>) -> Result<(), ActorError> {
+    let coordinator = stage.who("coordinator1")?;
+    stage.say("12. The coordinator sees how the country stands: in bands, and no record of any kind.");
+    let status = "/api/v1/status";
+    let looks = [("coordinator1", 200), ("officer1", 403), ("manager1", 403), ("admin1", 403)];
+    stage.tries(status, "how the country stands", "", &looks).await?;
+    let Played { notice, case, person, placement, .. } = stage.played;
+    for path in [format!("notices/{notice}"), format!("cases/{case}"), format!("placements/{placement}")] {
+        stage.tries(&format!("/api/v1/{path}"), "a record", "case_work", &[("coordinator1", 404)]).await?;
+    }
+    let seen = ok(coordinator.get(status, "").await?, 200, &coordinator, "look at the status")?;
+    if [notice, case, person, placement].iter().any(|record| seen.text.contains(&record.to_string())) {
+        return Err(ActorError::Other("the status names a record".to_owned()));
+    }
+    stage.say(format!("    notices: {}", seen.field("notices")));
+    stage.say(format!("    places:  {}", seen.field("places")));
     Ok(())
 }

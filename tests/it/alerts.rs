@@ -1,6 +1,7 @@
 //! Alerts: each once ever, whatever the number of replicas and whoever is killed in between; shown to whom they concern.
 
 use crate::harness::World;
+use crate::shelter::Placing;
 use crate::story::whole_ledger;
 use crate::tasks::task_on;
 use chrono::TimeDelta;
@@ -76,12 +77,12 @@ async fn a_notices_clock_is_told_at_half_three_quarters_and_the_whole_once_each_
         }
     }
     // To the desk and its supervisors, and to nobody else.
-    for handle in ["officer1", "operator1", "hsupervisor1"] {
+    for handle in ["officer1", "operator1", "hsupervisor1", "worker1", "manager1"] {
         let other = world.country.person(handle).unwrap();
         other.sign_in().await.unwrap();
         assert_eq!(levels(other, notice).await, Vec::<String>::new(), "{handle}");
     }
-    for handle in ["coordinator1", "auditor1", "admin1", "worker1"] {
+    for handle in ["coordinator1", "auditor1", "admin1"] {
         let other = world.signed_in(handle).await;
         assert_eq!(other.get("/api/v1/alerts", "").await.unwrap().status, 403, "{handle}");
     }
@@ -193,4 +194,44 @@ async fn the_timekeepers_role_sees_no_row_and_nobody_else_raises_an_alert() {
     ] {
         assert!(sqlx::query(query).execute(&mut theirs).await.is_err(), "{query}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_something_by_a_consent_is_told_when_the_person_takes_it_back() {
+    let placing = Placing::new().await;
+    let world = &placing.world;
+    let (other, manager) = (world.signed_in("worker2").await, world.signed_in("manager1").await);
+    let ended = async |actor: &Actor, about: &str| {
+        let mine = list(actor).await;
+        let told = |item: &&Value| item["what"] == "consent_ended" && about.ends_with(item["about"].as_str().unwrap());
+        mine.as_array().unwrap().iter().filter(told).count()
+    };
+    // Care that the officers hold by consent.
+    let stays = placing.placed("admitted").await;
+    let care = format!("{stays}/care");
+    assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "plan": "school" })).await.unwrap().status, 200);
+    let given = placing.says("squad", "case_work", "care", "given").await;
+    assert_eq!(given.status, 409, "nobody says yes in their own favour: {}", given.text);
+    let yes = himaya::demo::stay::said(world.country.organisations["squad"], "case_work", "care", "given");
+    let given = placing.worker.post(&format!("{stays}/consents"), &yes).await.unwrap();
+    assert_eq!(given.status, 201, "{}", given.text);
+    assert_eq!(placing.worker.post(&format!("{care}/share"), &json!({})).await.unwrap().status, 200);
+    let back = placing.worker.post(&format!("/api/v1/consents/{}/withdraw", given.id("id")), &json!({})).await.unwrap();
+    assert_eq!(back.status, 200, "{}", back.text);
+    assert_eq!((ended(&placing.officer, &stays).await, ended(&placing.worker, &stays).await), (1, 0));
+    let stranger = world.signed_in("officer2").await;
+    assert_eq!(ended(&stranger, &stays).await, 0);
+    // A request that lies at the desk, and the stay that goes on: the desk is told of the one, who is named of both.
+    let asked = placing.placed("acknowledged").await;
+    assert_eq!(placing.says("accommodation", "care", "placement", "refused").await.status, 201);
+    assert_eq!((ended(&other, &asked).await, ended(&other, &stays).await), (1, 0));
+    for named in [&placing.worker, &manager] {
+        assert_eq!((ended(named, &asked).await, ended(named, &stays).await), (1, 1), "{}", named.handle);
+    }
+    let mine = list(&other).await;
+    let alert = mine[0]["id"].as_str().unwrap();
+    let seen = other.post(&format!("/api/v1/alerts/{alert}/acknowledge"), &json!({})).await.unwrap();
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    assert_eq!(stranger.post(&format!("/api/v1/alerts/{alert}/acknowledge"), &json!({})).await.unwrap().status, 404);
+    assert_eq!(placing.officer.get(&asked, "case_work").await.unwrap().body["state"], "withdrawn");
 }

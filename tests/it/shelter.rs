@@ -18,8 +18,8 @@ pub struct Placing {
     pub world: World,
     pub played: Played,
     pub officer: Actor,
-    manager: Actor,
-    worker: Actor,
+    pub manager: Actor,
+    pub worker: Actor,
 }
 
 impl Placing {
@@ -39,7 +39,7 @@ impl Placing {
     }
 
     /// The person says something to the officer.
-    async fn says(&self, to: &str, purpose: &str, section: &str, what: &str) -> Reply {
+    pub async fn says(&self, to: &str, purpose: &str, section: &str, what: &str) -> Reply {
         let recipient = self.world.country.organisations[to];
         let path = format!("{}/persons/{}/consents", self.case(), self.played.person);
         self.officer.post(&path, &said(recipient, purpose, section, what)).await.unwrap()
