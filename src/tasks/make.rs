@@ -11,6 +11,9 @@ use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
 
+/// The most tasks that are open on a case at once: its signed head lists each, and has a largest size.
+const MOST_OPEN: i64 = 200;
+
 /// Makes a task on a case. Its words are sealed to the people of the case.
 #[utoipa::path(
     post, path = "/api/v1/cases/{id}/tasks", operation_id = "make_task", tag = "work", request_body = NewTask,
@@ -18,6 +21,7 @@ use axum::extract::State;
     responses(
         (status = 201, description = "The task.", body = TaskStands),
         (status = 404, description = "There is no such case for the writer.", body = ProblemDocument),
+        (status = 409, description = "`too_many_tasks`: two hundred are open.", body = ProblemDocument),
         (status = 422, description = "A field is not right; `assignee`: not a colleague on the case.",
             body = ProblemDocument),
     ),
@@ -44,6 +48,12 @@ pub async fn make(
         return Err(Problem::field("kind", "is not `call_back`: that is made by finishing a call so"));
     }
     cases::lock_and_check(&mut unit, case).await?;
+    if store::open_on(&mut unit, case).await? >= MOST_OPEN {
+        return Err(Problem::illegal(
+            "too_many_tasks",
+            "Two hundred tasks are open on this case: do some of them first. Nothing was stored.",
+        ));
+    }
     on_the_case(&mut unit, case, new.assignee).await?;
     let (id, kind) = (TaskId::random(), new.kind);
     let task = TaskRow {

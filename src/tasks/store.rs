@@ -218,6 +218,13 @@ pub async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option<Tas
     row.map(TaskRow::try_from).transpose()
 }
 
+/// How many tasks are open on a case.
+pub async fn open_on<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "open!" FROM tasks WHERE case_id = $1 AND state = 'open'"#, case.0)
+        .fetch_one(unit.sql())
+        .await
+}
+
 /// A new task; its words are sealed under its own id.
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, task: &TaskRow) -> Result<(), sqlx::Error> {
     let (who, now) = (unit.who(), unit.now());

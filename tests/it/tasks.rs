@@ -173,3 +173,29 @@ async fn the_clocks_that_one_answers_for_stand_in_the_list() {
     assert_eq!(duty.post(&path, &json!({})).await.unwrap().status, 200);
     assert_eq!(due(&duty).await["notices"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_holds_two_hundred_open_tasks_and_says_so() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let first = task_on(&world, &officer, played.case, officer.account, 3).await;
+    sqlx::query(
+        "INSERT INTO tasks (id, organisation_id, maker_id, assignee_id, case_id, kind, state, due_at, made_at, registered_by,
+                            register_no)
+         SELECT gen_random_uuid(), organisation_id, maker_id, assignee_id, case_id, kind, state, due_at, made_at, NULL, NULL
+         FROM tasks, generate_series(2, 200) WHERE id = $1",
+    )
+    .bind(first)
+    .execute(&mut world.owner().await)
+    .await
+    .unwrap();
+    let body =
+        json!({ "assignee": officer.account, "kind": "visit", "due_at": world.clock.now(), "text": "One more." });
+    let tasks = format!("/api/v1/cases/{}/tasks", played.case);
+    let refused = officer.post(&tasks, &body).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (409, "too_many_tasks"), "{}", refused.text);
+    assert_eq!(officer.post(&format!("/api/v1/tasks/{first}/done"), &json!({})).await.unwrap().status, 200);
+    let made = officer.post(&tasks, &body).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text);
+}
