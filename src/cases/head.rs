@@ -17,6 +17,7 @@ use crate::guard::trust::{Member, Trust};
 use crate::guard::vault::Sealed;
 use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -142,7 +143,7 @@ pub(crate) async fn vouched<T, V: Does, K: About>(
     for _ in 0..ATTEMPTS {
         let Some(before) = head else { return Ok(None) };
         let sealed = look.fetch(records).await?;
-        if vouches(&before, records, &sealed) {
+        if vouches(&before, records, &sealed, look.now()) {
             return Ok(Some((before, sealed)));
         }
         head = moved_on(look, case, &before).await?;
@@ -150,12 +151,17 @@ pub(crate) async fn vouched<T, V: Does, K: About>(
     Err(busy())
 }
 
-/// Whether the head lists each of these records in exactly the version and bytes that were fetched.
-pub(super) fn vouches<T>(head: &CaseHead, records: &[Uuid], sealed: &[Sealed<T>]) -> bool {
+/// Whether the head lists each of these records in exactly the version and bytes that were fetched, and the permission on
+/// which the reader's key to it rests, with an end that is to come. A wrap is bound to its permission, and the head says
+/// until when that counts: whoever moves the end in the database moves nothing.
+pub(super) fn vouches<T>(head: &CaseHead, records: &[Uuid], sealed: &[Sealed<T>], now: DateTime<Utc>) -> bool {
+    let counts = |line: &TeamLine| line.until.is_none_or(|until| until > now);
+    let permitted = |grant: GrantId| head.team.iter().any(|line| line.grant == grant && counts(line));
     records.len() == sealed.len()
         && sealed.iter().all(|record| {
             let digest = hex(&record.digest());
             listed(head, &HeadLine { record: record.record(), version: record.version(), digest })
+                && record.grant().is_none_or(permitted)
         })
 }
 

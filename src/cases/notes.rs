@@ -97,7 +97,7 @@ async fn complete_page(
         let dense = is_dense(&items, from, limit, before.notes);
         let records: Vec<Uuid> = items.iter().map(|(id, _)| id.0).collect();
         let sealed = look.fetch(&records).await?;
-        if dense && head::vouches(&before, &records, &sealed) {
+        if dense && head::vouches(&before, &records, &sealed, look.now()) {
             let last = items.last().map(|(_, position)| *position).filter(|last| last + 1 < before.notes);
             return Ok(Some((Listed { items, next: last.map(|last| last.to_string()) }, sealed)));
         }

@@ -20,6 +20,7 @@ use axum::Json;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -117,7 +118,7 @@ async fn read(
     let gate = &app.gate;
     let leave = gate.authorize_found::<verbs::Read, kinds::Section>(who, target(&place), purpose, visit.found).await?;
     let glance = Glance::new(&app.places, leave);
-    let as_visited = as_visited(trust, &glance, &place, visit.section).await;
+    let as_visited = as_visited(trust, &glance, &place, visit.section, app.places.clock.now()).await;
     let (id, receipt, sealed) = if let Some((id, sealed)) = as_visited {
         let version = (sealed.record(), sealed.version());
         (id, glance.conclude(vec![id.0], vec![version]).await?, vec![sealed])
@@ -144,6 +145,7 @@ async fn as_visited(
     glance: &Glance<verbs::Read, kinds::Section>,
     place: &Place,
     section: Option<VisitedSection>,
+    now: DateTime<Utc>,
 ) -> Option<(SectionId, Sealed<Document>)> {
     let VisitedSection { organisation, epoch, head, signer, author, row } = section?;
     let believed = |account, notes: &Notes| {
@@ -155,7 +157,7 @@ async fn as_visited(
     let head = store::HeadRow { case, organisation, epoch, number, note, signer: head.signer, vouch };
     let head = head::believed_of(trust, &head, &signer).ok()?;
     let sealed = glance.take::<Document>(row, &author).await.ok()?;
-    if head::vouches(&head, &[id.0], &sealed) { Some((id, sealed.into_iter().next()?)) } else { None }
+    if head::vouches(&head, &[id.0], &sealed, now) { Some((id, sealed.into_iter().next()?)) } else { None }
 }
 
 /// The same, under the session and with everything that may happen in between.

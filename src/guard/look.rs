@@ -11,6 +11,7 @@ use crate::audit::ledger::Ledger;
 use crate::audit::receipt::Receipt;
 use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -100,6 +101,12 @@ impl<V: Does, K: About> Look<V, K> {
         let mut transaction = places.main.begin().await?;
         store::enter(&mut transaction, &authorized.who().lookup).await?;
         Ok(Self { authorized, transaction, places: places.clone() })
+    }
+
+    /// Now, by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.places.clock.now()
     }
 
     pub fn authorized(&self) -> &Authorized<V, K> {

@@ -157,17 +157,19 @@ pub struct CaseHead {
     pub sealed: Vec<HeadLine>,
 }
 
-/// One permission on a case: id, and SHA-256 of the signed statement.
+/// One permission on a case: id, SHA-256 of the signed statement, and its own end where it has one.
 #[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
 pub struct TeamLine {
     pub grant: GrantId,
     pub digest: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl TeamLine {
     #[must_use]
-    pub fn of(grant: GrantId, note: &str) -> Self {
-        Self { grant, digest: hex(&Sha256::digest(note.as_bytes())) }
+    pub fn of(grant: GrantId, note: &str, window: Option<Window>) -> Self {
+        Self { grant, digest: hex(&Sha256::digest(note.as_bytes())), until: window.map(|window| window.until) }
     }
 }
 

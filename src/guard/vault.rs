@@ -113,6 +113,12 @@ impl<T> Sealed<T> {
         AccountId(self.row.author)
     }
 
+    /// The permission on a case on which the reader's wrap of its key rests, and to which that wrap is bound.
+    #[must_use]
+    pub fn grant(&self) -> Option<GrantId> {
+        self.row.grant_id.map(GrantId)
+    }
+
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         bytes::digest(&self.row.blob)

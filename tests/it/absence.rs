@@ -186,7 +186,7 @@ async fn all_cases_are_handed_over_or_none_and_to_a_colleague_of_the_same_role_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_end_that_the_owner_of_the_database_moves_is_found_at_the_next_write() {
+async fn an_end_that_the_owner_of_the_database_moves_stays_where_it_was_signed() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
     let (officer, stand_in) = (world.signed_in("officer1").await, world.signed_in("officer2").await);
@@ -198,6 +198,17 @@ async fn an_end_that_the_owner_of_the_database_moves_is_found_at_the_next_write(
         sqlx::query(sqlx::AssertSqlSafe(moved)).execute(&mut world.owner().await).await.unwrap();
         let write = stand_in.post(&notes, &json!({ "text": "for longer" })).await.unwrap();
         assert_eq!((write.status, write.code()), (500, "fault"), "{change}");
+    }
+    // And reading ends when it was to end: the head says so, and no row.
+    world.clock.advance(TimeDelta::hours(2));
+    for actor in [&officer, &stand_in] {
+        actor.sign_in().await.unwrap();
+    }
+    sqlx::query("UPDATE wraps SET active_until = 'infinity'").execute(&mut world.owner().await).await.unwrap();
+    for path in [format!("/api/v1/cases/{}/sections/narrative", played.case), notes] {
+        let read = stand_in.get(&path, "case_work").await.unwrap();
+        assert_eq!((read.status, read.code()), (500, "fault"), "{path}");
+        assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200, "{path}");
     }
 }
 

@@ -42,7 +42,7 @@ async fn forge(world: &World, case: Uuid, bribed: AccountId, keys: &PersonKeys) 
         let (id, note): (Uuid, String) = (row.get(0), row.get(1));
         let stated: GrantStatement = statement::unverified(&note).unwrap();
         let note = statement::sign(&stated, bribed, keys).unwrap();
-        team.push(TeamLine::of(GrantId(id), &note));
+        team.push(TeamLine::of(GrantId(id), &note, None));
         let again = sqlx::query("UPDATE case_access SET note = $1 WHERE grant_id = $2").bind(note).bind(id);
         again.execute(&mut owner).await.unwrap();
     }
@@ -57,7 +57,7 @@ async fn forge(world: &World, case: Uuid, bribed: AccountId, keys: &PersonKeys) 
         absence: None,
     };
     let note = statement::sign(&own, bribed, keys).unwrap();
-    team.push(TeamLine::of(own.grant, &note));
+    team.push(TeamLine::of(own.grant, &note, None));
     let planted = "INSERT INTO case_access (grant_id, case_id, account_id, relation, note, started_at)
                    VALUES ($1, $2, $3, 'assigned', $4, now())";
     let planted = sqlx::query(planted).bind(own.grant.0).bind(case).bind(bribed.0).bind(note);

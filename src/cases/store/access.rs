@@ -51,7 +51,7 @@ pub struct GrantRow {
 impl GrantRow {
     /// As it stands in a head.
     pub fn line(&self) -> TeamLine {
-        TeamLine::of(self.grant, &self.note)
+        TeamLine::of(self.grant, &self.note, self.window)
     }
 }
 
