@@ -357,6 +357,7 @@ async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) 
         Target::OnPlacement(RecordKind::Care, id) => store::relations_to_care(connection, who.account, id).await,
         Target::OnPlacement(_, id) => store::relations_to_placement(connection, who.account, id).await,
         Target::Record(RecordKind::Consent, id) => store::relations_to_consent(connection, who.account, id).await,
+        Target::Record(RecordKind::Session, id) => store::relations_to_session(connection, id).await,
         Target::Record(RecordKind::Task, id) => store::relations_to_task(connection, who.account, id).await,
         Target::Record(RecordKind::Alert, id) => store::relations_to_alert(connection, who.account, id).await,
         Target::Record(RecordKind::Direction, id) => store::relations_to_waiting_notice(connection, id).await,

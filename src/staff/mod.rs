@@ -11,6 +11,7 @@ pub mod founding;
 pub mod http;
 pub mod membership;
 pub mod model;
+pub mod sessions;
 pub mod shared_keys;
 pub(crate) mod store;
 
@@ -32,7 +33,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(membership::propose))
         .routes(routes!(membership::countersign))
         .routes(routes!(door::enrol))
-        .routes(routes!(door::sign_in))
+        .routes(routes!(door::sign_in, sessions::list, sessions::end_others))
+        .routes(routes!(sessions::end))
         .routes(routes!(door::refresh))
         .routes(routes!(door::current, door::sign_out))
 }

@@ -163,6 +163,25 @@ pub struct CurrentSession {
     pub expires_at: DateTime<Utc>,
 }
 
+/// One of a person's own sessions.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    pub id: SessionId,
+    /// The one in which this is asked.
+    pub this: bool,
+    pub started_at: DateTime<Utc>,
+    /// To the minute.
+    pub last_seen_at: DateTime<Utc>,
+    /// It ends then at the latest, and after twenty minutes without a request.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Sessions that ended just now.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct SessionsEnded {
+    pub ended: Vec<SessionId>,
+}
+
 /// The role of each founder.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -44,7 +44,8 @@ pub fn routes() -> Vec<(Method, String)> {
     }
     routes.sort_by_key(|(method, path)| {
         let ends = match (method.as_str(), path.as_str()) {
-            ("DELETE", "/api/v1/sessions/current") => 3,
+            ("DELETE", "/api/v1/sessions/current") => 4,
+            ("DELETE", path) if path.starts_with("/api/v1/sessions") => 3,
             (_, path) if path.ends_with("/disable") => 2,
             ("DELETE", _) => 1,
             (_, path) if ["/done", "/end"].iter().any(|end| path.ends_with(end)) => 1,

@@ -174,3 +174,42 @@ async fn a_wrong_name_and_wrong_words_get_one_answer() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0].0, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_where_they_are_signed_in_and_ends_what_they_do_not_know() {
+    let world = World::new().await;
+    let (_app, other, base) = world.replica().await;
+    let here = world.signed_in("duty1").await;
+    let mine = async || {
+        let seen = here.get("/api/v1/sessions", "").await.unwrap();
+        assert_eq!(seen.status, 200, "{}", seen.text);
+        seen.body["items"].as_array().unwrap().clone()
+    };
+    let this = mine().await;
+    assert_eq!(this.iter().filter(|session| session["this"] == json!(true)).count(), 1);
+    let before = this.len();
+    // A second one, at another replica.
+    let there = here.elsewhere().at(&base);
+    there.sign_in().await.unwrap();
+    assert_eq!(mine().await.len(), before + 1);
+    let known = |session: &serde_json::Value| this.iter().any(|one| one["id"] == session["id"]);
+    let strange = mine().await.into_iter().find(|session| !known(session)).unwrap();
+    let path = format!("/api/v1/sessions/{}", strange["id"].as_str().unwrap());
+    for handle in ["duty2", "admin1", "ssupervisor1", "auditor1"] {
+        let stranger = world.signed_in(handle).await;
+        assert_eq!(stranger.delete(&path).await.unwrap().status, 404, "{handle}");
+        let seen = stranger.get("/api/v1/sessions", "").await.unwrap();
+        assert!(!seen.text.contains(strange["id"].as_str().unwrap()), "{handle}");
+    }
+    assert_eq!(asks(&there).await, 200);
+    assert_eq!(here.delete(&path).await.unwrap().status, 200);
+    assert_eq!((asks(&there).await, asks(&here).await), (401, 200));
+    assert_eq!(here.delete(&path).await.unwrap().status, 404, "it is over");
+    // All others at once.
+    there.sign_in().await.unwrap();
+    let ended = here.delete("/api/v1/sessions").await.unwrap();
+    assert_eq!(ended.status, 200, "{}", ended.text);
+    assert_eq!((asks(&there).await, asks(&here).await), (401, 200));
+    assert_eq!(mine().await.len(), 1);
+    other.stop().await.unwrap();
+}

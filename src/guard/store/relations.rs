@@ -49,6 +49,15 @@ pub async fn relations_to_call(
     }))
 }
 
+/// How a person stands to a session: it is their own, or nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_session(connection: &mut PgConnection, session: Uuid) -> Result<Vec<Relation>, sqlx::Error> {
+    let own = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM my_sessions() WHERE id = $1) AS "own!""#, session);
+    Ok(relations([(own.fetch_one(connection).await?, Relation::Oneself)]))
+}
+
 /// How a person stands to a notice: the squad's duty by the INTAKE key they hold, until it is accepted or returned.
 ///
 /// # Errors

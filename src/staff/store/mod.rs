@@ -4,12 +4,14 @@ mod door;
 mod foundings;
 mod memberships;
 mod organisations;
+mod sessions;
 mod shared_keys;
 
 pub use door::*;
 pub use foundings::*;
 pub use memberships::*;
 pub use organisations::*;
+pub use sessions::*;
 pub use shared_keys::*;
 
 use crate::guard::keys::{KemPublic, PublicKeys};
