@@ -6,7 +6,7 @@ use crate::cases::section::{of_case, of_person};
 use crate::guard::action::Purpose;
 use crate::guard::record::{AttachmentId, CallId, CaseId, NoticeId, RecordKind, SubjectId};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
+use crate::platform::http::{Answer, Client, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -78,8 +78,9 @@ pub async fn read_of_call(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((id, attachment)): InPath<(Uuid, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Call(CallId(id)), attachment).await
+    read::content(&app, &who, purpose, On::Call(CallId(id)), attachment, client).await
 }
 
 /// Attach a file to a notice that was handed over: the body is the file, byte for byte.
@@ -149,8 +150,9 @@ pub async fn read_of_notice(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((id, attachment)): InPath<(Uuid, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Notice(NoticeId(id)), attachment).await
+    read::content(&app, &who, purpose, On::Notice(NoticeId(id)), attachment, client).await
 }
 
 /// Attach a file to a section of the case as a whole: the body is the file, byte for byte.
@@ -218,8 +220,9 @@ pub async fn read_of_case(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((case, kind, attachment)): InPath<(Uuid, String, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Section(of_case(case, &kind)), attachment).await
+    read::content(&app, &who, purpose, On::Section(of_case(case, &kind)), attachment, client).await
 }
 
 /// Attach a file to a section of a person: the body is the file, byte for byte.
@@ -287,6 +290,7 @@ pub async fn read_of_person(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((case, person, kind, attachment)): InPath<(Uuid, Uuid, String, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Section(of_person(case, person, &kind)), attachment).await
+    read::content(&app, &who, purpose, On::Section(of_person(case, person, &kind)), attachment, client).await
 }

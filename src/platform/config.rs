@@ -8,7 +8,7 @@ mod attachments;
 mod production;
 mod secrets;
 
-pub use attachments::{AttachmentsConfig, S3Config, S3Keys};
+pub use attachments::{AttachmentsConfig, Patience, S3Config, S3Keys, open_to_others};
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
 
