@@ -29,11 +29,11 @@ use uuid::Uuid;
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_call(
@@ -101,11 +101,11 @@ pub async fn read_of_call(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_notice(
@@ -171,11 +171,11 @@ pub async fn read_of_notice(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_case(
@@ -241,11 +241,11 @@ pub async fn read_of_case(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_person(

@@ -27,7 +27,8 @@ pub(super) struct Sink {
     content: Sha256,
     /// How much of what the sealer took is no padding.
     content_length: u64,
-    sealed: Sha256,
+    /// Of what was written.
+    digest: Sha256,
     out: Vec<u8>,
 }
 
@@ -61,8 +62,8 @@ impl Sink {
         let mut out = Vec::new();
         let sealer = Sealer::new(seal, &object_context(object), &mut out).map_err(refused)?;
         let writing = objects.write(object).await.map_err(|error| away(&error))?;
-        let (content, sealed) = (Sha256::new(), Sha256::new());
-        Ok(Self { object, key, sealer, writing, content, content_length: 0, sealed, out })
+        let (content, digest) = (Sha256::new(), Sha256::new());
+        Ok(Self { object, key, sealer, writing, content, content_length: 0, digest, out })
     }
 
     /// How much it has taken.
@@ -81,7 +82,7 @@ impl Sink {
     }
 
     async fn write(&mut self) -> Result<(), Problem> {
-        self.sealed.update(&self.out);
+        self.digest.update(&self.out);
         let written = self.writing.put(&self.out).await;
         self.out.clear();
         written.map_err(|error| away(&error))
@@ -103,9 +104,9 @@ impl Sink {
             Err(problem) => Err(problem),
         };
         let stored = Sum { bytes: self.content_length, sha256: hex(&self.content.clone().finalize()) };
-        let Self { object, key, sealer, mut writing, mut sealed, .. } = self;
+        let Self { object, key, sealer, mut writing, mut digest, .. } = self;
         let ended = match filled {
-            Ok(()) => finish(sealer, &mut writing, &mut sealed).await,
+            Ok(()) => finish(sealer, &mut writing, &mut digest).await,
             Err(problem) => Err(problem),
         };
         if let Err(problem) = ended {
@@ -113,7 +114,7 @@ impl Sink {
             writing.abort().await;
             return Err(problem);
         }
-        Ok(Received { object, key, media_type, stored, came_in: None, digest: sealed.finalize().into() })
+        Ok(Received { object, key, media_type, stored, came_in: None, digest: digest.finalize().into() })
     }
 
     async fn pad(&mut self) -> Result<(), Problem> {
@@ -129,10 +130,10 @@ impl Sink {
     }
 }
 
-async fn finish(sealer: Sealer, writing: &mut Writing, sealed: &mut Sha256) -> Result<(), Problem> {
+async fn finish(sealer: Sealer, writing: &mut Writing, digest: &mut Sha256) -> Result<(), Problem> {
     let mut out = Vec::new();
     sealer.finish(&mut out).map_err(refused)?;
-    sealed.update(&out);
+    digest.update(&out);
     writing.put(&out).await.map_err(|error| away(&error))?;
     writing.finish().await.map_err(|error| away(&error))
 }

@@ -96,7 +96,7 @@ pub enum VerifyError {
     Store(#[from] sqlx::Error),
     #[error("the log's origin names no key: {0}")]
     Origin(#[from] NoteError),
-    #[error("the store of attachments does not answer: {0}")]
+    #[error("the store of attachments does not answer: {}", crate::platform::objects::kind(.0))]
     Objects(#[from] object_store::Error),
 }
 

@@ -232,28 +232,28 @@ pub fn photo() -> Vec<u8> {
     .concat()
 }
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let crc = crc32(&[kind, data].concat()).to_be_bytes();
-    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], kind, data, &crc].concat()
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let crc = crc32(&[&kind[..], data].concat()).to_be_bytes();
+    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &kind, data, &crc].concat()
 }
 
 /// Of which only the first of its pictures would be left.
 fn moving_png() -> Vec<u8> {
     let whole = png();
     let (head, rest) = whole.split_at(8 + 12 + 13);
-    [head, &chunk(b"acTL", b"\0\0\0\x02\0\0\0\0"), rest].concat()
+    [head, &chunk(*b"acTL", b"\0\0\0\x02\0\0\0\0"), rest].concat()
 }
 
 fn png() -> Vec<u8> {
     [
         b"\x89PNG\r\n\x1a\n".to_vec(),
-        chunk(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"),
-        chunk(b"tEXt", &[b"Location\0", GPS].concat()),
-        chunk(b"eXIf", GPS),
-        chunk(b"tIME", b"\x07\xea\x0b\x16\x03\0\0"),
-        chunk(b"IDAT", b"the picture"),
-        chunk(b"iTXt", GPS),
-        chunk(b"IEND", b""),
+        chunk(*b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"),
+        chunk(*b"tEXt", &[b"Location\0", GPS].concat()),
+        chunk(*b"eXIf", GPS),
+        chunk(*b"tIME", b"\x07\xea\x0b\x16\x03\0\0"),
+        chunk(*b"IDAT", b"the picture"),
+        chunk(*b"iTXt", GPS),
+        chunk(*b"IEND", b""),
     ]
     .concat()
 }

@@ -94,13 +94,13 @@ async fn who_is_dismissed_while_they_send_stores_nothing() {
     let world = World::new().await;
     let (operator, admin) = (world.signed_in("operator1").await, world.signed_in("admin1").await);
     let call = draft(&operator).await;
-    let mut client = begun(&world.base, &operator, &call, &[7; 300_000], 600_000).await;
+    let mut client = begun(&world.base, &operator, &call, &vec![7; 300_000], 600_000).await;
     comes_true("it is being written", async || !objects(&world).is_empty()).await;
     let path = format!("/api/v1/accounts/{}/disable", operator.account);
     let disabled = admin.post(&path, &json!({})).await.unwrap();
     assert_eq!(disabled.status, 200, "{}", disabled.text);
     let before = entries(&world).await;
-    client.write_all(&[7; 300_000]).await.unwrap();
+    client.write_all(&vec![7; 300_000]).await.unwrap();
     let mut answer = vec![0; 12];
     client.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 401", "who they are is asked anew");

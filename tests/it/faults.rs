@@ -137,7 +137,7 @@ async fn a_request_that_comes_to_nothing_leaves_no_erasure_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_could_not_be_stored_can_be_written_again_and_read() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     world.country.everybody_signs_in().await.unwrap();
     let house = himaya::demo::stay::open_house(&world.country).await.unwrap();
     let manager = world.signed_in("manager1").await;

@@ -25,7 +25,7 @@ pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
         let (kind, data, after) = next(rest)?;
         rest = after;
         picture |= matches!(kind, b"VP8 " | b"VP8L" | b"ANMF");
-        let begun = begin(&mut out, kind);
+        let begun = begin(&mut out, *kind);
         if kind == b"VP8X" {
             let (flags, size) = data.split_first().ok_or(CUT_OFF)?;
             out.push(flags & !METADATA);
@@ -55,7 +55,7 @@ fn frame(data: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
         let (kind, data, after) = next(rest)?;
         rest = after;
         if KEPT_OF_FRAME.contains(&kind) {
-            let begun = begin(out, kind);
+            let begun = begin(out, *kind);
             out.extend_from_slice(data);
             end(out, begun)?;
         }
@@ -63,8 +63,11 @@ fn frame(data: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// A chunk's kind, its content, and what follows it.
+type Next<'a> = (&'a [u8; 4], &'a [u8], &'a [u8]);
+
 /// The next chunk's kind and content, and what follows it. The byte that makes an odd length even may be missing at the end.
-fn next(bytes: &[u8]) -> Result<(&[u8; 4], &[u8], &[u8]), &'static str> {
+fn next(bytes: &[u8]) -> Result<Next<'_>, &'static str> {
     let (kind, rest) = bytes.split_first_chunk::<4>().ok_or(CUT_OFF)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or(CUT_OFF)?;
     let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| CUT_OFF)?;
@@ -73,8 +76,8 @@ fn next(bytes: &[u8]) -> Result<(&[u8; 4], &[u8], &[u8]), &'static str> {
 }
 
 /// Begins a chunk of which the length is not known yet; where its content begins.
-fn begin(out: &mut Vec<u8>, kind: &[u8; 4]) -> usize {
-    out.extend_from_slice(kind);
+fn begin(out: &mut Vec<u8>, kind: [u8; 4]) -> usize {
+    out.extend_from_slice(&kind);
     out.extend_from_slice(&[0; 4]);
     out.len()
 }
@@ -99,7 +102,7 @@ mod tests {
     use super::super::tests::{SECRET, holds};
     use super::*;
 
-    fn chunk(id: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(id: [u8; 4], data: &[u8]) -> Vec<u8> {
         let length = u32::try_from(data.len()).unwrap().to_le_bytes();
         [&id[..], &length[..], data, &vec![0; data.len() % 2]].concat()
     }
@@ -111,43 +114,43 @@ mod tests {
 
     #[test]
     fn it_keeps_its_picture_and_says_that_there_is_no_more() {
-        let inner = [chunk(b"VP8 ", b"pixels"), chunk(b"EXIF", SECRET), chunk(b"ALPH", b"odd")].concat();
+        let inner = [chunk(*b"VP8 ", b"pixels"), chunk(*b"EXIF", SECRET), chunk(*b"ALPH", b"odd")].concat();
         let whole = riff(&[
-            chunk(b"VP8X", &[0b0011_1110, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
-            chunk(b"ICCP", SECRET),
-            chunk(b"ANMF", &[&[7; 16][..], &inner].concat()),
-            chunk(b"VP8L", b"other pixels."),
-            chunk(b"EXIF", SECRET),
-            chunk(b"XMP ", SECRET),
-            chunk(b"what", SECRET),
+            chunk(*b"VP8X", &[0b0011_1110, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
+            chunk(*b"ICCP", SECRET),
+            chunk(*b"ANMF", &[&[7; 16][..], &inner].concat()),
+            chunk(*b"VP8L", b"other pixels."),
+            chunk(*b"EXIF", SECRET),
+            chunk(*b"XMP ", SECRET),
+            chunk(*b"what", SECRET),
         ]);
         let whole = [whole, SECRET.to_vec()].concat();
         let stripped = strip(&whole).unwrap();
         assert!(!holds(&stripped, SECRET) && holds(&stripped, b"pixels") && holds(&stripped, b"other pixels"));
-        let kept = [chunk(b"VP8 ", b"pixels"), chunk(b"ALPH", b"odd")].concat();
+        let kept = [chunk(*b"VP8 ", b"pixels"), chunk(*b"ALPH", b"odd")].concat();
         let expected = riff(&[
-            chunk(b"VP8X", &[0b0001_0010, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
-            chunk(b"ANMF", &[&[7; 16][..], &kept].concat()),
-            chunk(b"VP8L", b"other pixels."),
+            chunk(*b"VP8X", &[0b0001_0010, 0, 0, 0, 1, 0, 0, 1, 0, 0]),
+            chunk(*b"ANMF", &[&[7; 16][..], &kept].concat()),
+            chunk(*b"VP8L", b"other pixels."),
         ]);
         assert_eq!(stripped, expected);
-        assert_eq!(strip(&riff(&[chunk(b"EXIF", SECRET)])), Err("it holds no picture"));
+        assert_eq!(strip(&riff(&[chunk(*b"EXIF", SECRET)])), Err("it holds no picture"));
         for length in 0..whole.len() - SECRET.len() {
             assert!(strip(&whole[..length]).is_err(), "cut off at {length}");
         }
         // A chunk that says it is longer than what is left.
         let longer = [&b"VP8L"[..], &[200, 0, 0, 0], b"pixels"].concat();
-        assert_eq!(strip(&riff(&[longer.clone()])), Err("it is cut off"));
-        assert_eq!(strip(&riff(&[chunk(b"ANMF", &[&[7; 16][..], &longer].concat())])), Err("it is cut off"));
+        assert_eq!(strip(&riff(std::slice::from_ref(&longer))), Err("it is cut off"));
+        assert_eq!(strip(&riff(&[chunk(*b"ANMF", &[&[7; 16][..], &longer].concat())])), Err("it is cut off"));
     }
 
     #[test]
     fn two_million_empty_chunks_cost_nothing_but_their_length() {
         for (kind, kept) in [(b"what", 0), (b"ALPH", 2 << 20)] {
-            let many = chunk(kind, b"").repeat(2 << 20);
+            let many = chunk(*kind, b"").repeat(2 << 20);
             for whole in [
-                riff(&[many.clone(), chunk(b"VP8L", b"pixels")]),
-                riff(&[chunk(b"ANMF", &[&[7; 16][..], &many].concat()), chunk(b"VP8L", b"pixels")]),
+                riff(&[many.clone(), chunk(*b"VP8L", b"pixels")]),
+                riff(&[chunk(*b"ANMF", &[&[7; 16][..], &many].concat()), chunk(*b"VP8L", b"pixels")]),
             ] {
                 let stripped = strip(&whole).unwrap();
                 assert_eq!(stripped.len(), whole.len() - many.len() + kept * 8);

@@ -4,18 +4,21 @@
 //! whole, under its name, and durable. It is never written again; it is read from its beginning, or removed.
 
 mod body;
+mod failure;
+mod limits;
 mod places;
 mod wire;
 
+pub use failure::kind;
+pub use limits::Limits;
 pub use places::{Places, place};
 
 use crate::guard::record::ObjectId;
-use crate::platform::config::{AttachmentsConfig, ConfigError, Patience, Refusals, S3Config, S3Keys, open_to_others};
+use crate::platform::config::{AttachmentsConfig, ConfigError, Refusals, S3Config, S3Keys, open_to_others};
 use axum::body::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
-use object_store::client::{HttpError, HttpErrorKind};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use object_store::{BackoffConfig, Error, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig};
@@ -23,7 +26,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// What is written to a folder at once.
@@ -59,51 +61,6 @@ pub struct Objects {
     folder: Option<PathBuf>,
     piece: usize,
     pub limits: Limits,
-}
-
-/// What is taken, and how much of it at once: memory is bounded by it.
-#[derive(Clone)]
-pub struct Limits {
-    /// In bytes.
-    pub largest: u64,
-    /// In bytes.
-    pub largest_image: u64,
-    /// A place for each file that is received.
-    pub files: Arc<Semaphore>,
-    /// A place for each image that is held whole.
-    pub images: Arc<Semaphore>,
-    /// Each account's own places among those that receive.
-    pub uploads: Arc<Places>,
-    /// A place for each file that is compared before it is given out.
-    pub compared: Arc<Semaphore>,
-    /// Each account's own places among those.
-    pub downloads: Arc<Places>,
-    /// In bytes: what files leave free of the disk.
-    pub keep_free: u64,
-    pub patience: Patience,
-}
-
-/// Images that are held whole at once, each once as it came and once without its metadata.
-const IMAGES: usize = 4;
-/// What one account does at once: fewer than there are places, so that nobody takes all of them.
-const EACH: usize = 2;
-
-impl Limits {
-    fn of(config: &AttachmentsConfig) -> Self {
-        let own = EACH.min(config.at_once.saturating_sub(1)).max(1);
-        let each = || Arc::new(Places::new(own, config.patience.wait));
-        Self {
-            largest: config.largest(),
-            largest_image: config.largest_image(),
-            files: Arc::new(Semaphore::new(config.at_once)),
-            images: Arc::new(Semaphore::new(IMAGES)),
-            uploads: each(),
-            compared: Arc::new(Semaphore::new(config.at_once)),
-            downloads: each(),
-            keep_free: config.keep_free(),
-            patience: config.patience.clone(),
-        }
-    }
 }
 
 /// An object as the store lists it.
@@ -246,27 +203,6 @@ impl Objects {
             }
         }
         Ok(removed)
-    }
-}
-
-/// What kind of failure it is, for a log: the store's own words name the object, and may repeat whatever it answered.
-#[must_use]
-pub fn kind(error: &Error) -> &'static str {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        match inner.downcast_ref::<HttpError>().map(HttpError::kind) {
-            Some(HttpErrorKind::Timeout) => return "it did not answer in time",
-            Some(HttpErrorKind::Connect) => return "it was not reached",
-            Some(HttpErrorKind::Interrupted) => return "its answer broke off",
-            _ => cause = inner.source(),
-        }
-    }
-    match error {
-        Error::NotFound { .. } => "there is no such object",
-        Error::AlreadyExists { .. } | Error::Precondition { .. } => "there is such an object already",
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => "it refuses this service's keys",
-        Error::NotSupported { .. } | Error::NotImplemented { .. } => "it does not know what was asked for",
-        _ => "it failed",
     }
 }
 
