@@ -226,7 +226,7 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
     let mut report = verify::verify(&databases.auditor, &key, &config.log_origin, &saved, records).await?;
     if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
         let objects = Objects::open(attachments, &config.secrets)?;
-        report.compare_objects(&databases.auditor, &objects).await?;
+        report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
     }
     println!(
         "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records, {} rows and {} files compared.",
@@ -238,6 +238,9 @@ async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
         report.rows,
         report.objects
     );
+    if report.erased > 0 {
+        println!("{} of the files were erased: their rows came back with a restore, and open nothing.", report.erased);
+    }
     if records {
         println!(
             "{} rows stand in nobody's register: those that the set-up made. They never become more.",

@@ -31,11 +31,15 @@ CREATE POLICY attachments_read ON attachments FOR SELECT TO himaya_app USING (
     EXISTS (SELECT FROM calls c WHERE c.id = call_id)
     OR EXISTS (SELECT FROM notices n WHERE n.id = notice_id)
     OR EXISTS (SELECT FROM sections s WHERE s.id = section_id));
+-- It is added where its author may write: to their own draft while it is one, to a notice that they sent while nobody has
+-- decided on it, and to a section of a case that they are assigned to. Who was only granted a look at a case adds nothing.
 CREATE POLICY attachments_add ON attachments FOR INSERT TO himaya_app WITH CHECK (
     author_id = public.me()
-    AND (EXISTS (SELECT FROM calls c WHERE c.id = call_id AND c.operator_id = public.me())
-         OR public.i_sent(notice_id)
-         OR EXISTS (SELECT FROM sections s WHERE s.id = section_id)));
+    AND (EXISTS (SELECT FROM calls c WHERE c.id = call_id AND c.operator_id = public.me() AND c.closed_at IS NULL
+                                       AND c.expires_at > pg_catalog.now())
+         OR EXISTS (SELECT FROM notices n WHERE n.id = notice_id AND n.sender_id = public.me()
+                                            AND n.state IN ('sent', 'acknowledged'))
+         OR EXISTS (SELECT FROM sections s WHERE s.id = section_id AND public.i_place(s.case_id))));
 -- Only what hangs on one's own draft is taken away: it passes to a notice, or dies with the draft.
 CREATE POLICY attachments_erase ON attachments FOR DELETE TO himaya_app USING (
     EXISTS (SELECT FROM calls c WHERE c.id = call_id AND c.operator_id = public.me() AND c.closed_at IS NULL));

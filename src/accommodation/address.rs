@@ -62,17 +62,18 @@ pub async fn write(
     let version = sealed.as_ref().map_or(0, vault::Sealed::version);
     if_match.check(version)?;
     let epoch = sealed.as_ref().map_or(1, |sealed| sealed.epoch() + 1);
-    let place =
-        Placement { record: id, kind: RecordKind::Address, case: None, key_id: id, epoch, version: version + 1 };
     // Always a fresh key, to those who manage the house now: who managed it before opens nothing newer.
     let key = match &sealed {
         Some(sealed) => SealingKey::of(&who.keys, sealed)?.renewed(),
-        None => unit.new_key(id).await?,
+        // Under an id of its own: one that failed to be stored was erased with its key, and is never a key's again.
+        None => unit.new_key(crate::platform::random::uuid()).await?,
     };
+    let place =
+        Placement { record: id, kind: RecordKind::Address, case: None, key_id: key.id, epoch, version: version + 1 };
     let wraps = wraps(&app, &mut unit, &key, epoch).await?;
     unit.put(&place, &key, &address).await?;
     match sealed {
-        Some(_) => unit.replace_all_wraps(id, &wraps).await?,
+        Some(_) => unit.replace_all_wraps(key.id, &wraps).await?,
         None => unit.insert_wraps(&wraps).await?,
     }
     let _committed = unit.commit().await?;

@@ -1,22 +1,25 @@
 //! Adding: a file is received first, and then stored with its record in one unit. What is acknowledged is durable, bytes
 //! and row; what comes to nothing leaves no row, and its bytes and their key are removed.
 
+use super::incoming::Incoming;
 use super::model::{AttachmentMade, File, MOST, On, SCHEMA_VERSION};
 use super::on;
-use super::receive::{Incoming, Received, Told, receive};
+use super::receive::{Received, receive};
+use super::sink;
 use super::store::{self, NewRow};
-use crate::audit::unit::Unit;
+use super::told::Told;
+use crate::audit::unit::{OUTCOME_UNKNOWN, Unit};
 use crate::calls;
 use crate::cases::{self, hanging};
 use crate::guard::gate::{Authorized, kinds, verbs};
 use crate::guard::record::{AttachmentId, ObjectId, RecordKind, SectionId};
 use crate::guard::session::Who;
-use crate::guard::store::delete_erasure_key;
 use crate::guard::vault::{Placement, SealingKey};
 use crate::notices::{self, Desk};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, IdempotencyKey, Once};
-use crate::platform::objects::Objects;
+use crate::platform::config::Patience;
+use crate::platform::http::{Answer, IdempotencyKey, Once, still_signed_in};
+use crate::platform::objects::{self as stored, Objects};
 use crate::platform::problem::Problem;
 use axum::extract::Request;
 use axum::http::HeaderMap;
@@ -43,7 +46,8 @@ pub(super) async fn add(
     request: Request,
 ) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
-    let mut incoming = Incoming::of(&parts.headers, body);
+    let patience = app.objects.as_ref().map_or_else(Patience::default, |objects| objects.limits.patience.clone());
+    let mut incoming = Incoming::of(&parts.headers, body, patience);
     let added = received(app, who, on, &key, &parts.headers, &mut incoming).await;
     if added.is_err() {
         incoming.drain().await;
@@ -68,18 +72,12 @@ async fn received(
     let Some(_) = place(&mut unit, on).await? else { return Err(unit.refuse(on.id(), Problem::absent()).await) };
     drop(unit);
 
-    let received = receive(&app.places.erasure, objects, &told, incoming).await?;
+    let received = receive(&app.places.erasure, objects, who.account, &told, incoming).await?;
     let object = received.object;
-    let once = key.for_body(who, format!("{}\0{}\0{}", told.name, told.media_type, received.sha256()).as_bytes())?;
-    // Much may have happened in a quarter of an hour: the gate is asked again.
-    let stored = match on::may_add(app, who, on).await {
-        Ok(leave) => store(app, leave, on, told, received, &once).await,
-        Err(problem) => Err(problem),
-    };
-    match stored {
+    match hung(app, who, on, key, headers, told, received).await {
         Ok((answer, Kept::Stored)) => Ok(answer),
         // It may have been stored: then the bytes must stay. If not, they are swept.
-        Err(problem) if problem.code() == "outcome_unknown" => Err(problem),
+        Err(problem) if problem.code() == OUTCOME_UNKNOWN => Err(problem),
         other => {
             discard(app, objects, object).await;
             other.map(|(answer, _)| answer)
@@ -87,18 +85,34 @@ async fn received(
     }
 }
 
+/// Hangs what was received where it belongs. Much may have happened in a quarter of an hour: who asks is found out anew, and
+/// the gate is asked again.
+async fn hung(
+    app: &App,
+    who: &Arc<Who>,
+    on: On,
+    key: &IdempotencyKey,
+    headers: &HeaderMap,
+    told: Told,
+    received: Received,
+) -> Result<(Answer, Kept), Problem> {
+    let who = still_signed_in(app, who, headers).await?;
+    let sent = format!("{}\0{}\0{}", told.name, told.media_type, received.sha256());
+    let once = key.for_body(&who, sent.as_bytes())?;
+    let leave = on::may_add(app, &who, on).await?;
+    store(app, leave, on, told, received, &once).await
+}
+
 /// Removes what was received for nothing. What is left behind is swept.
 async fn discard(app: &App, objects: &Objects, object: ObjectId) {
-    if let Err(error) = delete_erasure_key(&app.places.erasure, object.0).await {
-        tracing::warn!(%error, "the key of an object that nobody needs is swept later");
-    }
+    sink::forget(&app.places.erasure, object).await;
     remove(objects, object).await;
 }
 
 /// Removes an object whose key was erased.
 pub(super) async fn remove(objects: &Objects, object: ObjectId) {
     if let Err(error) = objects.remove(object).await {
-        tracing::warn!(%error, "an object that nobody needs is swept later");
+        tracing::warn!(why = stored::kind(&error), "an object that nobody needs is swept later");
     }
 }
 

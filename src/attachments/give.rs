@@ -7,17 +7,22 @@ use super::model::File;
 use super::receive::away;
 use crate::guard::bytes::ContentKey;
 use crate::guard::bytes::stream::{HEAD, Opener};
+use crate::guard::record::AccountId;
 use crate::guard::statement::hex;
 use crate::guard::vault::objects::object_context;
-use crate::platform::objects::Objects;
+use crate::platform::clock::Clock;
+use crate::platform::http::Client;
+use crate::platform::objects::{self, Objects};
 use crate::platform::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 
 /// What a client may do with it: nothing. It is no page of this service.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
@@ -41,8 +46,19 @@ const SAFE: &AsciiSet = &NON_ALPHANUMERIC
 enum Broken {
     #[error("the object is not as it was sealed")]
     Changed,
-    #[error("the store of objects: {0}")]
+    #[error("the store of objects: {}", objects::kind(.0))]
     Store(#[from] object_store::Error),
+    #[error("the reader's session is over")]
+    Over,
+}
+
+/// Who gets a file, and for how long.
+pub(super) struct Reader {
+    pub account: AccountId,
+    /// When their session ends at the latest.
+    pub until: DateTime<Utc>,
+    pub clock: Clock,
+    pub client: Client,
 }
 
 /// An object on its way out.
@@ -99,26 +115,58 @@ async fn compare(objects: &Objects, file: &File, key: &ContentKey, digest: &[u8]
     if whole { Ok(()) } else { Err(Broken::Changed) }
 }
 
+fn told(broken: Broken) -> Problem {
+    match broken {
+        Broken::Store(object_store::Error::NotFound { .. }) => Problem::fault("an attachment's object is not there"),
+        Broken::Store(error) => away(&error),
+        Broken::Changed => Problem::fault("an attachment's object is not as it was sealed"),
+        Broken::Over => Problem::sign_in(),
+    }
+}
+
+/// [`compare`], a few at once for each account and a few for all: it reads and opens whole files, before anybody sees a byte.
+async fn compared(
+    objects: &Objects,
+    account: AccountId,
+    file: &File,
+    key: &ContentKey,
+    digest: &[u8],
+) -> Result<(), Problem> {
+    let busy = || Problem::away("busy", "Too many files are being given out. Ask again.");
+    let limits = &objects.limits;
+    let _own = limits.downloads.of(account).await.ok_or_else(busy)?;
+    let _place = objects::place(&limits.compared, limits.patience.wait).await.ok_or_else(busy)?;
+    let late = |_| Problem::away("objects_slow", "The store of attachments took too long. Ask again.");
+    timeout(limits.patience.compare, compare(objects, file, key, digest)).await.map_err(late)?.map_err(told)
+}
+
 /// The answer that carries a file.
 ///
 /// # Errors
 /// A fault when the object is not there, or not as it was sealed: then nothing of it goes out.
-pub(super) async fn answer(objects: &Objects, file: File, key: ContentKey, digest: &[u8]) -> Result<Response, Problem> {
-    let told = |broken: Broken| match broken {
-        Broken::Store(object_store::Error::NotFound { .. }) => Problem::fault("an attachment's object is not there"),
-        Broken::Store(error) => away(&error),
-        Broken::Changed => Problem::fault("an attachment's object is not as it was sealed"),
-    };
-    compare(objects, &file, &key, digest).await.map_err(told)?;
+pub(super) async fn answer(
+    objects: &Objects,
+    file: File,
+    key: ContentKey,
+    digest: &[u8],
+    reader: Reader,
+) -> Result<Response, Problem> {
+    let Reader { account, until, clock, mut client } = reader;
+    // Nothing is held by now that must be finished, so nobody is worked for who has gone.
+    tokio::select! {
+        compared = compared(objects, account, &file, &key, digest) => compared?,
+        () = client.gone() => return Err(Problem::away("client_gone", "Nobody waits for this answer.")),
+    }
     let opening = Opening::begin(objects, &file, &key).await.map_err(told)?;
     // What breaks from here on ends the connection: the client has heard how much there must be.
-    let body = stream::unfold(Some(opening), |opening| async {
-        let mut opening = opening?;
-        match opening.next().await {
-            Ok(Some(piece)) => Some((Ok(piece), Some(opening))),
+    let body = stream::unfold(Some((opening, clock)), move |opening| async move {
+        let (mut opening, clock) = opening?;
+        let next = if clock.now() < until { opening.next().await } else { Err(Broken::Over) };
+        match next {
+            Ok(Some(piece)) => Some((Ok(piece), Some((opening, clock)))),
             Ok(None) => None,
             Err(broken) => {
-                tracing::error!(%broken, "an attachment changed while it was given out");
+                tracing::error!(%broken, "an attachment was not given out to its end");
                 Some((Err(broken), None))
             }
         }

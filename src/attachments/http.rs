@@ -6,7 +6,7 @@ use crate::cases::section::{of_case, of_person};
 use crate::guard::action::Purpose;
 use crate::guard::record::{AttachmentId, CallId, CaseId, NoticeId, RecordKind, SubjectId};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
+use crate::platform::http::{Answer, Client, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -29,11 +29,11 @@ use uuid::Uuid;
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_call(
@@ -78,8 +78,9 @@ pub async fn read_of_call(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((id, attachment)): InPath<(Uuid, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Call(CallId(id)), attachment).await
+    read::content(&app, &who, purpose, On::Call(CallId(id)), attachment, client).await
 }
 
 /// Attach a file to a notice that was handed over: the body is the file, byte for byte.
@@ -100,11 +101,11 @@ pub async fn read_of_call(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_notice(
@@ -149,8 +150,9 @@ pub async fn read_of_notice(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((id, attachment)): InPath<(Uuid, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Notice(NoticeId(id)), attachment).await
+    read::content(&app, &who, purpose, On::Notice(NoticeId(id)), attachment, client).await
 }
 
 /// Attach a file to a section of the case as a whole: the body is the file, byte for byte.
@@ -169,11 +171,11 @@ pub async fn read_of_notice(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_case(
@@ -218,8 +220,9 @@ pub async fn read_of_case(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((case, kind, attachment)): InPath<(Uuid, String, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Section(of_case(case, &kind)), attachment).await
+    read::content(&app, &who, purpose, On::Section(of_case(case, &kind)), attachment, client).await
 }
 
 /// Attach a file to a section of a person: the body is the file, byte for byte.
@@ -238,11 +241,11 @@ pub async fn read_of_case(
     responses(
         (status = 201, description = "Stored, durably", body = AttachmentMade),
         (status = 404, description = "There is nothing for you to add to", body = ProblemDocument),
-        (status = 408, description = "The body took too long", body = ProblemDocument),
+        (status = 408, description = "The body took too long, or came too slowly", body = ProblemDocument),
         (status = 409, description = "Its state does not allow it, or too many hang there", body = ProblemDocument),
         (status = 413, description = "Larger than the limit, which is named", body = ProblemDocument),
         (status = 422, description = "A header or the body is not right", body = ProblemDocument),
-        (status = 503, description = "A store does not answer", body = ProblemDocument),
+        (status = 503, description = "A store does not answer or has no room, or too many files are under way", body = ProblemDocument),
     )
 )]
 pub async fn add_to_person(
@@ -287,6 +290,7 @@ pub async fn read_of_person(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     InPath((case, person, kind, attachment)): InPath<(Uuid, Uuid, String, Uuid)>,
+    client: Client,
 ) -> Result<Response, Problem> {
-    read::content(&app, &who, purpose, On::Section(of_person(case, person, &kind)), attachment).await
+    read::content(&app, &who, purpose, On::Section(of_person(case, person, &kind)), attachment, client).await
 }

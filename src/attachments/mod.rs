@@ -1,8 +1,8 @@
 //! Attachments: files that hang on a call, on a notice, or on a section of a case, and go where that goes.
 //!
 //! An attachment is a record like any other: what the file is called, of what type and how large it is, and its hashes, are
-//! sealed (`model`). Its bytes are too many for the database: they are received, sealed and stored piece by piece
-//! (`receive`), under a random name in a store of objects and a key that stands in that record, and given out as an opaque
+//! sealed (`model`). Its bytes are too many for the database: once its headers are right (`told`) they come in within their
+//! times (`incoming`), and are received, sealed and stored piece by piece (`receive`, `sink`), under a random name in a store of objects and a key that stands in that record, and given out as an opaque
 //! stream that nothing executes or shows (`give`). Images lose their metadata on the way in (`image`).
 //!
 //! Who reads or writes what it hangs on, reads or adds attachments: the gate is asked for both (`on`). On a draft they are
@@ -13,12 +13,15 @@ mod add;
 pub mod give;
 pub mod http;
 mod image;
+mod incoming;
 pub mod model;
 mod on;
 mod pass_on;
 mod read;
 mod receive;
+mod sink;
 mod store;
+mod told;
 
 pub(crate) use pass_on::pass_to_notice;
 

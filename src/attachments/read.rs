@@ -13,7 +13,7 @@ use crate::guard::record::AttachmentId;
 use crate::guard::session::Who;
 use crate::guard::vault::{self, Sealed, VaultError};
 use crate::platform::app::App;
-use crate::platform::http::Listed;
+use crate::platform::http::{Client, Listed};
 use crate::platform::problem::Problem;
 use axum::Json;
 use axum::response::Response;
@@ -53,6 +53,7 @@ pub(super) async fn content(
     purpose: Option<Purpose>,
     on: On,
     attachment: Uuid,
+    client: Client,
 ) -> Result<Response, Problem> {
     let leave = on::may_read::<verbs::Read>(app, who, on, attachment, purpose).await?;
     let mut look = Look::begin(&app.places, leave).await?;
@@ -64,7 +65,8 @@ pub(super) async fn content(
     let row = rows.first().ok_or_else(Problem::absent)?;
     let file = take(&mut files, row)?;
     let key = file.key.content_key(&app.places.erasure, file.object).await?;
-    give::answer(objects(app)?, file, key, &row.digest).await
+    let reader = give::Reader { account: who.account, until: who.expires_at, clock: app.places.clock.clone(), client };
+    give::answer(objects(app)?, file, key, &row.digest, reader).await
 }
 
 /// The rows, and what is sealed of each. Nothing when what they hang on is not there for the person any more.

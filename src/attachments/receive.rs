@@ -2,143 +2,21 @@
 //! out before anything of it is stored.
 
 use super::image::{self, Image, Recognised};
-use super::model::{LONGEST_NAME, Sum};
-use crate::guard::bytes::stream::Sealer;
-use crate::guard::record::ObjectId;
+use super::incoming::Incoming;
+use super::model::Sum;
+use super::sink::Sink;
+use super::told::Told;
+use crate::guard::record::{AccountId, ObjectId};
 use crate::guard::statement::hex;
-use crate::guard::store::delete_erasure_key;
 use crate::guard::vault::ObjectKey;
-use crate::guard::vault::objects::object_context;
-use crate::platform::objects::{Objects, Writing};
+use crate::platform::objects::{self, Objects};
 use crate::platform::problem::Problem;
-use axum::body::{Body, BodyDataStream, Bytes};
-use axum::http::{HeaderMap, StatusCode, header};
-use futures_util::StreamExt as _;
-use percent_encoding::percent_decode_str;
+use axum::body::Bytes;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
-use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout, timeout_at};
 
-/// The header in which the file's name travels: headers like it are not logged, as addresses are.
-pub const NAME_HEADER: &str = "himaya-file-name";
-/// How long a client may be silent.
-const SILENT: Duration = Duration::from_secs(30);
-/// How long an upload may take. A session ends when nothing is heard of it for twenty minutes.
-const WHOLE: Duration = Duration::from_mins(15);
-/// How long an upload waits for others to end.
-const WAIT: Duration = Duration::from_secs(10);
-/// How long, and how much, is read of what is not taken, so that a client that is still sending hears why.
-const DRAIN: (Duration, u64) = (Duration::from_secs(1), 16 << 20);
-/// What is sealed at once.
-const STEP: usize = 64 * 1024;
-
-/// What a client says of the file, checked.
-pub(super) struct Told {
-    pub name: String,
-    pub media_type: String,
-}
-
-impl Told {
-    /// # Errors
-    /// 422 with the header's name.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        Ok(Self { name: name(headers)?, media_type: media_type(headers)? })
-    }
-}
-
-fn name(headers: &HeaderMap) -> Result<String, Problem> {
-    let wrong = |why: &str| Problem::field("Himaya-File-Name", why);
-    let sent = headers.get(NAME_HEADER).ok_or_else(|| wrong("is needed: the file's name, UTF-8, percent-encoded"))?;
-    let sent = sent.to_str().map_err(|_| wrong("is not percent-encoded"))?;
-    let name = percent_decode_str(sent).decode_utf8().map_err(|_| wrong("is not UTF-8, percent-encoded"))?;
-    if name.trim().is_empty() || name == "." || name == ".." {
-        return Err(wrong("is no name"));
-    }
-    if name.chars().count() > LONGEST_NAME {
-        return Err(wrong(&format!("is longer than {LONGEST_NAME} characters")));
-    }
-    // Letters that turn the direction of reading make `exe.pdf` out of `fdp.exe`.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if name.chars().any(|c| c.is_control() || turns(c)) {
-        return Err(wrong("holds a character that cannot be seen"));
-    }
-    if name.contains(['/', '\\']) {
-        return Err(wrong("holds a / or a \\: a name, without folders"));
-    }
-    Ok(name.into_owned())
-}
-
-/// `type/subtype`, in small letters and without parameters.
-fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
-    let wrong = || Problem::field("Content-Type", "is one media type, like application/pdf");
-    let mut sent = headers.get_all(header::CONTENT_TYPE).iter();
-    let Some(first) = sent.next() else { return Ok("application/octet-stream".to_owned()) };
-    let first = first.to_str().ok().filter(|_| sent.next().is_none()).ok_or_else(wrong)?;
-    let essence = first.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let token =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
-    let parts: Vec<&str> = essence.split('/').collect();
-    if essence.len() <= 127 && matches!(parts[..], [kind, subtype] if token(kind) && token(subtype)) {
-        Ok(essence)
-    } else {
-        Err(wrong())
-    }
-}
-
-/// A body that comes in, within its times.
-pub(super) struct Incoming {
-    stream: BodyDataStream,
-    until: Instant,
-    /// What the client says that it will send.
-    pub announced: Option<u64>,
-    /// The client asks first (`Expect: 100-continue`), and sends nothing before it is read from.
-    asks: bool,
-}
-
-impl Incoming {
-    pub(super) fn of(headers: &HeaderMap, body: Body) -> Self {
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let asks = headers.contains_key(header::EXPECT);
-        Self { stream: body.into_data_stream(), until: Instant::now() + WHOLE, announced, asks }
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        self.asks = false;
-        let until = self.until.min(Instant::now() + SILENT);
-        match timeout_at(until, self.stream.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => Ok(Some(piece)),
-            Ok(Some(Err(_))) => {
-                Err(Problem::new(StatusCode::BAD_REQUEST, "cut_off", "The body ended early. Nothing was stored."))
-            }
-            Err(_) => Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                "The body took too long: half a minute of silence, or a quarter of an hour in all. Nothing was stored.",
-            )),
-        }
-    }
-
-    /// Reads on for a moment: a connection that is closed while somebody sends loses the answer to them.
-    pub(super) async fn drain(&mut self) {
-        if self.asks {
-            return;
-        }
-        let (time, most) = DRAIN;
-        let _ = timeout(time, async {
-            let mut read = 0;
-            while let Some(Ok(piece)) = self.stream.next().await {
-                read += piece.len() as u64;
-                if read > most {
-                    return;
-                }
-            }
-        })
-        .await;
-    }
-}
+/// After so many bytes it is asked again whether the disk has room.
+const ROOM: u64 = 16 << 20;
 
 /// A file that lies sealed in the store, and belongs to nothing yet.
 pub(super) struct Received {
@@ -159,9 +37,10 @@ impl Received {
     }
 }
 
-/// The store does not answer: said in the log by its own words, and to the client without them.
+/// The store does not answer: said in the log by the kind of failure, and to the client without it. Its own words would
+/// name the object, and may repeat whatever the store answered.
 pub(super) fn away(error: &object_store::Error) -> Problem {
-    tracing::error!(%error, "the store of attachments");
+    tracing::error!(why = objects::kind(error), "the store of attachments");
     Problem::away("objects_away", "The store of attachments does not answer. Nothing was stored. Send it again.")
 }
 
@@ -173,6 +52,7 @@ pub(super) fn away(error: &object_store::Error) -> Problem {
 pub(super) async fn receive(
     erasure: &PgPool,
     objects: &Objects,
+    account: AccountId,
     told: &Told,
     incoming: &mut Incoming,
 ) -> Result<Received, Problem> {
@@ -180,7 +60,10 @@ pub(super) async fn receive(
     if incoming.announced.is_some_and(|announced| announced > limits.largest) {
         return Err(Problem::too_large("The file", limits.largest));
     }
-    let _place = place(&limits.files).await?;
+    room(objects, incoming.announced.unwrap_or_default())?;
+    // The person's own first: who sends much waits for themselves, and takes no place from others meanwhile.
+    let _own = limits.uploads.of(account).await.ok_or_else(busy)?;
+    let _place = objects::place(&limits.files, limits.patience.wait).await.ok_or_else(busy)?;
     let mut head = Vec::new();
     while head.len() < image::TELLING {
         let Some(piece) = incoming.next().await? else { break };
@@ -199,10 +82,10 @@ pub(super) async fn receive(
     };
     let Some(kind) = kind else {
         let mut sink = Sink::begin(erasure, objects).await?;
-        let filled = fill(&mut sink, incoming, head, limits.largest).await;
+        let filled = fill(&mut sink, objects, incoming, head).await;
         return sink.end(erasure, filled, told.media_type.clone()).await;
     };
-    let _place = place(&limits.images).await?;
+    let _place = objects::place(&limits.images, limits.patience.wait).await.ok_or_else(busy)?;
     let whole = whole(incoming, head, limits.largest_image.min(limits.largest)).await?;
     let came = Sum { bytes: whole.len() as u64, sha256: hex(&Sha256::digest(&whole)) };
     let picture = stripped(kind, whole).await?;
@@ -213,11 +96,18 @@ pub(super) async fn receive(
     Ok(received)
 }
 
-async fn fill(sink: &mut Sink, incoming: &mut Incoming, head: Vec<u8>, largest: u64) -> Result<(), Problem> {
-    let mut piece = Some(Bytes::from(head));
+async fn fill(sink: &mut Sink, objects: &Objects, incoming: &mut Incoming, head: Vec<u8>) -> Result<(), Problem> {
+    let largest = objects.limits.largest;
+    let (mut piece, mut asked) = (Some(Bytes::from(head)), 0);
     while let Some(bytes) = piece {
-        if sink.sealer.length() + bytes.len() as u64 > largest {
+        let length = sink.length() + bytes.len() as u64;
+        if length > largest {
             return Err(Problem::too_large("The file", largest));
+        }
+        // Others fill the disk meanwhile.
+        if length - asked > ROOM {
+            room(objects, 0)?;
+            asked = length;
         }
         sink.take(&bytes).await?;
         piece = incoming.next().await?;
@@ -225,11 +115,18 @@ async fn fill(sink: &mut Sink, incoming: &mut Incoming, head: Vec<u8>, largest: 
     Ok(())
 }
 
-async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Problem> {
-    match timeout(WAIT, places.acquire()).await {
-        Ok(Ok(place)) => Ok(place),
-        _ => Err(Problem::away("busy", "Too many files are being received. Nothing was stored. Send it again.")),
+/// Whether there is room for so much. On the same disk there may be what must never fail to be written, the checkpoints
+/// and the tombstones: files leave some of it free.
+fn room(objects: &Objects, bytes: u64) -> Result<(), Problem> {
+    if objects.has_room(bytes) {
+        return Ok(());
     }
+    tracing::error!("the disk of attachments is nearly full: no file is taken until there is room again");
+    Err(Problem::away("no_room", "There is no room for files now. Nothing was stored. Tell the administrator."))
+}
+
+fn busy() -> Problem {
+    Problem::away("busy", "Too many files are being received. Nothing was stored. Send it again.")
 }
 
 fn other_image(what: &str) -> Problem {
@@ -247,6 +144,9 @@ async fn whole(incoming: &mut Incoming, head: Vec<u8>, largest: u64) -> Result<B
         return Err(too_large());
     }
     let mut whole = head;
+    // Growing step by step would hold it twice.
+    let expected = incoming.announced.and_then(|announced| usize::try_from(announced).ok()).unwrap_or_default();
+    whole.reserve_exact(expected.saturating_sub(whole.len()));
     while let Some(piece) = incoming.next().await? {
         whole.extend_from_slice(&piece);
         if whole.len() as u64 > largest {
@@ -256,81 +156,11 @@ async fn whole(incoming: &mut Incoming, head: Vec<u8>, largest: u64) -> Result<B
     Ok(whole.into())
 }
 
-async fn stripped(kind: Image, whole: Bytes) -> Result<Bytes, Problem> {
-    let stripped = tokio::task::spawn_blocking(move || kind.strip(whole)).await;
+async fn stripped(kind: Image, whole: Bytes) -> Result<Vec<u8>, Problem> {
+    let stripped = tokio::task::spawn_blocking(move || kind.strip(&whole)).await;
     let stripped = stripped.map_err(|_| Problem::fault("an image could not be taken apart"))?;
     stripped.map_err(|why| {
         let message = format!("begins like {}, and cannot be read as such: {why}", kind.media_type());
         Problem::field("body", message)
     })
-}
-
-/// Where content goes: hashed, sealed, hashed again, written.
-struct Sink {
-    object: ObjectId,
-    key: ObjectKey,
-    sealer: Sealer,
-    writing: Writing,
-    content: Sha256,
-    sealed: Sha256,
-    out: Vec<u8>,
-}
-
-fn refused(_: crate::guard::bytes::SealError) -> Problem {
-    Problem::fault("a file could not be sealed")
-}
-
-impl Sink {
-    async fn begin(erasure: &PgPool, objects: &Objects) -> Result<Self, Problem> {
-        let object = ObjectId::random();
-        let (key, content_key) = ObjectKey::make(erasure, object).await?;
-        let mut out = Vec::new();
-        let sealer = Sealer::new(&content_key, &object_context(object), &mut out).map_err(refused)?;
-        let writing = objects.write(object).await.map_err(|error| away(&error))?;
-        Ok(Self { object, key, sealer, writing, content: Sha256::new(), sealed: Sha256::new(), out })
-    }
-
-    async fn take(&mut self, content: &[u8]) -> Result<(), Problem> {
-        for step in content.chunks(STEP) {
-            self.content.update(step);
-            self.sealer.push(step, &mut self.out).map_err(refused)?;
-            self.write().await?;
-        }
-        Ok(())
-    }
-
-    /// Finishes what was filled, or gives it up: then its key goes at once.
-    async fn end(self, erasure: &PgPool, filled: Result<(), Problem>, media_type: String) -> Result<Received, Problem> {
-        let Err(problem) = filled else { return self.finish(media_type).await };
-        self.writing.abort().await;
-        if let Err(error) = delete_erasure_key(erasure, self.object.0).await {
-            tracing::warn!(%error, "the key of an upload that was given up is swept later");
-        }
-        Err(problem)
-    }
-
-    async fn write(&mut self) -> Result<(), Problem> {
-        self.sealed.update(&self.out);
-        let written = self.writing.put(&self.out).await;
-        self.out.clear();
-        written.map_err(|error| away(&error))
-    }
-
-    async fn finish(mut self, media_type: String) -> Result<Received, Problem> {
-        static ZEROS: [u8; STEP] = [0; STEP];
-        let stored = Sum { bytes: self.sealer.length(), sha256: hex(&self.content.clone().finalize()) };
-        let mut padding = self.sealer.padding().map_err(refused)?;
-        while padding > 0 {
-            let step = usize::try_from(padding).map_or(STEP, |padding| padding.min(STEP));
-            self.sealer.push(ZEROS.get(..step).unwrap_or_default(), &mut self.out).map_err(refused)?;
-            padding -= step as u64;
-            self.write().await?;
-        }
-        let Self { object, key, sealer, mut writing, mut sealed, mut out, .. } = self;
-        sealer.finish(&mut out).map_err(refused)?;
-        sealed.update(&out);
-        writing.put(&out).await.map_err(|error| away(&error))?;
-        writing.finish().await.map_err(|error| away(&error))?;
-        Ok(Received { object, key, media_type, stored, came_in: None, digest: sealed.finalize().into() })
-    }
 }

@@ -40,6 +40,8 @@ pub struct Report {
     pub rows: u64,
     /// Sealed files that were compared with their rows, where that was asked ([`Report::compare_objects`]).
     pub objects: u64,
+    /// Of those, how many are not there because their key was erased: their rows came back with a restore.
+    pub erased: u64,
     /// Of the rows, those that stand in nobody's register: those of `himaya init`, and from before there were registers. Their
     /// number never grows.
     pub unregistered: u64,
@@ -94,7 +96,7 @@ pub enum VerifyError {
     Store(#[from] sqlx::Error),
     #[error("the log's origin names no key: {0}")]
     Origin(#[from] NoteError),
-    #[error("the store of attachments does not answer: {0}")]
+    #[error("the store of attachments does not answer: {}", crate::platform::objects::kind(.0))]
     Objects(#[from] object_store::Error),
 }
 

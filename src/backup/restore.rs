@@ -249,7 +249,7 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     let texts: Vec<String> = saved.iter().map(|(_, text)| text.clone()).collect();
     let mut ledger = verify(&databases.auditor, &key, &config.log_origin, &texts, true).await?;
     if let Some(objects) = &objects {
-        ledger.compare_objects(&databases.auditor, objects).await?;
+        ledger.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await?;
     }
     // What was erased since goes again, after it was seen to be there.
     databases.sweeper.clear_or_warn().await;

@@ -42,13 +42,18 @@ pub(super) async fn clocks(findings: &mut Findings, field: &str, clock: &Clock, 
 
 /// How much space the folder's disk has left.
 pub(super) fn space(findings: &mut Findings, about: &str, folder: &Path) {
+    space_above(findings, about, folder, LEAST, "make room before the disk is full");
+}
+
+/// Whether so much space is left, and what to do if it is not.
+fn space_above(findings: &mut Findings, about: &str, folder: &Path, least: u64, advice: &str) {
     let about = format!("{about}: free space");
     match rustix::fs::statvfs(folder) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let said = format!("{} MiB at {}", free >> 20, folder.display());
-            if free < LEAST {
-                findings.wrong(about, format!("only {said}: make room before the disk is full"));
+            if free < least {
+                findings.wrong(about, format!("only {said}: {advice}"));
             } else {
                 findings.well(about, said);
             }
@@ -66,7 +71,9 @@ pub(super) async fn attachments(findings: &mut Findings, config: &Config) {
     };
     if let Some(folder) = &told.folder {
         if folder.exists() {
-            space(findings, ABOUT, folder);
+            let least = told.keep_free().max(LEAST);
+            let advice = format!("below {} MiB no file is taken", told.keep_free_mib);
+            space_above(findings, ABOUT, folder, least, &advice);
         } else {
             findings.add(ABOUT, Verdict::NotAsked, "the folder is made when the service starts");
         }

@@ -11,7 +11,7 @@ use super::keys::{PersonKeys, derive};
 use super::record::{AccountId, CaseId, OrganisationId, RecordKind, SessionId};
 use super::statement::hex;
 use super::store::{self, Entered, Found, Visited, VisitedSection};
-use super::token::{Claims, Tokens};
+use super::token::Tokens;
 use super::trust::{Member, Trust};
 use crate::platform::random;
 use base64::Engine as _;
@@ -122,7 +122,8 @@ pub enum EnterError {
 
 /// What a request shows before anybody has looked into the database: a token that is good, and a secret.
 pub struct Presented {
-    claims: Claims,
+    session: SessionId,
+    account: AccountId,
     secret: SessionSecret,
     pub(crate) lookup: Lookup,
 }
@@ -135,7 +136,17 @@ impl Presented {
     pub fn read(tokens: &Tokens, access_token: &str, secret: &str, now: DateTime<Utc>) -> Result<Self, EnterError> {
         let claims = tokens.verify(access_token, now).ok_or(EnterError::SignIn)?;
         let secret = SessionSecret::parse(secret).ok_or(EnterError::SignIn)?;
-        Ok(Self { claims, lookup: secret.lookup(), secret })
+        Ok(Self { session: claims.sid, account: claims.sub, lookup: secret.lookup(), secret })
+    }
+
+    /// The same session once more, later in a long request: by then the token may be over, but it was good when the request
+    /// began. Whether the session is alive, and whose it is, is asked anew.
+    ///
+    /// # Errors
+    /// [`EnterError::SignIn`] unless the secret has its shape.
+    pub fn again(who: &Who, secret: &str) -> Result<Self, EnterError> {
+        let secret = SessionSecret::parse(secret).ok_or(EnterError::SignIn)?;
+        Ok(Self { session: who.session, account: who.account, lookup: secret.lookup(), secret })
     }
 
     /// Resolves a session's row to who is asking.
@@ -143,7 +154,7 @@ impl Presented {
     /// # Errors
     /// [`EnterError::SignIn`] unless token, secret and row belong together.
     pub(crate) fn resolve(self, trust: &Trust, row: &Entered) -> Result<Who, EnterError> {
-        if row.session != self.claims.sid || row.account != self.claims.sub {
+        if row.session != self.session || row.account != self.account {
             return Err(EnterError::SignIn);
         }
         let keys = self.secret.open_keys(row.session, &row.sealed_keys).ok_or(EnterError::SignIn)?;

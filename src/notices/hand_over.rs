@@ -40,6 +40,10 @@ pub async fn hand_over(
     let once = key.for_body(&who, &body.raw())?;
     let how = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    // Before any key is made: those are durable at once.
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
     let Some(draft) = crate::calls::store::draft(&mut unit).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
     };

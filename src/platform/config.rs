@@ -5,10 +5,12 @@
 
 pub mod address;
 mod attachments;
+mod patience;
 mod production;
 mod secrets;
 
-pub use attachments::{AttachmentsConfig, S3Config, S3Keys};
+pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
+pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
 

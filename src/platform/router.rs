@@ -5,7 +5,7 @@
 
 use crate::platform::app::App;
 use crate::platform::document::{Sessions, finished};
-use crate::platform::http::LARGEST_BODY;
+use crate::platform::http::{Here, LARGEST_BODY};
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::{
@@ -110,9 +110,13 @@ fn served(document: &[u8]) -> Response {
 }
 
 /// Runs the request in a task of its own, so that nothing of it is cancelled when the client goes away.
-async fn to_the_end(request: Request, next: Next) -> Response {
+async fn to_the_end(mut request: Request, next: Next) -> Response {
+    let (here, client) = Here::new();
+    request.extensions_mut().insert(client);
     let task = tokio::spawn(next.run(request));
-    task.await.unwrap_or_else(|_| Problem::fault("a request's task ended early").into_response())
+    let response = task.await.unwrap_or_else(|_| Problem::fault("a request's task ended early").into_response());
+    here.answered();
+    response
 }
 
 /// Gives the request its id, renders problems, and forbids caching.

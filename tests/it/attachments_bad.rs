@@ -14,7 +14,7 @@ use uuid::Uuid;
 const GPS: &[u8] = b"GPSLatitude 40.4523 Xirdalan";
 
 /// The same service with other limits.
-fn limited(world: &World, change: impl FnOnce(&mut AttachmentsConfig)) -> Config {
+pub fn limited(world: &World, change: impl FnOnce(&mut AttachmentsConfig)) -> Config {
     let mut config = world.app.config.clone();
     change(config.attachments.as_mut().unwrap());
     config
@@ -25,7 +25,7 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// Nothing is left of an upload: no row, no object, no key that opens one.
-async fn nothing_left(world: &World, call: &str) {
+pub async fn nothing_left(world: &World, call: &str) {
     assert_eq!((rows(world).await, objects(world).len()), (0, 0));
     let call: Uuid = call.rsplit('/').next().unwrap().parse().unwrap();
     let keys: i64 = sqlx::query_scalar("SELECT count(*) FROM erasure.keys WHERE key_id <> $1")
@@ -51,6 +51,23 @@ async fn what_is_not_right_is_named_and_nothing_is_stored() {
         let refused = attach(&operator, &call, name, OPAQUE, b"x").await;
         assert_eq!(field(&refused), (422, "Himaya-File-Name"), "{name}: {}", refused.text);
     }
+    for turning in ["%D8%9C", "%E2%80%8E", "%E2%80%8F", "%E2%80%A8", "%E2%80%A9", "%E2%81%A6"] {
+        let refused = attach(&operator, &call, &format!("a{turning}b"), OPAQUE, b"x").await;
+        assert_eq!(field(&refused), (422, "Himaya-File-Name"), "{turning}: {}", refused.text);
+    }
+    // Of nothing but letters that nobody sees.
+    let refused = attach(&operator, &call, "%E2%80%8B%C2%AD%EF%BB%BF", OPAQUE, b"x").await;
+    assert_eq!(field(&refused), (422, "Himaya-File-Name"), "{}", refused.text);
+    for form in ["multipart/form-data; boundary=x", "Multipart/Mixed", "application/x-www-form-urlencoded"] {
+        let refused = attach(&operator, &call, "x", form, &photo()).await;
+        assert_eq!(field(&refused), (422, "Content-Type"), "{form}: {}", refused.text);
+    }
+    for encoding in ["gzip", "br", "identity, gzip", "x"] {
+        let request = operator.request(Method::POST, &format!("{call}/attachments")).await.body("x");
+        let request = request.header("himaya-file-name", "x").header("idempotency-key", "encoded-encoded");
+        let refused = operator.send(request.header("content-encoding", encoding)).await.unwrap();
+        assert_eq!(field(&refused), (422, "Content-Encoding"), "{encoding}: {}", refused.text);
+    }
     for media_type in ["pdf", "/", "a/", "a/b/c", "te xt/plain", "a/b, c/d"] {
         let refused = attach(&operator, &call, "x", media_type, b"x").await;
         assert_eq!(field(&refused), (422, "Content-Type"), "{media_type}: {}", refused.text);
@@ -67,12 +84,15 @@ async fn what_is_not_right_is_named_and_nothing_is_stored() {
     let edge = "%C9%99".repeat(200);
     assert_eq!(attach(&operator, &call, &edge, "Text/Plain; charset=utf-8", b"x").await.status, 201);
     let untyped = operator.request(Method::POST, &at).await.header("idempotency-key", "123456789");
-    let untyped = operator.send(untyped.header("himaya-file-name", "y").body("x")).await.unwrap();
+    let untyped =
+        untyped.header("himaya-file-name", "y%E2%80%8C%C2%AD%E2%81%A0").header("content-encoding", "identity");
+    let untyped = operator.send(untyped.body("x")).await.unwrap();
     assert_eq!(untyped.status, 201, "{}", untyped.text);
     let listed = list(&operator, &call, "intake").await;
     assert_eq!(listed.body["items"][0]["name"], "ə".repeat(200));
     assert_eq!(listed.body["items"][0]["media_type"], "text/plain");
     assert_eq!(listed.body["items"][1]["media_type"], OPAQUE);
+    assert_eq!(listed.body["items"][1]["name"], "y", "without the letters that nobody sees");
 }
 
 /// A body of which nobody says how long it is.
@@ -120,7 +140,7 @@ async fn what_is_too_large_is_refused_by_the_limit_whatever_was_announced() {
 }
 
 /// The head of an upload, as it goes over the wire.
-async fn head(actor: &Actor, at: &str, length: usize) -> String {
+pub async fn head(actor: &Actor, at: &str, length: usize) -> String {
     let (access, secret, _) = actor.secrets().await;
     format!(
         "POST {at}/attachments HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {access}\r\nhimaya-session: {secret}\r\n\
@@ -212,20 +232,28 @@ pub fn photo() -> Vec<u8> {
     .concat()
 }
 
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let crc = crc32(&[&kind[..], data].concat()).to_be_bytes();
+    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &kind, data, &crc].concat()
+}
+
+/// Of which only the first of its pictures would be left.
+fn moving_png() -> Vec<u8> {
+    let whole = png();
+    let (head, rest) = whole.split_at(8 + 12 + 13);
+    [head, &chunk(*b"acTL", b"\0\0\0\x02\0\0\0\0"), rest].concat()
+}
+
 fn png() -> Vec<u8> {
-    let chunk = |kind: &[u8; 4], data: &[u8]| {
-        let crc = crc32(&[kind, data].concat()).to_be_bytes();
-        [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], kind, data, &crc].concat()
-    };
     [
         b"\x89PNG\r\n\x1a\n".to_vec(),
-        chunk(b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"),
-        chunk(b"tEXt", &[b"Location\0", GPS].concat()),
-        chunk(b"eXIf", GPS),
-        chunk(b"tIME", b"\x07\xea\x0b\x16\x03\0\0"),
-        chunk(b"IDAT", b"the picture"),
-        chunk(b"iTXt", GPS),
-        chunk(b"IEND", b""),
+        chunk(*b"IHDR", b"\0\0\0\x01\0\0\0\x01\x08\0\0\0\0"),
+        chunk(*b"tEXt", &[b"Location\0", GPS].concat()),
+        chunk(*b"eXIf", GPS),
+        chunk(*b"tIME", b"\x07\xea\x0b\x16\x03\0\0"),
+        chunk(*b"IDAT", b"the picture"),
+        chunk(*b"iTXt", GPS),
+        chunk(*b"IEND", b""),
     ]
     .concat()
 }
@@ -270,6 +298,10 @@ async fn an_image_loses_where_it_was_taken_and_its_hash_before_is_kept() {
         (&b"\xff\xd8\xff\xd9 and nothing more"[..], OPAQUE, "it holds no picture"),
         (&png()[..60], OPAQUE, "it is cut off"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1", OPAQUE, "the body is HEIC or AVIF"),
+        (&moving_png(), "image/png", "it is an animation"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "video/mp4", "the body is TIFF or a camera's raw format"),
+        (b"\0\0\0\x18ftypXXXX\0\0\0\0miafheic", OPAQUE, "the body is HEIC or AVIF"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", OPAQUE, "the body is JPEG 2000"),
         (b"MM\0*\0\0\0\x08 a raw photograph", "application/pdf", "the body is TIFF or a camera's raw format"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "the body is none of these"),
     ] {

@@ -39,7 +39,9 @@ async fn two_files(world: &World) -> (himaya::demo::actor::Actor, Vec<String>, V
 async fn found(world: &World) -> Vec<Finding> {
     let (key, app) = (world.app.checkpoint_key.verifying_key(), &world.app);
     let mut report = verify(&app.databases.auditor, &key, &app.config.log_origin, &[], true).await.unwrap();
-    report.compare_objects(&app.databases.auditor, app.objects.as_ref().unwrap()).await.unwrap();
+    let databases = &app.databases;
+    let objects = app.objects.as_ref().unwrap();
+    report.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await.unwrap();
     assert_eq!(report.objects, 2);
     report.findings
 }
@@ -241,6 +243,48 @@ async fn injected_sql_sees_the_attachments_of_its_session_and_forges_none() {
         }
     }
     assert_eq!(content(&officer, &paths[0], "case_work").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn injected_sql_adds_where_its_session_may_write_and_only_as_long_as_it_may() {
+    let world = World::new().await;
+    let (officer, paths, _) = two_files(&world).await;
+    let (operator, colleague) = (world.signed_in("operator1").await, world.signed_in("officer2").await);
+    let (case, _) = paths[0].split_once("/sections/").unwrap();
+    let given = serde_json::json!({ "account": colleague.account, "relation": "granted", "reason": "expertise" });
+    assert_eq!(officer.post(&format!("{case}/access"), &given).await.unwrap().status, 201);
+    let id_of = |path: &str| path.rsplit('/').next().unwrap().parse::<Uuid>().unwrap();
+    let (open, expired, closed) = (draft(&operator).await, draft(&operator).await, draft(&operator).await);
+    let notice = handed_over(&operator, &draft(&operator).await).await;
+    let mut owner = world.owner().await;
+    let section = "SELECT section_id FROM attachments WHERE section_id IS NOT NULL LIMIT 1";
+    let section: Uuid = sqlx::query_scalar(section).fetch_one(&mut owner).await.unwrap();
+    for (change, call) in [
+        ("UPDATE calls SET expires_at = now() - interval '1 minute' WHERE id = $1", id_of(&expired)),
+        ("UPDATE calls SET state = 'closed', closed_at = now() WHERE id = $1", id_of(&closed)),
+    ] {
+        sqlx::query(change).bind(call).execute(&mut owner).await.unwrap();
+    }
+    let forged = async |handle: &str, column: &str, on: Uuid| {
+        let mut theirs = injected(&world, &world.signed_in(handle).await.secrets().await.1).await;
+        sqlx::raw_sql("BEGIN").execute(&mut theirs).await.unwrap();
+        let forge = format!(
+            "INSERT INTO attachments (id, {column}, author_id, object, digest, added_at)
+             VALUES (gen_random_uuid(), $1, me(), gen_random_uuid(), sha256('x'), now())"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(forge)).bind(on).execute(&mut theirs).await.is_ok()
+    };
+    assert!(forged("operator1", "call_id", id_of(&open)).await);
+    assert!(!forged("operator1", "call_id", id_of(&expired)).await, "a draft that expired");
+    assert!(!forged("operator1", "call_id", id_of(&closed)).await, "a draft no more");
+    for (state, takes) in [("sent", true), ("acknowledged", true), ("accepted", false), ("returned", false)] {
+        let change = "UPDATE notices SET state = $2 WHERE id = $1";
+        sqlx::query(change).bind(notice).bind(state).execute(&mut owner).await.unwrap();
+        assert_eq!(forged("operator1", "notice_id", notice).await, takes, "a notice that was {state}");
+        assert!(!forged("operator2", "notice_id", notice).await && !forged("duty1", "notice_id", notice).await);
+    }
+    assert!(forged("officer1", "section_id", section).await);
+    assert!(!forged("officer2", "section_id", section).await, "who was only granted a look");
 }
 
 #[tokio::test(flavor = "multi_thread")]

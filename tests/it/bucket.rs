@@ -4,14 +4,15 @@ use crate::attachments::{attach, attached, content, draft, only};
 use crate::harness::World;
 use crate::running::certificate;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::tls_rustls::RustlsConfig;
+use futures_util::{StreamExt as _, stream};
 use himaya::doctor::{Verdict, examine};
 use himaya::platform::clock::Clock;
-use himaya::platform::config::{AttachmentsConfig, Config, S3Config};
+use himaya::platform::config::{AttachmentsConfig, Config, Patience, S3Config};
 use himaya::platform::listen::Listening;
 use himaya::platform::tls;
 use serde_json::json;
@@ -22,16 +23,30 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 #[derive(Default)]
-struct Bucket {
-    objects: BTreeMap<String, Vec<u8>>,
-    parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
-    /// Answers nothing but this.
-    down: bool,
+pub struct Bucket {
+    pub objects: BTreeMap<String, Vec<u8>>,
+    pub parts: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+    /// Refuses everything.
+    pub down: bool,
+    /// Refuses one step of an upload: `begin`, `part` or `complete`.
+    pub refuses: &'static str,
+    /// Begins an answer that is read, and falls silent in the middle of it.
+    pub stalls: bool,
 }
 
-type Shared = Arc<Mutex<Bucket>>;
+pub type Shared = Arc<Mutex<Bucket>>;
+
+/// A body, or half of it.
+fn told(bytes: Vec<u8>, stalls: bool) -> Body {
+    if !stalls {
+        return bytes.into();
+    }
+    let half = Ok::<_, std::io::Error>(bytes[..bytes.len() / 2].to_vec());
+    Body::from_stream(stream::iter([half]).chain(stream::pending()))
+}
 
 /// Of S3, what is needed: whole and partial uploads, reading, listing, deleting.
 async fn answer(
@@ -47,8 +62,22 @@ async fn answer(
     if bucket.down || !signed.starts_with("AWS4-HMAC-SHA256 Credential=an-access-key/") {
         return StatusCode::FORBIDDEN.into_response();
     }
+    let step = match (method.as_str(), query.contains_key("uploadId")) {
+        ("POST", false) => "begin",
+        ("PUT", true) => "part",
+        ("POST", true) => "complete",
+        _ => "another",
+    };
+    if bucket.refuses == step {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let stalls = bucket.stalls;
     let key = uri.path().trim_start_matches("/himaya").trim_start_matches('/').to_owned();
-    let xml = |text: String| ([("content-type", "application/xml")], text).into_response();
+    let xml = |text: String| {
+        let length = text.len().to_string();
+        ([("content-type", "application/xml"), ("content-length", &length)], told(text.into_bytes(), stalls))
+            .into_response()
+    };
     match (method.as_str(), query.get("uploadId"), query.get("partNumber")) {
         ("POST", None, _) if query.contains_key("uploads") => {
             bucket.parts.insert(key.clone(), BTreeMap::new());
@@ -88,7 +117,9 @@ async fn answer(
         }
         ("GET", None, _) => match bucket.objects.get(&key) {
             Some(bytes) => {
-                ([("etag", "\"e\""), ("last-modified", "Sun, 22 Nov 2026 00:00:00 GMT")], bytes.clone()).into_response()
+                let (length, when) = (bytes.len().to_string(), "Sun, 22 Nov 2026 00:00:00 GMT");
+                let headers = [("etag", "\"e\""), ("last-modified", when), ("content-length", &length)];
+                (headers, told(bytes.clone(), stalls)).into_response()
             }
             None => StatusCode::NOT_FOUND.into_response(),
         },
@@ -100,36 +131,62 @@ async fn answer(
     }
 }
 
+/// A bucket that is served, and the configuration of a service that keeps its files there.
+pub struct Served {
+    pub bucket: Shared,
+    pub config: Config,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    pub async fn beside(world: &World, patience: Patience) -> Self {
+        let bucket = Shared::default();
+        let (files, _) = certificate(&world.folder, 90);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable());
+        let (stop, stopped) = watch::channel(false);
+        let served = RustlsConfig::from_config(Arc::new(tls::load(&files).unwrap()));
+        let serving = Listening::from(listener).serve(
+            router.with_state(bucket.clone()),
+            Some(served),
+            Duration::from_secs(1),
+            stopped,
+        );
+        let serving = tokio::spawn(serving);
+        for (name, key) in [("attachments.access_key", "an-access-key"), ("attachments.secret_key", "a-secret-key")] {
+            let mut file = std::fs::OpenOptions::new();
+            let file = file.write(true).create_new(true).mode(0o600).open(world.app.config.secrets.join(name));
+            std::io::Write::write_all(&mut file.unwrap(), key.as_bytes()).unwrap();
+        }
+        let s3 = S3Config {
+            endpoint: format!("https://localhost:{port}"),
+            bucket: "himaya".to_owned(),
+            region: "national".to_owned(),
+            authority: Some(files.certificate.clone()),
+        };
+        let folder = AttachmentsConfig::in_folder("unused".into());
+        let told = AttachmentsConfig { folder: None, s3: Some(s3), patience, ..folder };
+        let config = Config { attachments: Some(told), ..world.app.config.clone() };
+        Self { bucket, config, stop, serving }
+    }
+
+    pub fn now(&self, change: impl FnOnce(&mut Bucket)) {
+        change(&mut self.bucket.lock().unwrap());
+    }
+
+    pub async fn close(self) {
+        self.stop.send_replace(true);
+        self.serving.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_holds_the_bytes_as_a_folder_does() {
     let world = World::new().await;
-    let bucket = Shared::default();
-    let (files, _) = certificate(&world.folder, 90);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let router = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable());
-    let (stop, stopped) = watch::channel(false);
-    let served = RustlsConfig::from_config(Arc::new(tls::load(&files).unwrap()));
-    let serving = Listening::from(listener).serve(
-        router.with_state(bucket.clone()),
-        Some(served),
-        Duration::from_secs(1),
-        stopped,
-    );
-    let serving = tokio::spawn(serving);
-    for (name, key) in [("attachments.access_key", "an-access-key"), ("attachments.secret_key", "a-secret-key")] {
-        let mut file = std::fs::OpenOptions::new();
-        let file = file.write(true).create_new(true).mode(0o600).open(world.app.config.secrets.join(name));
-        std::io::Write::write_all(&mut file.unwrap(), key.as_bytes()).unwrap();
-    }
-    let s3 = S3Config {
-        endpoint: format!("https://localhost:{port}"),
-        bucket: "himaya".to_owned(),
-        region: "national".to_owned(),
-        authority: Some(files.certificate.clone()),
-    };
-    let told = AttachmentsConfig { folder: None, s3: Some(s3), ..AttachmentsConfig::in_folder("unused".into()) };
-    let config = Config { attachments: Some(told), ..world.app.config.clone() };
+    let served = Served::beside(&world, Patience::default()).await;
+    let (bucket, config) = (served.bucket.clone(), served.config.clone());
     let (app, service, base) = world.replica_of(config.clone()).await;
     let operator = world.signed_in("operator1").await.at(&base);
     world.signed_in("duty1").await;
@@ -173,6 +230,5 @@ async fn a_bucket_holds_the_bytes_as_a_folder_does() {
     assert!(said(Verdict::Wrong).await);
     service.stop().await.unwrap();
     app.databases.close().await;
-    stop.send_replace(true);
-    serving.await.unwrap().unwrap();
+    served.close().await;
 }

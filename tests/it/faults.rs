@@ -80,6 +80,87 @@ async fn without_the_erasure_store_nothing_is_stored_or_shown_and_when_it_is_bac
     whole_ledger(&world).await;
 }
 
+async fn keys_and_tombstones(world: &World) -> (i64, i64) {
+    let count = "SELECT (SELECT count(*) FROM erasure.keys), (SELECT count(*) FROM erasure.tombstones)";
+    sqlx::query_as(count).fetch_one(&mut world.erasure_owner().await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_comes_to_nothing_leaves_no_erasure_key() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    world.signed_in("duty1").await;
+    let draft = crate::attachments::draft(&operator).await;
+    crate::attachments::attached(&operator, &draft, "x", b"x").await;
+    assert_eq!(send(&operator).await.status, 201);
+    let before = keys_and_tombstones(&world).await;
+    let path = format!("{draft}/hand-over");
+    let how = json!({ "basis": "vital_interest" });
+    // A key that was used for something else: nothing is made at all.
+    for _ in 0..3 {
+        let request = operator.request(Method::POST, &path).await.header("idempotency-key", "the one call").json(&how);
+        let reused = operator.send(request).await.unwrap();
+        assert_eq!((reused.status, reused.code()), (422, "idempotency_key_reused"), "{}", reused.text);
+        assert_eq!(keys_and_tombstones(&world).await, before);
+    }
+    // Refused by the database: in the middle, and at the commit. Then they are erased, the notice's and the attachment's.
+    let mut owner = world.owner().await;
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'";
+    sqlx::raw_sql(refuse).execute(&mut owner).await.unwrap();
+    for (times, (trigger, drop)) in [
+        (
+            "CREATE TRIGGER refuse BEFORE INSERT ON idempotency FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "DROP TRIGGER refuse ON idempotency",
+        ),
+        (
+            "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON notices DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION refuse()",
+            "DROP TRIGGER refuse ON notices",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        sqlx::raw_sql(trigger).execute(&mut owner).await.unwrap();
+        let refused = operator.post(&path, &how).await.unwrap();
+        assert_eq!(refused.status, 500, "{}", refused.text);
+        let made = 2 * i64::try_from(times + 1).unwrap();
+        crate::ledger::comes_true("the keys are erased", async || {
+            keys_and_tombstones(&world).await == (before.0, before.1 + made)
+        })
+        .await;
+        sqlx::raw_sql(drop).execute(&mut owner).await.unwrap();
+    }
+    // Nothing of the draft was lost on the way.
+    assert_eq!(operator.post(&path, &how).await.unwrap().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_could_not_be_stored_can_be_written_again_and_read() {
+    let world = World::new().await;
+    world.country.everybody_signs_in().await.unwrap();
+    let house = himaya::demo::stay::open_house(&world.country).await.unwrap();
+    let manager = world.signed_in("manager1").await;
+    let path = format!("/api/v1/accommodations/{house}/address");
+    let read = manager.get(&path, "care").await.unwrap();
+    assert_eq!(read.status, 200, "{}", read.text);
+    let address = read.body.clone();
+    // As it was before it was ever written.
+    let mut owner = world.owner().await;
+    let gone = "DELETE FROM wraps w USING sealed s WHERE s.kind = 'address' AND w.key_id = s.key_id;
+                DELETE FROM sealed WHERE kind = 'address'; REVOKE INSERT ON ledger_entries FROM himaya_app";
+    sqlx::raw_sql(gone).execute(&mut owner).await.unwrap();
+    let before = keys_and_tombstones(&world).await;
+    assert!(manager.put(&path, "\"0\"", &address).await.unwrap().status >= 500);
+    crate::ledger::comes_true("its key is erased", async || {
+        keys_and_tombstones(&world).await == (before.0, before.1 + 1)
+    })
+    .await;
+    sqlx::raw_sql("GRANT INSERT ON ledger_entries TO himaya_app").execute(&mut owner).await.unwrap();
+    assert_eq!(manager.put(&path, "\"0\"", &address).await.unwrap().status, 200);
+    assert_eq!(manager.get(&path, "care").await.unwrap().body, address);
+}
+
 /// Opens one call, however often it is sent.
 async fn send(operator: &Actor) -> Reply {
     let body = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "only once" } });

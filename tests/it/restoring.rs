@@ -130,6 +130,14 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     let report =
         himaya::audit::verify::verify(&app.databases.auditor, &key, &config.log_origin, &saved, true).await.unwrap();
     assert!(report.ok());
+    // The rows of what was erased are there again, their files are not: that is told apart from files that were removed.
+    let (mut report, databases, objects) = (report, &app.databases, app.objects.as_ref().unwrap());
+    report.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await.unwrap();
+    assert_eq!((report.objects, report.erased, report.ok()), (2, 1, true), "{:?}", report.findings);
+    let left = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+    std::fs::remove_file(left.path()).unwrap();
+    report.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await.unwrap();
+    assert_eq!(report.findings.len(), 1, "and one that was removed is found");
     app.databases.close().await;
     owner.close().await.unwrap();
     drop_databases(&world, &before).await;
@@ -176,7 +184,7 @@ async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
     std::fs::write(backup.join("manifest.json"), manifest).unwrap();
     // Other bytes under the same name are not written over.
     let folder = config.attachments.as_ref().unwrap().folder.clone().unwrap();
-    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder).unwrap();
     std::fs::write(folder.join(object.strip_prefix("objects/").unwrap()), b"other").unwrap();
     let refused = bring_back(&world, &config, &backup, false).await.err().unwrap();
     assert!(matches!(refused, RestoreError::OtherObject(_)), "{refused}");

@@ -1,13 +1,13 @@
 //! JPEG, marker by marker (ITU T.81, annex B). Of its own: the libraries that take JPEG apart keep everything behind the
 //! first scan as it is, and behind the image's end phones write whole films.
 
+use super::CUT_OFF;
+
 const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
 const APP0: u8 = 0xe0;
 const APP14: u8 = 0xee;
-
-const CUT_OFF: &str = "it is cut off";
 
 /// The image without its metadata, up to its end and no further.
 pub(super) fn strip(bytes: &[u8]) -> Result<Vec<u8>, &'static str> {

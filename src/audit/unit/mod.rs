@@ -3,11 +3,13 @@
 //! A unit runs to its end once begun: the router runs each request in a task of its own, so a client that goes away
 //! cancels nothing (sqlx 0.9.0 gives a connection back inside an open transaction when a `BEGIN` is cancelled).
 
+mod made;
 mod rows;
 mod sealing;
 mod store;
 mod trusting;
 
+use self::made::Made;
 use super::entry::{Entry, Outcome};
 use super::mark::{Mark, RowKind};
 use crate::guard::gate::{About, Authorized, Does, ledger_problem};
@@ -26,6 +28,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// The code of a commit of which nobody knows whether it was carried out.
+pub const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+
 /// The only way to change a record. SQL of a capability takes the unit, and no bare permission.
 pub struct Unit<V, K> {
     authorized: Authorized<V, K>,
@@ -35,6 +40,7 @@ pub struct Unit<V, K> {
     touched: Vec<Uuid>,
     rows: BTreeMap<(RowKind, Uuid), i64>,
     erase: Vec<Uuid>,
+    made: Made,
 }
 
 /// A unit whose entries and changes are durable.
@@ -51,6 +57,7 @@ impl<V: Does, K: About> Unit<V, K> {
         enter(&mut transaction, &authorized.who().lookup).await?;
         let touched = authorized.record().into_iter().collect();
         let places = places.clone();
+        let made = Made::new(&places.erasure);
         Ok(Self {
             authorized,
             transaction,
@@ -59,6 +66,7 @@ impl<V: Does, K: About> Unit<V, K> {
             touched,
             rows: BTreeMap::new(),
             erase: Vec::new(),
+            made,
         })
     }
 
@@ -128,10 +136,16 @@ impl<V: Does, K: About> Unit<V, K> {
         let entries = self.entries();
         let mut lane = self.places.ledger.lane().await;
         self.places.ledger.write(&mut self.transaction, &mut lane, &entries).await?;
+        // From here on they may be in use: a key is not erased while nobody knows what became of its record.
+        let made = self.made.take();
         if let Err(error) = self.transaction.commit().await {
             // The lane stays uncertain and is closed.
             drop(lane);
-            return Err(unknown_outcome(error));
+            let problem = unknown_outcome(error);
+            if problem.code() != OUTCOME_UNKNOWN {
+                self.made.add(&made);
+            }
+            return Err(problem);
         }
         lane.committed();
         for key in self.erase {
@@ -176,7 +190,7 @@ fn unknown_outcome(error: sqlx::Error) -> Problem {
         // server's own or that of something between here and there, says nothing of the commit.
         sqlx::Error::Database(answer) if !ends_the_connection(answer.as_ref()) => error.into(),
         _ => Problem::away(
-            "outcome_unknown",
+            OUTCOME_UNKNOWN,
             "The database went away while storing. Send the same again with the same Idempotency-Key: it is stored once.",
         ),
     }

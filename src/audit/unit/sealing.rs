@@ -19,19 +19,23 @@ impl<V: Does, K: About> Unit<V, K> {
         vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, records).await
     }
 
-    /// Makes keys to seal under; their erasure keys are durable before anything uses them.
+    /// Makes keys to seal under; their erasure keys are durable before anything uses them, and erased again if this unit
+    /// comes to nothing. An id that was erased is never a key's again, so it must be a new one.
     ///
     /// # Errors
-    /// When the erasure store does not answer.
-    pub async fn new_keys(&self, ids: &[Uuid]) -> Result<Vec<SealingKey>, VaultError> {
-        vault::new_keys(&self.places.erasure, ids).await
+    /// When the erasure store does not answer, or knows one of them.
+    pub async fn new_keys(&mut self, ids: &[Uuid]) -> Result<Vec<SealingKey>, VaultError> {
+        let keys = vault::new_keys(&self.places.erasure, ids).await?;
+        // Not before: a key that another unit made would be erased with this one.
+        self.made.add(ids);
+        Ok(keys)
     }
 
     /// [`Self::new_keys`] for one.
     ///
     /// # Errors
     /// When the erasure store does not answer.
-    pub async fn new_key(&self, id: Uuid) -> Result<SealingKey, VaultError> {
+    pub async fn new_key(&mut self, id: Uuid) -> Result<SealingKey, VaultError> {
         self.new_keys(&[id]).await?.pop().ok_or(VaultError::NoKey)
     }
 

@@ -4,6 +4,7 @@
 use super::finding::Finding;
 use super::{Report, VerifyError, store};
 use crate::guard::record::ObjectId;
+use crate::guard::store::erased;
 use crate::platform::objects::Objects;
 use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -12,19 +13,27 @@ use uuid::Uuid;
 
 impl Report {
     /// Reads every object that there must be, as the auditor's role, and compares it with its row. To be asked after the
-    /// rows were found to be whole.
+    /// rows were found to be whole. `erasure` is the erasure store by the sweeper's role, which sees what was erased.
     ///
     /// # Errors
     /// [`VerifyError`] when it could not be read to the end.
-    pub async fn compare_objects(&mut self, pool: &PgPool, objects: &Objects) -> Result<(), VerifyError> {
+    pub async fn compare_objects(
+        &mut self,
+        pool: &PgPool,
+        erasure: &PgPool,
+        objects: &Objects,
+    ) -> Result<(), VerifyError> {
         for (object, digest) in store::objects(pool).await? {
             self.objects += 1;
             match sealed_digest(objects, object).await {
                 Ok(found) if found[..] == digest => {}
                 Ok(_) => self.find(Finding::ObjectChanged { object }),
-                // Handed over or erased while this was read: then its row is gone as well.
                 Err(object_store::Error::NotFound { .. }) => {
-                    if store::is_object(pool, object).await? {
+                    // A restored row of what was erased: its key is gone for good, and the bytes went after it.
+                    if !erased(erasure, &[object]).await?.is_empty() {
+                        self.erased += 1;
+                    // Handed over or erased while this was read: then its row is gone as well.
+                    } else if store::is_object(pool, object).await? {
                         self.find(Finding::ObjectGone { object });
                     }
                 }

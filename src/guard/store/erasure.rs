@@ -45,6 +45,21 @@ pub async fn delete_erasure_key(pool: &PgPool, key: Uuid) -> Result<(), sqlx::Er
     Ok(())
 }
 
+/// [`delete_erasure_key`] for several that nothing was sealed under.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn discard_erasure_keys(pool: &PgPool, keys: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "WITH dead AS (DELETE FROM erasure.keys WHERE key_id = ANY($1))
+         INSERT INTO erasure.tombstones (key_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING",
+        keys
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Whether this transaction is the only sweep that is under way.
 ///
 /// # Errors

@@ -8,7 +8,7 @@
 use super::Sweeper;
 use crate::guard::record::ObjectId;
 use crate::guard::store;
-use crate::platform::objects::Objects;
+use crate::platform::objects::{self, Objects};
 use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ pub struct Cleared {
 pub enum ClearError {
     #[error("the erasure store does not answer: {0}")]
     Store(#[from] sqlx::Error),
-    #[error("the store of objects does not answer: {0}")]
+    #[error("the store of objects does not answer: {}", objects::kind(.0))]
     Objects(#[from] object_store::Error),
     #[error("the folder of objects cannot be read: {0}")]
     Folder(#[from] std::io::Error),
@@ -73,7 +73,6 @@ impl Sweeper {
                 tracing::info!(cleared.removed, cleared.unfinished, "objects that nothing opens any more");
             }
             Ok(_) => {}
-            // Its own words may hold an object's name, which is random and says nothing.
             Err(error) => tracing::warn!(%error, "objects were not swept; the next time goes on"),
         }
     }

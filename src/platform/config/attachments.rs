@@ -1,10 +1,12 @@
 //! Where the sealed bytes of attachments lie, and how large they may be.
 
+use super::patience::Patience;
 use super::secrets::password;
 use super::{ConfigError, Refusal};
 use crate::platform::random;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -34,6 +36,12 @@ pub struct AttachmentsConfig {
     /// How many files are received at once; more wait.
     #[serde(default = "at_once")]
     pub at_once: usize,
+    /// What files leave free of the folder's disk, in MiB: below that none is taken.
+    #[serde(default = "keep_free_mib")]
+    pub keep_free_mib: u64,
+    /// How long things may take: no setting, shorter in tests only.
+    #[serde(skip)]
+    pub patience: Patience,
 }
 
 /// A bucket. The keys to it are files in the folder of secrets, or credentials: `attachments.access_key`,
@@ -68,6 +76,10 @@ const fn at_once() -> usize {
     8
 }
 
+const fn keep_free_mib() -> u64 {
+    2048
+}
+
 impl AttachmentsConfig {
     /// A folder, with the limits that hold unless they are set.
     #[must_use]
@@ -78,7 +90,15 @@ impl AttachmentsConfig {
             largest_mib: largest_mib(),
             largest_image_mib: largest_image_mib(),
             at_once: at_once(),
+            keep_free_mib: keep_free_mib(),
+            patience: Patience::default(),
         }
+    }
+
+    /// What is left free of the disk, in bytes.
+    #[must_use]
+    pub fn keep_free(&self) -> u64 {
+        self.keep_free_mib.saturating_mul(MIB)
     }
 
     /// The largest file in bytes.
@@ -99,7 +119,7 @@ impl AttachmentsConfig {
         let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
         match (&self.folder, &self.s3) {
             (Some(folder), None) => {
-                if let Some(why) = unwritable(folder) {
+                if let Some(why) = unwritable(folder).or_else(|| open_to_others(folder)) {
                     refuse("attachments.folder", why);
                 }
             }
@@ -192,12 +212,35 @@ fn unwritable(folder: &Path) -> Option<String> {
     })
 }
 
+/// What is wrong with a folder that is there already and that others than its owner may enter. What lies in it is sealed;
+/// how much and when is told to nobody.
+#[must_use]
+pub fn open_to_others(folder: &Path) -> Option<String> {
+    let mode = std::fs::metadata(folder).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        format!("is {}, which others than its owner may enter (mode {mode:o}): chmod 0700 it", folder.display())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn faults(config: &AttachmentsConfig) -> Vec<String> {
         config.faults(Path::new("/nowhere")).into_iter().map(|refusal| refusal.field).collect()
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_refused() {
+        let folder = std::env::temp_dir().join(format!("himaya-objects-{}", random::uuid()));
+        std::fs::create_dir(&folder).unwrap();
+        let config = AttachmentsConfig::in_folder(folder.clone());
+        for (mode, refused) in [(0o700, false), (0o750, true), (0o701, true), (0o777, true)] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(faults(&config).contains(&"attachments.folder".to_owned()), refused, "{mode:o}");
+            assert_eq!(crate::platform::objects::Objects::open(&config, &folder).is_err(), refused, "{mode:o}");
+        }
+        std::fs::remove_dir(folder).unwrap();
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 mod answer;
 mod body;
+mod client;
 mod pages;
 mod repeat;
 mod time;
 
 pub use answer::Answer;
 pub use body::{Body, LARGEST_BODY};
+pub use client::{Client, Here};
 pub use pages::{Listed, Page, Paged};
 pub use repeat::{IdempotencyKey, IfMatch, Once};
 pub(crate) use time::{maybe_moment, moment};
@@ -21,8 +23,8 @@ use crate::guard::statement::hex;
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
 use axum::extract::{FromRequestParts, Path};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -56,6 +58,17 @@ impl FromRequestParts<App> for SignedIn {
         let Shown(presented) = Shown::from_request_parts(parts, app).await?;
         Ok(Self(Arc::new(session::enter(&app.places.visits, &app.places.trust, presented).await?)))
     }
+}
+
+/// Who asks, at the end of a request that took long: the session may have ended meanwhile, or the person may have another
+/// role, or none.
+///
+/// # Errors
+/// 401 unless the session is still alive.
+pub async fn still_signed_in(app: &App, who: &Who, headers: &HeaderMap) -> Result<Arc<Who>, Problem> {
+    let secret = headers.get(SESSION_HEADER).and_then(|value| value.to_str().ok()).ok_or_else(Problem::sign_in)?;
+    let presented = Presented::again(who, secret)?;
+    Ok(Arc::new(session::enter(&app.places.visits, &app.places.trust, presented).await?))
 }
 
 impl From<EnterError> for Problem {

@@ -3,10 +3,18 @@
 //! It knows nothing of what is in them. An object is written piece by piece, and is there when [`Writing::finish`] returns:
 //! whole, under its name, and durable. It is never written again; it is read from its beginning, or removed.
 
+mod body;
+mod failure;
+mod limits;
+mod places;
 mod wire;
 
+pub use failure::kind;
+pub use limits::Limits;
+pub use places::{Places, place};
+
 use crate::guard::record::ObjectId;
-use crate::platform::config::{AttachmentsConfig, ConfigError, Refusals, S3Config, S3Keys};
+use crate::platform::config::{AttachmentsConfig, ConfigError, Refusals, S3Config, S3Keys, open_to_others};
 use axum::body::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -18,7 +26,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// What is written to a folder at once.
@@ -56,33 +63,6 @@ pub struct Objects {
     pub limits: Limits,
 }
 
-/// What is taken, and how much of it at once: memory is bounded by it.
-#[derive(Clone)]
-pub struct Limits {
-    /// In bytes.
-    pub largest: u64,
-    /// In bytes.
-    pub largest_image: u64,
-    /// A place for each file that is received.
-    pub files: Arc<Semaphore>,
-    /// A place for each image that is held whole.
-    pub images: Arc<Semaphore>,
-}
-
-/// Images that are held whole at once, each once as it came and once without its metadata.
-const IMAGES: usize = 2;
-
-impl Limits {
-    fn of(config: &AttachmentsConfig) -> Self {
-        Self {
-            largest: config.largest(),
-            largest_image: config.largest_image(),
-            files: Arc::new(Semaphore::new(config.at_once)),
-            images: Arc::new(Semaphore::new(IMAGES)),
-        }
-    }
-}
-
 /// An object as the store lists it.
 pub struct Listed {
     pub id: ObjectId,
@@ -105,6 +85,9 @@ impl Objects {
 
     fn in_folder(folder: &Path, limits: Limits) -> Result<Self, OpenError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        if let Some(why) = open_to_others(folder) {
+            return Err(Refusals::of("attachments.folder", why).into());
+        }
         // With fsync: what is acknowledged outlives a machine that goes down.
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store), folder: Some(folder.to_owned()), piece: PIECE, limits })
@@ -117,7 +100,7 @@ impl Objects {
             .with_region(&s3.region)
             .with_access_key_id(keys.access.as_str())
             .with_secret_access_key(keys.secret.as_str())
-            .with_http_connector(wire::Wire::new(s3.authority.as_deref())?)
+            .with_http_connector(wire::Wire::new(s3.authority.as_deref(), limits.patience.store)?)
             // Refused in production for another machine; see the configuration.
             .with_allow_http(true)
             .with_retry(RETRY)
@@ -131,6 +114,15 @@ impl Objects {
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
+    }
+
+    /// Whether so many bytes fit, and leave as much of the disk free as there must be. A bucket says nothing of it.
+    #[must_use]
+    pub fn has_room(&self, bytes: u64) -> bool {
+        // A disk that does not say is found out when it is written to.
+        let Some(Ok(disk)) = self.folder.as_deref().map(rustix::fs::statvfs) else { return true };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        free >= self.limits.keep_free.saturating_add(bytes)
     }
 
     /// Begins to write an object.
@@ -200,9 +192,14 @@ impl Objects {
             let Ok(about) = entry.metadata() else { continue };
             // By the file's own clock; one of the future is young.
             let age = about.modified()?.elapsed().unwrap_or_default();
-            if age > UNFINISHED {
-                std::fs::remove_file(entry.path())?;
-                removed += 1;
+            if age <= UNFINISHED {
+                continue;
+            }
+            match std::fs::remove_file(entry.path()) {
+                Ok(()) => removed += 1,
+                // Another replica was faster.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(removed)
@@ -242,7 +239,7 @@ impl Writing {
     ///
     /// # Errors
     /// When the store does not answer; then there may be an object, which nobody needs.
-    pub async fn finish(mut self) -> Result<(), Error> {
+    pub async fn finish(&mut self) -> Result<(), Error> {
         if !self.waiting.is_empty() {
             self.upload.put_part(std::mem::take(&mut self.waiting).into()).await?;
         }
@@ -253,7 +250,7 @@ impl Writing {
     pub async fn abort(mut self) {
         // What is left behind then is removed by the sweeper, or by the bucket's own rules.
         if let Err(error) = self.upload.abort().await {
-            tracing::warn!(%error, "an upload was given up, and its beginning is still there");
+            tracing::warn!(why = kind(&error), "an upload was given up, and its beginning is still there");
         }
     }
 }
