@@ -19,7 +19,7 @@ pub mod stay;
 pub(crate) mod store;
 
 pub(crate) use sealing::{share_with, strike};
-pub(crate) use sharing::{held_with_all, stop_sharing, wanted};
+pub(crate) use sharing::{goes_on, held_with_all, stop_sharing, wanted};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

@@ -74,6 +74,11 @@ impl TryFrom<Stored> for Row {
     }
 }
 
+/// A placement that another work is about.
+pub async fn one<V: Does, K: About>(unit: &mut Unit<V, K>, id: Uuid) -> Result<Row, Problem> {
+    placement(unit.sql(), id).await?.ok_or_else(Problem::absent)
+}
+
 async fn placement(connection: &mut PgConnection, id: Uuid) -> Result<Option<Row>, Problem> {
     let row = sqlx::query_as!(
         Stored,
@@ -123,6 +128,7 @@ pub struct New {
     pub shelter: OrganisationId,
     pub places: Places,
     pub intake: SharedKeyId,
+    pub by_consent: bool,
 }
 
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Result<(), sqlx::Error> {
@@ -130,8 +136,8 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Resu
     unit.wrote(RowKind::Placement, new.id.0);
     sqlx::query!(
         "INSERT INTO placements (id, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id,
-                                 state, requested_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'requested', $9)",
+                                 by_consent, state, requested_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested', $10)",
         new.id.0,
         new.case.0,
         new.person.0,
@@ -140,6 +146,7 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Resu
         squad.0,
         new.places.as_str(),
         new.intake.0,
+        new.by_consent,
         now
     )
     .execute(unit.sql())
@@ -193,6 +200,7 @@ pub async fn set_state<V: Does, K: About>(
     let done = sqlx::query!(
         "UPDATE placements SET state = $2, standing = standing + 1, decline_code = $3, address_id = $4,
                 acknowledged_at = CASE WHEN $2 = 'acknowledged' THEN $5 ELSE acknowledged_at END,
+                matched_at = CASE WHEN $2 = 'matched' THEN $5 ELSE matched_at END,
                 admitted_at = CASE WHEN $2 = 'admitted' THEN $5 ELSE admitted_at END,
                 ended_at = CASE WHEN $6 THEN $5 ELSE ended_at END
          WHERE id = $1",
@@ -231,6 +239,43 @@ pub async fn end_arrival<V: Does, K: About>(
     placement: PlacementId,
 ) -> Result<Option<Uuid>, sqlx::Error> {
     sqlx::query_scalar!("SELECT end_arrival($1)", placement.0).fetch_one(unit.sql()).await
+}
+
+/// What a house has not fulfilled, and may not be told of any more by the person's word, is withdrawn: also what whoever
+/// writes the word down cannot see. The address's copies that were erased with it.
+pub async fn end_requests<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    person: SubjectId,
+    house: OrganisationId,
+) -> Result<Vec<Uuid>, Problem> {
+    let now = unit.now();
+    let ended = sqlx::query!(
+        r#"SELECT placement AS "placement!", arrival FROM end_requests($1, $2, $3, $4)"#,
+        case.0,
+        person.0,
+        house.0,
+        now
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    for row in &ended {
+        unit.wrote(RowKind::Placement, row.placement);
+        unit.touch(row.placement);
+    }
+    Ok(ended.into_iter().filter_map(|row| row.arrival).collect())
+}
+
+/// Whether one of these of the house's people has a training that counts today.
+pub async fn somebody_is_trained<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    placement: PlacementId,
+    workers: &[AccountId],
+) -> Result<bool, sqlx::Error> {
+    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.0).collect();
+    sqlx::query_scalar!(r#"SELECT somebody_is_trained($1, $2) AS "it!""#, placement.0, &workers)
+        .fetch_one(unit.sql())
+        .await
 }
 
 /// The shelter's wraps of a request that came to nothing are gone.
