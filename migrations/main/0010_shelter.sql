@@ -316,6 +316,47 @@ CREATE FUNCTION somebody_is_trained(wanted uuid, workers uuid[]) RETURNS boolean
             WHERE p.id = wanted AND (public.i_can_unwrap(p.id) OR public.i_place(p.case_id))
               AND a.id = ANY (workers) AND t.course = 'care_for_victims' AND t.expires_at > pg_catalog.now())
     $$;
+-- Whether an address is written for a house of one's own, also for who cannot open it.
+CREATE FUNCTION house_has_address(house uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT public.i_work_at(house) AND EXISTS (SELECT FROM public.sealed s WHERE s.record_id = house AND s.kind = 'address')
+    $$;
+-- The placements whose officers see a copy of a house's address, for who can open it: also those of another manager.
+CREATE FUNCTION copies_of_address(house uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT p.id FROM public.placements p
+        WHERE p.accommodation_id = house AND p.state IN ('matched', 'consented', 'transported', 'admitted')
+          AND public.i_work_at(house) AND public.i_can_unwrap(house)
+        ORDER BY p.id
+    $$;
+-- The address is another one: the copies are gone, before an officer brings somebody to the old one. Of those placements that
+-- the caller can open they are made anew; of the others they are gone only where the house has moved, and stay away until
+-- somebody who can open these writes the address as well.
+CREATE FUNCTION drop_copies_of_address(house uuid, moved boolean)
+    RETURNS TABLE (placement uuid, arrival uuid, mine boolean)
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            FOR placement, arrival, mine IN
+                SELECT p.id, p.address_id, public.i_can_unwrap(p.id) FROM public.placements p
+                WHERE p.id IN (SELECT public.copies_of_address(house))
+                  AND (p.address_id IS NULL OR public.is_key_of_placement(p.address_id, p.id, 'arrival'))
+                ORDER BY p.id FOR UPDATE
+            LOOP
+                CONTINUE WHEN NOT moved AND NOT mine;
+                IF arrival IS NULL THEN
+                    RETURN NEXT;
+                    CONTINUE;
+                END IF;
+                DELETE FROM public.wraps w WHERE w.key_id = arrival;
+                DELETE FROM public.sealed s WHERE s.record_id = arrival AND s.kind = 'arrival';
+                UPDATE public.placements p SET address_id = NULL, standing = p.standing + 1 WHERE p.id = placement;
+                RETURN NEXT;
+            END LOOP;
+        END
+    $$;
 -- Wraps of a placement's care that workers hold who do not care for the person any more. Somebody who does must stay.
 CREATE FUNCTION keep_care_with(wanted uuid, workers uuid[]) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -341,7 +382,7 @@ CREATE FUNCTION keep_care_with(wanted uuid, workers uuid[]) RETURNS boolean
 GRANT SELECT ON accommodations, certificates, trainings, placements, consents TO himaya_resolver;
 GRANT DELETE ON sealed TO himaya_resolver;
 GRANT UPDATE (active_until) ON wraps TO himaya_resolver;
-GRANT UPDATE (state, ended_at, standing) ON placements TO himaya_resolver;
+GRANT UPDATE (state, address_id, ended_at, standing) ON placements TO himaya_resolver;
 CREATE POLICY sealed_resolver_arrival ON sealed FOR DELETE TO himaya_resolver USING (kind = 'arrival');
 CREATE POLICY wraps_resolver_placement ON wraps FOR DELETE TO himaya_resolver USING (EXISTS (
     SELECT FROM sealed s WHERE s.key_id = wraps.key_id AND s.kind IN ('placement', 'arrival', 'care') AND s.case_id IS NULL));
@@ -399,6 +440,8 @@ CREATE POLICY placements_add ON placements FOR INSERT TO himaya_app
 CREATE POLICY placements_change ON placements FOR UPDATE TO himaya_app
     USING (public.i_can_unwrap(id) OR public.i_place(case_id));
 CREATE POLICY placements_resolver ON placements FOR SELECT TO himaya_resolver USING (true);
+CREATE POLICY placements_resolver_address ON placements FOR UPDATE TO himaya_resolver
+    USING (ended_at IS NULL) WITH CHECK (ended_at IS NULL AND address_id IS NULL);
 CREATE POLICY placements_resolver_end ON placements FOR UPDATE TO himaya_resolver
     USING (ended_at IS NULL) WITH CHECK (state = 'withdrawn' AND ended_at IS NOT NULL);
 ALTER TABLE consents ENABLE ROW LEVEL SECURITY;
@@ -428,6 +471,9 @@ ALTER FUNCTION i_may_ask(uuid, uuid, uuid, text) OWNER TO himaya_resolver;
 ALTER FUNCTION person_says(uuid, uuid, uuid, text, text, timestamptz) OWNER TO himaya_resolver;
 ALTER FUNCTION end_requests(uuid, uuid, uuid, timestamptz) OWNER TO himaya_resolver;
 ALTER FUNCTION somebody_is_trained(uuid, uuid[]) OWNER TO himaya_resolver;
+ALTER FUNCTION house_has_address(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION copies_of_address(uuid) OWNER TO himaya_resolver;
+ALTER FUNCTION drop_copies_of_address(uuid, boolean) OWNER TO himaya_resolver;
 ALTER FUNCTION consents_about(uuid, uuid, uuid, text) OWNER TO himaya_resolver;
 ALTER FUNCTION sharing_allowed(uuid, uuid, uuid, text, text) OWNER TO himaya_resolver;
 ALTER FUNCTION placements_of(uuid, uuid) OWNER TO himaya_resolver;
@@ -446,14 +492,16 @@ REVOKE ALL ON FUNCTION
     is_key_of_placement(uuid, uuid, text), leave_placements(uuid), end_arrival(uuid), end_shelter_wraps(uuid),
     end_care_sharing(uuid, uuid), keep_care_with(uuid, uuid[]), i_see_houses(), i_work_with(uuid, uuid),
     i_may_ask(uuid, uuid, uuid, text), person_says(uuid, uuid, uuid, text, text, timestamptz),
-    end_requests(uuid, uuid, uuid, timestamptz), somebody_is_trained(uuid, uuid[])
+    end_requests(uuid, uuid, uuid, timestamptz), somebody_is_trained(uuid, uuid[]), house_has_address(uuid),
+    copies_of_address(uuid), drop_copies_of_address(uuid, boolean)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     i_am_trained(text), places_taken(uuid, text), i_work_at(uuid), consents_about(uuid, uuid, uuid, text),
     sharing_allowed(uuid, uuid, uuid, text, text), placements_of(uuid, uuid), officers_of(uuid), i_place(uuid),
     leave_placements(uuid), end_arrival(uuid), end_shelter_wraps(uuid), end_care_sharing(uuid, uuid),
     keep_care_with(uuid, uuid[]), i_see_houses(), i_work_with(uuid, uuid), i_may_ask(uuid, uuid, uuid, text),
-    end_requests(uuid, uuid, uuid, timestamptz), somebody_is_trained(uuid, uuid[])
+    end_requests(uuid, uuid, uuid, timestamptz), somebody_is_trained(uuid, uuid[]), house_has_address(uuid),
+    copies_of_address(uuid), drop_copies_of_address(uuid, boolean)
     TO himaya_app, himaya_resolver;
 GRANT EXECUTE ON FUNCTION is_key_of_placement(uuid, uuid, text), person_says(uuid, uuid, uuid, text, text, timestamptz)
     TO himaya_resolver;

@@ -18,6 +18,7 @@ mod sharing;
 pub mod stay;
 pub(crate) mod store;
 
+pub(crate) use arrival::{copy_again, hold_copies};
 pub(crate) use sealing::{share_with, strike};
 pub(crate) use sharing::{goes_on, held_with_all, stop_sharing, wanted};
 

@@ -1,5 +1,9 @@
 //! All SQL about placements.
 
+mod ends;
+
+pub use ends::*;
+
 use super::content::PlacementRow;
 use super::model::{DeclineCode, PlacementState};
 use crate::accommodation::model::Places;
@@ -231,60 +235,6 @@ pub async fn set_care<V: Does, K: About>(
     .execute(unit.sql())
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Problem::absent()) }
-}
-
-/// The copy of the address of a placement that is over, and its wraps, are gone. Its id, if there was one.
-pub async fn end_arrival<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    placement: PlacementId,
-) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT end_arrival($1)", placement.0).fetch_one(unit.sql()).await
-}
-
-/// What a house has not fulfilled, and may not be told of any more by the person's word, is withdrawn: also what whoever
-/// writes the word down cannot see. The address's copies that were erased with it.
-pub async fn end_requests<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    case: CaseId,
-    person: SubjectId,
-    house: OrganisationId,
-) -> Result<Vec<Uuid>, Problem> {
-    let now = unit.now();
-    let ended = sqlx::query!(
-        r#"SELECT placement AS "placement!", arrival FROM end_requests($1, $2, $3, $4)"#,
-        case.0,
-        person.0,
-        house.0,
-        now
-    )
-    .fetch_all(unit.sql())
-    .await?;
-    for row in &ended {
-        unit.wrote(RowKind::Placement, row.placement);
-        unit.touch(row.placement);
-    }
-    Ok(ended.into_iter().filter_map(|row| row.arrival).collect())
-}
-
-/// Whether one of these of the house's people has a training that counts today.
-pub async fn somebody_is_trained<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    placement: PlacementId,
-    workers: &[AccountId],
-) -> Result<bool, sqlx::Error> {
-    let workers: Vec<Uuid> = workers.iter().map(|worker| worker.0).collect();
-    sqlx::query_scalar!(r#"SELECT somebody_is_trained($1, $2) AS "it!""#, placement.0, &workers)
-        .fetch_one(unit.sql())
-        .await
-}
-
-/// The shelter's wraps of a request that came to nothing are gone.
-pub async fn end_shelter_wraps<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    placement: PlacementId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT end_shelter_wraps($1)", placement.0).execute(unit.sql()).await?;
-    Ok(())
 }
 
 /// Of the shelter's people only these hold the care from here on. False when none of them holds it: then nothing changed.

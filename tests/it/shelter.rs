@@ -14,16 +14,16 @@ use sqlx::Connection as _;
 use uuid::Uuid;
 
 /// A country with a case, an open house, and the person's consent that the shelter is told.
-struct Placing {
-    world: World,
-    played: Played,
-    officer: Actor,
-    manager: Actor,
-    worker: Actor,
+pub struct Placing {
+    pub world: World,
+    pub played: Played,
+    pub officer: Actor,
+    pub manager: Actor,
+    pub worker: Actor,
 }
 
 impl Placing {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = World::new().await;
         let mut played = story::play(&world.country).await.unwrap();
         played.house = open_house(&world.country).await.unwrap();
@@ -34,12 +34,12 @@ impl Placing {
         placing
     }
 
-    fn case(&self) -> String {
+    pub fn case(&self) -> String {
         format!("/api/v1/cases/{}", self.played.case)
     }
 
     /// The person says something to the officer.
-    async fn says(&self, to: &str, purpose: &str, section: &str, what: &str) -> Reply {
+    pub async fn says(&self, to: &str, purpose: &str, section: &str, what: &str) -> Reply {
         let recipient = self.world.country.organisations[to];
         let path = format!("{}/persons/{}/consents", self.case(), self.played.person);
         self.officer.post(&path, &said(recipient, purpose, section, what)).await.unwrap()
@@ -50,7 +50,7 @@ impl Placing {
     }
 
     /// A placement in a state of the way to admission.
-    async fn placed(&self, until: &str) -> String {
+    pub async fn placed(&self, until: &str) -> String {
         let asked = self.ask().await;
         assert_eq!(asked.status, 201, "{}", asked.text);
         let placement = format!("/api/v1/placements/{}", asked.id("id"));
@@ -76,14 +76,14 @@ impl Placing {
         placement
     }
 
-    async fn sql(&self, statement: String) {
+    pub async fn sql(&self, statement: String) {
         let mut owner = self.world.owner().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
         owner.close().await.unwrap();
     }
 }
 
-async fn status(who: &Actor, path: &str, purpose: &str) -> u16 {
+pub async fn status(who: &Actor, path: &str, purpose: &str) -> u16 {
     who.get(path, purpose).await.unwrap().status
 }
 
