@@ -4,8 +4,8 @@
 use super::sealing;
 use super::store;
 use crate::accommodation::model::Address;
-use crate::guard::action::Purpose;
 use crate::audit::unit::Unit;
+use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AccommodationId, AccountId, PlacementId, RecordKind};

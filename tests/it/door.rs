@@ -22,7 +22,8 @@ async fn name(placing: &Placing, placement: &str, workers: &[Uuid]) -> Reply {
 async fn at_the_door_everything_is_asked_again() {
     let placing = Placing::new().await;
     let agreed = json!({ "source": "person", "explained": "You may leave.", "language": "az" });
-    let steps = [("matched", "consent", agreed), ("consented", "transport", json!({})), ("transported", "admit", json!({}))];
+    let steps =
+        [("matched", "consent", agreed), ("consented", "transport", json!({})), ("transported", "admit", json!({}))];
     for (before, step, body) in steps {
         let placement = placing.placed(before).await;
         // The manager goes on in the place of the worker whose training has lapsed.
@@ -57,7 +58,8 @@ async fn at_the_door_everything_is_asked_again() {
 async fn a_consent_that_ran_out_on_the_way_is_asked_for_again_at_the_door() {
     let placing = Placing::new().await;
     let shelter = placing.world.country.organisations["accommodation"];
-    let first: Uuid = sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
+    let first: Uuid =
+        sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
     let back = placing.officer.post(&format!("/api/v1/consents/{first}/withdraw"), &json!({})).await.unwrap();
     assert_eq!(back.status, 200, "{}", back.text);
     let mut yes = said(shelter, "care", "placement", "given");

@@ -89,7 +89,8 @@ async fn when_a_house_moves_nobody_is_brought_to_the_old_address() {
         .map(|id| format!("/api/v1/placements/{}", id.as_str().unwrap()))
         .collect();
     let mut expected = placements.to_vec();
-    (named.sort(), expected.sort());
+    named.sort();
+    expected.sort();
     assert_eq!(named, expected);
     for placement in &placements {
         assert_eq!(seen(placement).await.status, 404);

@@ -118,9 +118,17 @@ async fn injected_sql_under_a_coordinators_session_sees_bands_and_no_row() {
             assert_eq!(seen, rows, "{handle} {function}");
         }
         if handle == "coordinator1" {
-            for table in
-                ["calls", "notices", "cases", "sealed", "wraps", "case_access", "placements", "consents", "accommodations"]
-            {
+            for table in [
+                "calls",
+                "notices",
+                "cases",
+                "sealed",
+                "wraps",
+                "case_access",
+                "placements",
+                "consents",
+                "accommodations",
+            ] {
                 let query = format!("SELECT count(*) FROM {table}");
                 let seen: i64 = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut *transaction).await.unwrap();
                 assert_eq!(seen, 0, "{table}");
@@ -227,7 +235,8 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
     let (coordinator, officer) = (world.signed_in("coordinator1").await, world.signed_in("officer1").await);
     let task = task_on(&world, &officer, played.case, officer.account, -1).await;
     let consents = format!("/api/v1/cases/{}/persons/{}/consents", played.case, played.person);
-    let consent = officer.get(&consents, "case_work").await.unwrap().body["items"][0]["id"].as_str().unwrap().to_owned();
+    let consent =
+        officer.get(&consents, "case_work").await.unwrap().body["items"][0]["id"].as_str().unwrap().to_owned();
     let narrative = format!("/api/v1/cases/{}/sections/narrative", played.case);
     let attachment = crate::attachments::attached(&officer, &narrative, "photo.bin", b"what she brought").await;
     let shift = crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;

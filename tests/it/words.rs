@@ -35,7 +35,8 @@ pub async fn other_house(world: &mut World) -> Other {
     let now = world.clock.now();
     let (passed, until) = (now - TimeDelta::days(9), now + TimeDelta::days(300));
     for (by, of) in [(&manager, &worker), (&worker, &manager), (&manager, &third)] {
-        let training = json!({ "account": of.account, "course": "care_for_victims", "passed_at": passed, "expires_at": until });
+        let training =
+            json!({ "account": of.account, "course": "care_for_victims", "passed_at": passed, "expires_at": until });
         assert_eq!(by.post("/api/v1/trainings", &training).await.unwrap().status, 201);
     }
     let house = json!({ "kind": "shelter", "capacity": { "women": 5 } });
@@ -148,7 +149,8 @@ async fn what_something_else_bears_goes_on_when_a_consent_is_taken_back() {
     let placing = Placing::new().await;
     let shelter = placing.world.country.organisations["accommodation"];
     let on_case = format!("{}/persons/{}", placing.case(), placing.played.person);
-    let first: Uuid = sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
+    let first: Uuid =
+        sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
     let placement = placing.placed("matched").await;
     let second = say(&placing.officer, &on_case, said(shelter, "care", "placement", "given")).await;
     let beside = say(&placing.officer, &on_case, said(shelter, "case_work", "placement", "given")).await;
@@ -177,7 +179,8 @@ async fn what_something_else_bears_goes_on_when_a_consent_is_taken_back() {
 async fn a_consent_that_is_over_takes_no_request_to_the_next_desk() {
     let placing = Placing::new().await;
     let shelter = placing.world.country.organisations["accommodation"];
-    let first: Uuid = sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
+    let first: Uuid =
+        sqlx::query_scalar("SELECT id FROM consents").fetch_one(&mut placing.world.owner().await).await.unwrap();
     take_back(&placing.officer, first).await;
     let mut yes = said(shelter, "care", "placement", "given");
     yes["expires_at"] = json!(placing.world.clock.now() + TimeDelta::hours(1));
@@ -219,7 +222,10 @@ async fn care_that_another_consent_bears_ends_with_that_one_and_by_nobody_elses_
     assert!(held().await.iter().all(|ends| !ends) && !held().await.is_empty());
     take_back(&placing.worker, for_good).await;
     assert_eq!(status(&placing.officer, &care, "case_work").await, 200);
-    assert!(held().await.iter().all(|ends| *ends) && !held().await.is_empty(), "the keys end with the consent that is left");
+    assert!(
+        held().await.iter().all(|ends| *ends) && !held().await.is_empty(),
+        "the keys end with the consent that is left"
+    );
     // Nobody else's session ends what is shared.
     placing.sql(format!("UPDATE consents SET state = 'withdrawn' WHERE id = '{for_a_day}'")).await;
     for (handle, gone) in [("officer2", false), ("worker2", false), ("coordinator1", false), ("worker1", true)] {
@@ -246,7 +252,8 @@ async fn a_consent_that_was_taken_back_is_not_put_back_with_its_old_code() {
     let copied = format!("CREATE TABLE copied AS SELECT id, vouch FROM consents WHERE id = '{given}'");
     placing.sql(copied).await;
     take_back(&placing.worker, given).await;
-    let back = "UPDATE consents c SET state = 'given', ended_at = NULL, vouch = k.vouch FROM copied k WHERE k.id = c.id";
+    let back =
+        "UPDATE consents c SET state = 'given', ended_at = NULL, vouch = k.vouch FROM copied k WHERE k.id = c.id";
     placing.sql(back.to_owned()).await;
     let forged = placing.worker.post(&format!("{care}/share"), &json!({})).await.unwrap();
     assert_eq!((forged.status, forged.code()), (500, "fault"), "{}", forged.text);
