@@ -168,6 +168,7 @@ async fn tasks_are_counted_only_for_a_squad_with_ten_open_cases() {
 async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothing() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
+    let played = stay::play(&world.country, played).await.unwrap();
     let officer = world.signed_in("officer1").await;
     task_on(&world, &officer, played.case, officer.account, -1).await;
     crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;
@@ -205,6 +206,12 @@ async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothi
             .unwrap();
         assert_eq!(count, 0, "{table}");
     }
+    let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM places_taken($1, 'women') AS t (taken) WHERE taken > 0")
+        .bind(played.house)
+        .fetch_one(&mut theirs)
+        .await
+        .unwrap();
+    assert_eq!(taken, 0);
     let bands = sqlx::query("SELECT waiting, overdue FROM status_notices()").fetch_one(&mut theirs).await.unwrap();
     assert_eq!((bands.get::<&str, _>(0), bands.get::<&str, _>(1)), ("1-2", "0"));
     for hidden in [
