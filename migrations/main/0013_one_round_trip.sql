@@ -208,6 +208,7 @@ CREATE FUNCTION visit_section(lookup bytea, wanted_case uuid, wanted_person uuid
                 UPDATE public.sessions o SET last_seen_at = pg_catalog.now() WHERE o.id = session_id;
             END IF;
             IF relation IS NULL THEN
+                case_organisation := NULL; -- a stranger learns nothing of the case
                 RETURN NEXT;
                 RETURN;
             END IF;

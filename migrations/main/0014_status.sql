@@ -50,23 +50,36 @@ CREATE FUNCTION status_calls() RETURNS TABLE (month text, calls bigint)
         SELECT pg_catalog.to_char(k.start AT TIME ZONE 'UTC', 'YYYY-MM'), CASE WHEN k.calls >= 10 THEN k.calls END
         FROM counted k WHERE public.i_coordinate() ORDER BY k.start DESC
     $$;
--- Places by type in the whole country, in houses where somebody may be placed now; never by house.
-CREATE FUNCTION status_places() RETURNS TABLE (places text, capacity bigint, free bigint)
+-- Places by type in the whole country, in houses where somebody could be placed; never by house. As they stood when the day
+-- began: the same answer to every question of one day, so that nobody watches a house fill, or takes the answer after it closed
+-- from the one before. Free places in bands; and how many places there are only where three houses have some.
+CREATE FUNCTION band_of_places(counted bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT CASE WHEN counted = 0 THEN '0' WHEN counted <= 2 THEN '1-2' ELSE '3+' END $$;
+CREATE FUNCTION status_places() RETURNS TABLE (places text, capacity bigint, free text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        WITH open AS (
+        WITH moment AS (
+            SELECT pg_catalog.date_trunc('day', pg_catalog.now(), 'UTC') AS at
+        ), open AS (
             SELECT a.id, a.women, a.men, a.families, a.children
-            FROM public.accommodations a
-            JOIN LATERAL (SELECT * FROM public.certificates c WHERE c.accommodation_id = a.id
+            FROM public.accommodations a CROSS JOIN moment m
+            JOIN LATERAL (SELECT * FROM public.certificates c
+                          WHERE c.accommodation_id = a.id AND c.certified_at <= m.at
                           ORDER BY c.certified_at DESC LIMIT 1) c ON true
-            WHERE c.expires_at > pg_catalog.now() AND pg_catalog.cardinality(c.conditions) = 7
+            WHERE a.opened_at <= m.at AND c.expires_at > m.at AND pg_catalog.cardinality(c.conditions) = 7
         ), typed AS (
-            SELECT o.id, t.places, t.capacity FROM open o
+            SELECT t.places, t.capacity,
+                   (SELECT pg_catalog.count(*) FROM public.placements p CROSS JOIN moment m
+                    WHERE p.accommodation_id = o.id AND p.places = t.places AND p.matched_at <= m.at
+                      AND (p.ended_at IS NULL OR p.ended_at > m.at)) AS taken
+            FROM open o
             CROSS JOIN LATERAL (VALUES ('women', o.women), ('men', o.men), ('families', o.families),
                                        ('children', o.children)) AS t (places, capacity)
+            WHERE t.capacity > 0
         )
-        SELECT t.places, pg_catalog.sum(t.capacity)::bigint,
-               pg_catalog.sum(greatest(t.capacity - public.places_taken(t.id, t.places), 0))::bigint
+        SELECT t.places, CASE WHEN pg_catalog.count(*) >= 3 THEN pg_catalog.sum(t.capacity)::bigint END,
+               public.band_of_places(pg_catalog.sum(greatest(t.capacity - t.taken, 0))::bigint)
         FROM typed t WHERE public.i_coordinate() GROUP BY t.places
     $$;
 -- Who there is to do the work.
@@ -83,13 +96,14 @@ CREATE FUNCTION status_staff() RETURNS TABLE (organisations bigint, staff bigint
 
 GRANT CREATE ON SCHEMA public TO himaya_resolver;
 ALTER FUNCTION band(bigint) OWNER TO himaya_resolver;
+ALTER FUNCTION band_of_places(bigint) OWNER TO himaya_resolver;
 ALTER FUNCTION i_coordinate() OWNER TO himaya_resolver;
 ALTER FUNCTION status_notices() OWNER TO himaya_resolver;
 ALTER FUNCTION status_calls() OWNER TO himaya_resolver;
 ALTER FUNCTION status_places() OWNER TO himaya_resolver;
 ALTER FUNCTION status_staff() OWNER TO himaya_resolver;
 REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
-REVOKE ALL ON FUNCTION band(bigint), i_coordinate(), status_notices(), status_calls(), status_places(), status_staff()
-    FROM PUBLIC;
+REVOKE ALL ON FUNCTION band(bigint), band_of_places(bigint), i_coordinate(), status_notices(), status_calls(), status_places(),
+    status_staff() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION status_notices(), status_calls(), status_places(), status_staff() TO himaya_app;
-GRANT EXECUTE ON FUNCTION band(bigint), i_coordinate() TO himaya_resolver;
+GRANT EXECUTE ON FUNCTION band(bigint), band_of_places(bigint), i_coordinate() TO himaya_resolver;

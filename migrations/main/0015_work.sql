@@ -267,9 +267,7 @@ CREATE OR REPLACE FUNCTION visit_section(lookup bytea, wanted_case uuid, wanted_
                 UPDATE public.sessions o SET last_seen_at = pg_catalog.now() WHERE o.id = session_id;
             END IF;
             IF relation IS NULL THEN
-                IF NOT supervises THEN
-                    case_organisation := NULL; -- nor whose a case is that they are not on
-                END IF;
+                case_organisation := NULL; -- a stranger learns nothing of the case
                 RETURN NEXT;
                 RETURN;
             END IF;
@@ -551,8 +549,9 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         FROM trainings
         UNION ALL
         SELECT 'placement', id, registered_by, register_no, standing, xmin,
-               jsonb_build_array(number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id, state,
-                                 decline_code, address_id, care_id, requested_at AT TIME ZONE 'UTC', acknowledged_at AT TIME ZONE 'UTC',
+               jsonb_build_array(number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id, by_consent,
+                                 state, decline_code, address_id, care_id, requested_at AT TIME ZONE 'UTC',
+                                 acknowledged_at AT TIME ZONE 'UTC', matched_at AT TIME ZONE 'UTC',
                                  admitted_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
         FROM placements
         UNION ALL

@@ -1,7 +1,8 @@
 //! Where a house lies: sealed to its managers and to CUSTODY, and to nobody else. For a placement the manager's acceptance
 //! makes a copy of its own (see [`crate::placements`]), which dies with the placement.
 
-use super::model::Address;
+use super::model::{Address, AddressWritten};
+use super::store;
 use crate::audit::unit::Unit;
 use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{Target, kinds, verbs};
@@ -9,11 +10,11 @@ use crate::guard::look::Look;
 use crate::guard::policy::Decision;
 use crate::guard::record::{AccommodationId, RecordKind};
 use crate::guard::store::WrapWrite;
-use crate::guard::vault::{self, Placement, SealingKey};
+use crate::guard::vault::{self, Placement, SealingKey, VaultError};
+use crate::placements;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IfMatch, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
-use crate::staff::model::Made;
 use crate::staff::store::accounts_of;
 use axum::Json;
 use axum::extract::State;
@@ -42,10 +43,10 @@ pub async fn read(
     Ok(([(header::ETAG, format!("\"{version}\""))], Json(opened.disclose())).into_response())
 }
 
-/// Write the address: the first time with `If-Match: "0"`.
+/// Write the address: the first time with `If-Match: "0"`. The officers of current placements see the new one from here on.
 #[utoipa::path(operation_id = "write_address", put, path = "/api/v1/accommodations/{id}/address", tag = "accommodation",
     request_body = Address, params(("id" = AccommodationId, Path), ("If-Match" = String, Header)),
-    responses((status = 200, body = Made, headers(("ETag" = String))), (status = "4XX", body = ProblemDocument)))]
+    responses((status = 200, body = AddressWritten, headers(("ETag" = String))), (status = "4XX", body = ProblemDocument)))]
 pub async fn write(
     State(app): State<App>,
     SignedIn(who): SignedIn,
@@ -57,8 +58,14 @@ pub async fn write(
     let leave = app.gate.authorize::<verbs::Write, kinds::Address>(&who, target, None).await?;
     let address = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    unit.serialise(id).await?;
+    placements::hold_copies(&mut unit, AccommodationId(id)).await?;
     let sealed = unit.fetch::<Address>(&[id]).await?.pop();
+    if sealed.is_none() && store::has_address(&mut unit).await? {
+        return Err(Problem::illegal(
+            "address_held_by_others",
+            "The address is sealed to others who manage this house. Have one of them write it again: then you hold it as well.",
+        ));
+    }
     let version = sealed.as_ref().map_or(0, vault::Sealed::version);
     if_match.check(version)?;
     let epoch = sealed.as_ref().map_or(1, |sealed| sealed.epoch() + 1);
@@ -72,12 +79,17 @@ pub async fn write(
         Placement { record: id, kind: RecordKind::Address, case: None, key_id: key.id, epoch, version: version + 1 };
     let wraps = wraps(&app, &mut unit, &key, epoch).await?;
     unit.put(&place, &key, &address).await?;
-    match sealed {
-        Some(_) => unit.replace_all_wraps(key.id, &wraps).await?,
-        None => unit.insert_wraps(&wraps).await?,
+    let mut without_address = vec![];
+    if let Some(sealed) = sealed {
+        unit.replace_all_wraps(key.id, &wraps).await?;
+        let before: Address =
+            serde_json::from_slice(&vault::decrypt(&who.keys, &sealed)?).map_err(|_| VaultError::Shape)?;
+        without_address = placements::copy_again(&mut unit, AccommodationId(id), &address, before != address).await?;
+    } else {
+        unit.insert_wraps(&wraps).await?;
     }
     let _committed = unit.commit().await?;
-    Ok(Answer::ok(&Made { id })?.version(version + 1))
+    Ok(Answer::ok(&AddressWritten { id: AccommodationId(id), without_address })?.version(version + 1))
 }
 
 /// The key of an address, wrapped to all who manage the house, and to CUSTODY.

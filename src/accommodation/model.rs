@@ -1,6 +1,6 @@
 //! Kinds, places, the seven conditions, courses; what is sent and answered.
 
-use crate::guard::record::{AccommodationId, AccountId, OrganisationId};
+use crate::guard::record::{AccommodationId, AccountId, OrganisationId, PlacementId};
 use crate::guard::words::words;
 use crate::platform::http::moment;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -160,7 +160,7 @@ pub struct AccommodationView {
 }
 
 /// Where a house lies. Sealed.
-#[derive(Clone, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, Validate, ToSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
     #[garde(length(chars, min = 1, max = 500))]
@@ -174,6 +174,16 @@ pub struct Address {
     #[garde(length(chars, max = 40))]
     #[schema(max_length = 40)]
     pub telephone: Option<String>,
+}
+
+/// The address was written.
+#[derive(Serialize, ToSchema)]
+pub struct AddressWritten {
+    pub id: AccommodationId,
+    /// Current placements that another manager accepted. The house has moved, so their officers do not see the old address any
+    /// more; they see the new one when that manager has written it as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_address: Vec<PlacementId>,
 }
 
 /// That somebody passed a course.

@@ -150,6 +150,12 @@ pub async fn one<V: Does, K: About>(
     Ok(houses(unit.sql(), Some(id.0), now).await?.pop())
 }
 
+/// Whether the house that a unit is about has an address, also one that this person cannot open.
+pub async fn has_address<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<bool, sqlx::Error> {
+    let house = unit.id();
+    sqlx::query_scalar!(r#"SELECT house_has_address($1) AS "it!""#, house).fetch_one(unit.sql()).await
+}
+
 pub async fn insert_training<V: Does, K: About>(unit: &mut Unit<V, K>, new: &NewTraining) -> Result<Uuid, sqlx::Error> {
     let id = crate::platform::random::uuid();
     unit.wrote(RowKind::Training, id);

@@ -82,6 +82,7 @@ fn facts<'a>(about: &About, said: &'a Spoken) -> SaidFacts<'a> {
         purpose: &said.purpose,
         section: about.section.as_str(),
         state: &said.state,
+        standing: said.standing,
         expires_at: said.expires_at,
     }
 }

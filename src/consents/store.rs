@@ -22,6 +22,7 @@ pub struct Row {
     pub recipient: OrganisationId,
     pub section: Section,
     pub state: ConsentState,
+    pub standing: i64,
     pub recorded_by: AccountId,
     pub recorded_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
@@ -37,6 +38,7 @@ struct Stored {
     recipient_id: Uuid,
     section: String,
     state: String,
+    standing: i64,
     registered_by: Option<Uuid>,
     recorded_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
@@ -60,6 +62,7 @@ impl TryFrom<Stored> for Row {
             recipient: OrganisationId(row.recipient_id),
             section: word(&row.section)?,
             state: word(&row.state)?,
+            standing: row.standing,
             recorded_by: AccountId(row.registered_by.unwrap_or_default()),
             recorded_at: row.recorded_at,
             expires_at: row.expires_at,
@@ -92,6 +95,7 @@ pub async fn insert<V: Does, K: gate::About>(
         purpose: new.purpose.as_str(),
         section: new.section.as_str(),
         state: new.said.as_str(),
+        standing: 1,
         expires_at: new.expires_at,
     });
     unit.wrote(RowKind::Consent, id.0);
@@ -121,7 +125,7 @@ pub async fn held<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Row,
     let id = unit.id();
     let row = sqlx::query_as!(
         Stored,
-        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, registered_by,
+        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, standing, registered_by,
                 recorded_at, expires_at, ended_at
          FROM consents WHERE id = $1 FOR UPDATE",
         id
@@ -135,7 +139,7 @@ pub async fn held<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Row,
 pub async fn list<V: Does, K: gate::About>(look: &mut Look<V, K>, place: &Place) -> Result<Vec<Row>, Problem> {
     let rows = sqlx::query_as!(
         Stored,
-        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, registered_by,
+        "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, standing, registered_by,
                 recorded_at, expires_at, ended_at
          FROM consents
          WHERE case_id = $1 AND subject_id = $2 AND placement_id IS NOT DISTINCT FROM $3 ORDER BY recorded_at, id LIMIT 500",
@@ -163,7 +167,7 @@ pub async fn set_state<V: Does, K: gate::About>(
     row: &Row,
     state: ConsentState,
 ) -> Result<(), Problem> {
-    let now = unit.now();
+    let (now, standing) = (unit.now(), row.standing + 1);
     let vouch = unit.voucher().consent(&SaidFacts {
         consent: row.id.0,
         case: row.case.0,
@@ -174,17 +178,19 @@ pub async fn set_state<V: Does, K: gate::About>(
         purpose: row.purpose.as_str(),
         section: row.section.as_str(),
         state: state.as_str(),
+        standing,
         expires_at: row.expires_at,
     });
     unit.wrote(RowKind::Consent, row.id.0);
     let done = sqlx::query!(
-        "UPDATE consents SET state = $2, standing = standing + 1, vouch = $4,
+        "UPDATE consents SET state = $2, standing = $5::bigint, vouch = $4,
                 ended_at = CASE WHEN $2 = 'withdrawn' THEN $3 ELSE ended_at END
-         WHERE id = $1",
+         WHERE id = $1 AND standing = $5::bigint - 1",
         row.id.0,
         state.as_str(),
         now,
-        vouch.as_slice()
+        vouch.as_slice(),
+        standing
     )
     .execute(unit.sql())
     .await?;
@@ -197,6 +203,7 @@ pub struct Spoken {
     pub placement: Option<Uuid>,
     pub purpose: String,
     pub state: String,
+    pub standing: i64,
     pub expires_at: Option<DateTime<Utc>>,
     pub recorded_by: Uuid,
     pub vouch: Vec<u8>,
@@ -210,7 +217,7 @@ pub async fn spoken<V: Does, K: gate::About>(
     sqlx::query_as!(
         Spoken,
         r#"SELECT id AS "id!", placement_id AS placement, purpose AS "purpose!", state AS "state!", expires_at,
-                  registered_by AS "recorded_by!", vouch AS "vouch!"
+                  registered_by AS "recorded_by!", standing AS "standing!", vouch AS "vouch!"
            FROM consents_about($1, $2, $3, $4)"#,
         about.case.0,
         about.person.0,

@@ -43,6 +43,7 @@ pub struct SaidFacts<'a> {
     pub purpose: &'a str,
     pub section: &'a str,
     pub state: &'a str,
+    pub standing: i64,
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -100,6 +101,7 @@ impl Voucher {
                 said.purpose.as_bytes(),
                 said.section.as_bytes(),
                 said.state.as_bytes(),
+                &said.standing.to_be_bytes(),
                 &expires.to_be_bytes(),
             ],
         )

@@ -1,12 +1,15 @@
-//! Where the person of one placement is brought: the address, for the officers of that placement as long as it is current.
+//! Where the person of one placement is brought: the address, for the officers of that placement as long as it is current. When
+//! the house's address is written anew, so are its copies.
 
+use super::sealing;
 use super::store;
 use crate::accommodation::model::Address;
+use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
-use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
-use crate::guard::record::{AccountId, PlacementId, RecordKind};
-use crate::guard::vault;
+use crate::guard::record::{AccommodationId, AccountId, PlacementId, RecordKind};
+use crate::guard::vault::{self, Placement};
 use crate::platform::app::App;
 use crate::platform::http::{Id, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -52,4 +55,70 @@ pub async fn read(
         return Err(vault::VaultError::Tampered.into());
     }
     Ok(Json(opened.address))
+}
+
+/// The house and the placements that have a copy of its address, held against who would end or accept one meanwhile. In the
+/// order in which an acceptance holds them, the house last; what was accepted until then is held after it.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn hold_copies<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    house: AccommodationId,
+) -> Result<(), Problem> {
+    let before = store::copies_of_address(unit, house).await?;
+    for placement in &before {
+        unit.serialise(*placement).await?;
+    }
+    unit.serialise(house.0).await?;
+    for placement in store::copies_of_address(unit, house).await? {
+        if !before.contains(&placement) {
+            unit.serialise(placement).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the copies of a house's address anew, for the placements that this person can open. Those that another manager
+/// accepted have none any more if the house has `moved`: their ids.
+///
+/// # Errors
+/// A fault when a placement is not as it was stored; as the database refuses.
+pub(crate) async fn copy_again<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    house: AccommodationId,
+    address: &Address,
+    moved: bool,
+) -> Result<Vec<PlacementId>, Problem> {
+    let mut without = Vec::new();
+    for copy in store::drop_copies_of_address(unit, house, moved).await? {
+        if let Some(arrival) = copy.arrival {
+            unit.erase_with_commit(arrival);
+        }
+        if !copy.mine {
+            without.push(PlacementId(copy.placement));
+            continue;
+        }
+        let row = store::one(unit, copy.placement).await?;
+        let named = sealing::content(unit, &row).await?.officers;
+        let officers = sealing::officers(unit, &row, &named, None).await?;
+        if officers.is_empty() {
+            without.push(row.shown.id);
+            continue;
+        }
+        let record = crate::platform::random::uuid();
+        let key = unit.new_key(record).await?;
+        let place = Placement { record, kind: RecordKind::Arrival, case: None, key_id: record, epoch: 1, version: 1 };
+        let content = ArrivalContent {
+            schema_version: SCHEMA_VERSION,
+            placement: row.shown.id,
+            address: address.clone(),
+            officers: officers.iter().map(|officer| officer.account).collect(),
+        };
+        unit.put(&place, &key, &content).await?;
+        let wraps = sealing::officer_wraps(unit, row.squad, &key, &officers, 1).await?;
+        unit.insert_wraps(&wraps).await?;
+        store::set_address(unit, row.shown.id, record).await?;
+    }
+    Ok(without)
 }

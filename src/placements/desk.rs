@@ -113,7 +113,7 @@ pub async fn accept(
     fit(&mut unit, &row).await?;
     let basis = sealing::content(&mut unit, &row).await?.basis;
     super::wanted(&mut unit, row.case, row.person, row.shelter, basis).await?;
-    trained(&mut unit, &row, &how.workers).await?;
+    trained(&mut unit, &row, &how.workers, &[]).await?;
     let address = copy_address(&mut unit, &row).await?;
     let change = Change { address: Some(address), ..Change::of(&row) };
     store::set_state(&mut unit, row.shown.id, state, change).await?;
@@ -148,13 +148,15 @@ pub(super) async fn certified<V: Does, K: About>(
     Ok(house)
 }
 
-/// Named workers are colleagues who work with residents, with a training that counts today (R13, R31).
+/// Named workers are colleagues who work with residents, with a training that counts today (R13, R31); those who were named
+/// before are not asked again.
 pub(super) async fn trained<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &Row,
     workers: &[AccountId],
+    before: &[AccountId],
 ) -> Result<(), Problem> {
-    for (place, account) in workers.iter().enumerate() {
+    for (place, account) in workers.iter().enumerate().filter(|(_, account)| !before.contains(account)) {
         let field = format!("workers[{place}]");
         let member = unit.member(*account).await?.filter(|member| member.organisation == row.shelter);
         if member.is_none() {

@@ -18,8 +18,9 @@ mod sharing;
 pub mod stay;
 pub(crate) mod store;
 
+pub(crate) use arrival::{copy_again, hold_copies};
 pub(crate) use sealing::{share_with, strike};
-pub(crate) use sharing::{held_with_all, stop_sharing, wanted};
+pub(crate) use sharing::{goes_on, held_with_all, stop_sharing, wanted};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

@@ -67,6 +67,7 @@ pub async fn create(
         shelter: house,
         places: new.places,
         intake: intake.id,
+        by_consent: new.basis == PlacementBasis::Consent,
     };
     store::insert(&mut unit, &wanted).await?;
     let sealing = unit.new_key(placement.0).await?;

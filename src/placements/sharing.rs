@@ -2,6 +2,7 @@
 //! shared, in the same commit as the person's word.
 
 use super::model::{PlacementBasis, PlacementState};
+use super::sealing;
 use super::store::{self, Row};
 use crate::audit::unit::Unit;
 use crate::consents::{self, Section, Word};
@@ -9,6 +10,7 @@ use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{CaseId, OrganisationId, SubjectId};
 use crate::platform::problem::Problem;
+use uuid::Uuid;
 
 /// The placement that a unit is about, held with all placements of the person.
 pub(crate) async fn held_with_all<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Row, Problem> {
@@ -28,8 +30,7 @@ pub(crate) async fn wanted<V: Does, K: About>(
     shelter: OrganisationId,
     basis: PlacementBasis,
 ) -> Result<(), Problem> {
-    let about = consents::About { case, person, recipient: shelter, section: Section::Placement };
-    match consents::word(unit, &about, Purpose::Care).await? {
+    match word_on(unit, case, person, shelter).await? {
         Word::Refused => Err(Problem::illegal(
             "sharing_refused",
             "The person does not want this accommodation to be told of them. Nothing was stored.",
@@ -42,9 +43,38 @@ pub(crate) async fn wanted<V: Does, K: About>(
     }
 }
 
-/// The person took a consent back, or refused: what rested on it ends. A request that the shelter has not fulfilled is
-/// withdrawn; officers hold the care no more. Somebody who was admitted leaves by their own act, and is not put out by a word
-/// about sharing.
+/// What the person says of a shelter that would be told of them.
+async fn word_on<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    person: SubjectId,
+    shelter: OrganisationId,
+) -> Result<Word, Problem> {
+    let about = consents::About { case, person, recipient: shelter, section: Section::Placement };
+    consents::word(unit, &about, Purpose::Care).await
+}
+
+/// Whether a request may go on to the desk's next epoch. What the person refuses, or does not consent to any more, goes
+/// nowhere: it is withdrawn, as it would be by their word.
+///
+/// # Errors
+/// A fault when a consent or the request's content is not as it was stored; as the database refuses.
+pub(crate) async fn goes_on<V: Does, K: About>(unit: &mut Unit<V, K>, request: Uuid) -> Result<bool, Problem> {
+    let row = store::one(unit, request).await?;
+    let goes_on = match word_on(unit, row.case, row.person, row.shelter).await? {
+        Word::Given(_) => true,
+        Word::Refused => false,
+        Word::Nothing => sealing::content(unit, &row).await?.basis != PlacementBasis::Consent,
+    };
+    if !goes_on {
+        stop_sharing(unit, row.case, row.person, row.shelter, Section::Placement).await?;
+    }
+    Ok(goes_on)
+}
+
+/// The person took a consent back, or refused: what rested on it ends, and nothing that something else still bears. A request
+/// that the shelter has not fulfilled is withdrawn, whoever writes the word down; officers hold the care no more. Somebody who
+/// was admitted leaves by their own act, and is not put out by a word about sharing.
 ///
 /// # Errors
 /// As the database refuses.
@@ -58,11 +88,8 @@ pub(crate) async fn stop_sharing<V: Does, K: About>(
     match section {
         Section::Care => consents::store::end_care_sharing(unit, case, person).await,
         Section::Placement => {
-            for row in store::current_of_case(unit, case).await? {
-                let of_it = row.person == person && row.shelter == recipient;
-                if of_it && let Ok(state) = row.shown.state.withdraw() {
-                    end(unit, &row, state).await?;
-                }
+            for arrival in store::end_requests(unit, case, person, recipient).await? {
+                unit.erase_with_commit(arrival);
             }
             Ok(())
         }
@@ -70,7 +97,7 @@ pub(crate) async fn stop_sharing<V: Does, K: About>(
     }
 }
 
-/// A placement is over: the address is gone for the officers; of a request that came to nothing the shelter holds nothing.
+/// A placement is over: the address is gone for the officers; of one that nobody was admitted to the shelter holds nothing.
 ///
 /// # Errors
 /// As the database refuses.

@@ -1,7 +1,7 @@
 //! From the person's consent to the end of the stay. Nobody approves that somebody leaves: it is written down (R29).
 
 use super::content::{Acceptance, ConsentGiven, Exit, PlacementContent, Stands};
-use super::desk::{illegal, stands, trained};
+use super::desk::{certified, illegal, stands, trained};
 use super::model::{IllegalTransition, PlacementState};
 use super::sealing;
 use super::sharing::end;
@@ -43,11 +43,25 @@ async fn go_on<V: Does>(
     stands(row, state)
 }
 
-/// Before the person is brought nearer: the house is still fit, and the person still wants it to know of them.
+/// Before the person is brought nearer, and at the door: the house is still fit, the person still wants it to know of them,
+/// and one at least of those who are to care for them is still trained (R13, R28).
 async fn still<V: Does>(unit: &mut Working<V>, row: &Row) -> Result<(), Problem> {
-    super::desk::certified(unit, row).await?;
-    let basis = sealing::content(unit, row).await?.basis;
-    super::wanted(unit, row.case, row.person, row.shelter, basis).await
+    certified(unit, row).await?;
+    let content = sealing::content(unit, row).await?;
+    super::wanted(unit, row.case, row.person, row.shelter, content.basis).await?;
+    let mut carers = Vec::new();
+    for worker in content.workers {
+        let member = unit.member(worker).await?.filter(|member| member.organisation == row.shelter);
+        carers.extend(member.map(|member| member.account));
+    }
+    if store::somebody_is_trained(unit, row.shown.id, &carers).await? {
+        Ok(())
+    } else {
+        Err(Problem::illegal(
+            "nobody_trained",
+            "None of the workers who are named has a current training in care for victims. Have the manager name one who has.",
+        ))
+    }
 }
 
 /// Record that the person consents to this placement, in which words it was explained, and who said yes.
@@ -79,14 +93,16 @@ pub async fn transport(State(app): State<App>, SignedIn(who): SignedIn, Id(id): 
     go_on(unit, &row, Ok(state)).await
 }
 
-/// The person has arrived.
+/// The person has arrived. Refused like every step before it while the house is not fit, the person does not want it, or
+/// nobody there is trained.
 #[utoipa::path(operation_id = "admit_to_placement", post, path = "/api/v1/placements/{id}/admit", tag = "placements",
     params(("id" = PlacementId, Path)),
     responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
 pub async fn admit(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
-    let (unit, row) = begin::<verbs::Admit>(&app, &who, id).await?;
-    let step = row.shown.state.admit();
-    go_on(unit, &row, step).await
+    let (mut unit, row) = begin::<verbs::Admit>(&app, &who, id).await?;
+    let state = row.shown.state.admit().map_err(|error| illegal(&error))?;
+    still(&mut unit, &row).await?;
+    go_on(unit, &row, Ok(state)).await
 }
 
 /// The person moves to another house: this stay is over, and another placement goes on.
@@ -137,9 +153,15 @@ pub async fn assign_workers(
 ) -> Result<Answer, Problem> {
     let (mut unit, row) = begin::<verbs::Assign>(&app, &who, id).await?;
     let how = body.check()?;
-    trained(&mut unit, &row, &how.workers).await?;
-    if !row.shown.state.is_over() {
-        still(&mut unit, &row).await?;
+    let content = sealing::content(&mut unit, &row).await?;
+    // Who is named anew is told of the person: for that the conditions must hold, as at the acceptance. To take somebody away
+    // nothing is asked.
+    if how.workers.iter().any(|worker| !content.workers.contains(worker)) {
+        trained(&mut unit, &row, &how.workers, &content.workers).await?;
+        super::wanted(&mut unit, row.case, row.person, row.shelter, content.basis).await?;
+        if !row.shown.state.is_over() {
+            certified(&mut unit, &row).await?;
+        }
     }
     if !store::keep_care_with(&mut unit, &how.workers).await? {
         return Err(Problem::illegal(

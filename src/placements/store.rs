@@ -1,5 +1,9 @@
 //! All SQL about placements.
 
+mod ends;
+
+pub use ends::*;
+
 use super::content::PlacementRow;
 use super::model::{DeclineCode, PlacementState};
 use crate::accommodation::model::Places;
@@ -75,6 +79,11 @@ impl TryFrom<Stored> for Row {
     }
 }
 
+/// A placement that another work is about.
+pub async fn one<V: Does, K: About>(unit: &mut Unit<V, K>, id: Uuid) -> Result<Row, Problem> {
+    placement(unit.sql(), id).await?.ok_or_else(Problem::absent)
+}
+
 async fn placement(connection: &mut PgConnection, id: Uuid) -> Result<Option<Row>, Problem> {
     let row = sqlx::query_as!(
         Stored,
@@ -124,6 +133,7 @@ pub struct New {
     pub shelter: OrganisationId,
     pub places: Places,
     pub intake: SharedKeyId,
+    pub by_consent: bool,
 }
 
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Result<(), sqlx::Error> {
@@ -131,8 +141,8 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Resu
     unit.wrote(RowKind::Placement, new.id.0);
     sqlx::query!(
         "INSERT INTO placements (id, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id,
-                                 state, requested_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'requested', $9)",
+                                 by_consent, state, requested_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested', $10)",
         new.id.0,
         new.case.0,
         new.person.0,
@@ -141,6 +151,7 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New) -> Resu
         squad.0,
         new.places.as_str(),
         new.intake.0,
+        new.by_consent,
         now
     )
     .execute(unit.sql())
@@ -194,6 +205,7 @@ pub async fn set_state<V: Does, K: About>(
     let done = sqlx::query!(
         "UPDATE placements SET state = $2, standing = standing + 1, decline_code = $3, address_id = $4,
                 acknowledged_at = CASE WHEN $2 = 'acknowledged' THEN $5 ELSE acknowledged_at END,
+                matched_at = CASE WHEN $2 = 'matched' THEN $5 ELSE matched_at END,
                 admitted_at = CASE WHEN $2 = 'admitted' THEN $5 ELSE admitted_at END,
                 ended_at = CASE WHEN $6 THEN $5 ELSE ended_at END
          WHERE id = $1",
@@ -224,23 +236,6 @@ pub async fn set_care<V: Does, K: About>(
     .execute(unit.sql())
     .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Problem::absent()) }
-}
-
-/// The copy of the address of a placement that is over, and its wraps, are gone. Its id, if there was one.
-pub async fn end_arrival<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    placement: PlacementId,
-) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT end_arrival($1)", placement.0).fetch_one(unit.sql()).await
-}
-
-/// The shelter's wraps of a request that came to nothing are gone.
-pub async fn end_shelter_wraps<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    placement: PlacementId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT end_shelter_wraps($1)", placement.0).execute(unit.sql()).await?;
-    Ok(())
 }
 
 /// Of the shelter's people only these hold the care from here on. False when none of them holds it: then nothing changed.

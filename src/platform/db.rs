@@ -15,8 +15,13 @@ use std::time::Duration;
 /// After this long without work a connection is asked whether it still answers.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Connections for finding out who asks: each is held for one round trip.
+/// Connections for finding out who asks: each is held for one round trip. They wait for no lock longer than a second: a
+/// session that injected SQL locked does not keep everybody else out.
 const VISITS: u32 = 8;
+
+/// Settings on which the walls rest. A connection asks for them itself, over what somebody wrote down for its role or for the
+/// database: without the first a receipt would say durable of what is not, and the second says which table a name means.
+const SETTINGS: [(&str, &str); 2] = [("synchronous_commit", "on"), ("search_path", "public")];
 
 /// The pools of one process.
 #[derive(Clone)]
@@ -55,15 +60,17 @@ fn shared(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
             Ok(clean)
         })
     });
-    pool_with(checked, url, most)
+    pool_with(checked, url, most, &[])
 }
 
 fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
-    pool_with(PgPoolOptions::new(), url, most)
+    pool_with(PgPoolOptions::new(), url, most, &[])
 }
 
-fn pool_with(pool: PgPoolOptions, url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
+fn pool_with(pool: PgPoolOptions, url: &str, most: u32, more: &[(&str, &str)]) -> Result<PgPool, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?
+        .options(SETTINGS)
+        .options(more.iter().copied())
         // Statements carry no content, but a slow one is not worth a log line with its text.
         .log_statements(tracing::log::LevelFilter::Off)
         .application_name("himaya");
@@ -87,7 +94,7 @@ fn pool_with(pool: PgPoolOptions, url: &str, most: u32) -> Result<PgPool, sqlx::
 pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> {
     let databases = Databases {
         app: shared(&config.app, config.connections)?,
-        visits: pool(&config.app, VISITS)?,
+        visits: pool_with(PgPoolOptions::new(), &config.app, VISITS, &[("lock_timeout", "1s")])?,
         ledger: shared(&config.app, 3)?,
         door: shared(&config.door, 4)?,
         sequencer: pool(&config.sequencer, 2)?,

@@ -157,10 +157,13 @@ async fn pass_on(unit: &mut Renewing, newest: SharedKeyId) -> Result<usize, Prob
         unit.touch(*notice);
     }
     for request in &requests {
+        unit.touch(*request);
+        if !placements::goes_on(unit, *request).await? {
+            continue;
+        }
         // What hangs on a request is sealed under its own key.
         rewrap(unit, &[*request], &recipient).await?;
         placements::store::pass_on(unit, *request, newest).await?;
-        unit.touch(*request);
     }
     Ok(notices.len() + requests.len() + erase_emptied(unit).await?)
 }

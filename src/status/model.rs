@@ -13,7 +13,7 @@ pub struct Status {
     pub notices: Notices,
     /// The last twelve complete months, newest first.
     pub calls: Vec<Calls>,
-    /// The whole country's, in houses where somebody may be placed now; never by house.
+    /// The whole country's, in houses where somebody could be placed when the day began (UTC); never by house.
     pub places: Vec<FreePlaces>,
     pub organisations: i64,
     /// Accounts that are not disabled.
@@ -66,6 +66,9 @@ pub struct Tasks {
 #[derive(Serialize, ToSchema)]
 pub struct FreePlaces {
     pub places: Places,
-    pub capacity: i64,
-    pub free: i64,
+    /// How many there are; absent where fewer than three houses have some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<i64>,
+    /// `0`, `1-2` or `3+`.
+    pub free: String,
 }

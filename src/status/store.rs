@@ -21,9 +21,8 @@ pub async fn calls<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Calls
 }
 
 pub async fn places<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<FreePlaces>, Problem> {
-    let query = sqlx::query!(
-        r#"SELECT places AS "places!", capacity AS "capacity!", free AS "free!" FROM status_places() ORDER BY places"#
-    );
+    let query =
+        sqlx::query!(r#"SELECT places AS "places!", capacity, free AS "free!" FROM status_places() ORDER BY places"#);
     let rows = query.fetch_all(look.sql()).await?;
     rows.into_iter()
         .map(|row| {

@@ -2,6 +2,7 @@
 
 use crate::harness::World;
 use himaya::demo::story;
+use himaya::platform::schema::{Structure, StructureError};
 use serde_json::json;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Row as _};
@@ -128,4 +129,43 @@ async fn a_statement_prepared_under_one_of_our_names_is_not_handed_the_next_pers
         let stolen: String = sqlx::raw_sql(stolen).fetch_one(&mut **connection).await.unwrap().get(0);
         assert_eq!(stolen, "");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connections_settings_are_its_own_and_not_what_a_role_left_in_the_database() {
+    let world = World::new().await;
+    let kept = world.folder.join("schema");
+    Structure::check(&world.app.databases, &kept).await.unwrap();
+    let settings = [("synchronous_commit", "off", "on"), ("search_path", "pg_temp", "public")];
+    // What injected SQL may do: each role sets what its own next connections begin with.
+    let mut held = all(&world).await;
+    for (setting, planted, _) in settings {
+        let plant = format!("ALTER ROLE himaya_app IN DATABASE {} SET {setting} = {planted}", world.database);
+        run(&mut held[0], &plant).await;
+    }
+    drop(held);
+    let (app, serving, _) = world.replica().await;
+    for pool in [&app.databases.app, &app.databases.visits, &app.databases.ledger] {
+        let mut connection = pool.acquire().await.unwrap();
+        for (setting, _, wanted) in settings {
+            let now: String = sqlx::query_scalar("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(&mut *connection)
+                .await
+                .unwrap();
+            assert_eq!(now, wanted, "{setting}");
+        }
+    }
+    let visits: String =
+        sqlx::query_scalar("SELECT current_setting('lock_timeout')").fetch_one(&app.databases.visits).await.unwrap();
+    assert_eq!(visits, "1s");
+    serving.stop().await.unwrap();
+    // And it is noticed, as is a setting of the database for everybody.
+    let check = async || matches!(Structure::check(&world.app.databases, &kept).await, Err(StructureError::Changed));
+    assert!(check().await, "for a role in this database");
+    let mut owner = world.owner().await;
+    run(&mut owner, &format!("ALTER ROLE himaya_app IN DATABASE {} RESET ALL", world.database)).await;
+    assert!(!check().await);
+    run(&mut owner, &format!("ALTER DATABASE {} SET synchronous_commit = off", world.database)).await;
+    assert!(check().await, "for this database");
 }

@@ -76,14 +76,14 @@ impl Placing {
         placement
     }
 
-    async fn sql(&self, statement: String) {
+    pub async fn sql(&self, statement: String) {
         let mut owner = self.world.owner().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
         owner.close().await.unwrap();
     }
 }
 
-async fn status(who: &Actor, path: &str, purpose: &str) -> u16 {
+pub async fn status(who: &Actor, path: &str, purpose: &str) -> u16 {
     who.get(path, purpose).await.unwrap().status
 }
 

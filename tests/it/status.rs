@@ -6,7 +6,7 @@ use crate::walls::injected;
 use crate::workload::CONTENT;
 use himaya::demo::actor::Actor;
 use himaya::demo::stay::open_house;
-use himaya::demo::story;
+use himaya::demo::{stay, story};
 use himaya::guard::session::SessionSecret;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -52,6 +52,10 @@ async fn the_coordinator_sees_bands_and_the_whole_countrys_places() {
     world.signed_in("manager1").await;
     world.signed_in("worker1").await;
     open_house(&world.country).await.unwrap();
+    assert_eq!(status().await.body["places"], json!([]), "places are those of the day's beginning");
+    let before = "UPDATE accommodations SET opened_at = opened_at - interval '2 days';
+                  UPDATE certificates SET certified_at = certified_at - interval '2 days'";
+    sqlx::raw_sql(before).execute(&mut owner).await.unwrap();
     let now = status().await;
     assert_eq!(
         now.body["notices"],
@@ -63,8 +67,24 @@ async fn the_coordinator_sees_bands_and_the_whole_countrys_places() {
         now.body["calls"].as_array().unwrap().iter().filter(|month| month.get("calls").is_some()).collect();
     assert_eq!(shown.len(), 1, "nine calls of a month are not shown: {}", now.text);
     assert_eq!(shown[0]["calls"], 12);
-    let women = now.body["places"].as_array().unwrap().iter().find(|row| row["places"] == "women").unwrap();
-    assert_eq!((&women["capacity"], &women["free"]), (&json!(2), &json!(2)));
+    let places = async || status().await.body["places"].clone();
+    let one_house = json!([{ "places": "families", "free": "1-2" }, { "places": "women", "free": "1-2" }]);
+    assert_eq!(places().await, one_house, "of one house there is a band and nothing else");
+    // What happens today changes nothing today: neither a certificate that is taken back, nor a place that is taken.
+    let today = "INSERT INTO certificates (id, accommodation_id, conditions, certified_at, expires_at, registered_by, register_no)
+                 SELECT gen_random_uuid(), id, '{}', now(), now() + interval '1 year', NULL, NULL FROM accommodations";
+    sqlx::raw_sql(today).execute(&mut owner).await.unwrap();
+    assert_eq!(places().await, one_house);
+    let two_more = "WITH more AS (
+            INSERT INTO accommodations (id, organisation_id, kind, women, men, families, children, opened_at, registered_by, register_no)
+            SELECT gen_random_uuid(), organisation_id, kind, women, men, 0, children, opened_at, NULL, NULL
+            FROM accommodations, generate_series(1, 2) RETURNING id)
+        INSERT INTO certificates (id, accommodation_id, conditions, certified_at, expires_at, registered_by, register_no)
+        SELECT gen_random_uuid(), m.id, c.conditions, c.certified_at, c.expires_at, NULL, NULL FROM more m, certificates c
+        WHERE cardinality(c.conditions) = 7";
+    sqlx::raw_sql(two_more).execute(&mut owner).await.unwrap();
+    let three = json!([{ "places": "families", "free": "1-2" }, { "places": "women", "capacity": 6, "free": "3+" }]);
+    assert_eq!(places().await, three);
     assert_eq!(now.body["trained"], 3);
     // One notice fewer than twelve: no share.
     sqlx::raw_sql("DELETE FROM notices WHERE id = (SELECT id FROM notices WHERE sent_at < date_trunc('month', now(), 'UTC') LIMIT 1)")
@@ -98,9 +118,17 @@ async fn injected_sql_under_a_coordinators_session_sees_bands_and_no_row() {
             assert_eq!(seen, rows, "{handle} {function}");
         }
         if handle == "coordinator1" {
-            for table in
-                ["calls", "notices", "cases", "sealed", "wraps", "case_access", "placements", "consents", "addenda"]
-            {
+            for table in [
+                "calls",
+                "notices",
+                "cases",
+                "sealed",
+                "wraps",
+                "case_access",
+                "placements",
+                "consents",
+                "accommodations",
+            ] {
                 let query = format!("SELECT count(*) FROM {table}");
                 let seen: i64 = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut *transaction).await.unwrap();
                 assert_eq!(seen, 0, "{table}");
@@ -140,6 +168,7 @@ async fn tasks_are_counted_only_for_a_squad_with_ten_open_cases() {
 async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothing() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
+    let played = stay::play(&world.country, played).await.unwrap();
     let officer = world.signed_in("officer1").await;
     task_on(&world, &officer, played.case, officer.account, -1).await;
     crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;
@@ -167,6 +196,9 @@ async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothi
         "absences",
         "placements",
         "consents",
+        "accommodations",
+        "certificates",
+        "attachments",
     ] {
         let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
             .fetch_one(&mut theirs)
@@ -174,11 +206,18 @@ async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothi
             .unwrap();
         assert_eq!(count, 0, "{table}");
     }
+    let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM places_taken($1, 'women') AS t (taken) WHERE taken > 0")
+        .bind(played.house)
+        .fetch_one(&mut theirs)
+        .await
+        .unwrap();
+    assert_eq!(taken, 0);
     let bands = sqlx::query("SELECT waiting, overdue FROM status_notices()").fetch_one(&mut theirs).await.unwrap();
     assert_eq!((bands.get::<&str, _>(0), bands.get::<&str, _>(1)), ("1-2", "0"));
     for hidden in [
         "SELECT * FROM standings",
         "SELECT * FROM standings_all()",
+        "SELECT * FROM person_says(me(), me(), me(), 'care', 'placement', now())",
         "SELECT raise_alerts(now(), interval '1 hour', interval '1 hour')",
         "CREATE FUNCTION pg_temp.count(integer) RETURNS text LANGUAGE sql AS 'SELECT 1'",
         "CREATE FUNCTION band(text) RETURNS text LANGUAGE sql AS 'SELECT 1'",
@@ -199,12 +238,29 @@ async fn injected_sql_under_a_coordinator_sees_bands_only_and_under_others_nothi
 async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
+    let played = stay::play(&world.country, played).await.unwrap();
     let (coordinator, officer) = (world.signed_in("coordinator1").await, world.signed_in("officer1").await);
     let task = task_on(&world, &officer, played.case, officer.account, -1).await;
+    let consents = format!("/api/v1/cases/{}/persons/{}/consents", played.case, played.person);
+    let consent =
+        officer.get(&consents, "case_work").await.unwrap().body["items"][0]["id"].as_str().unwrap().to_owned();
+    let narrative = format!("/api/v1/cases/{}/sections/narrative", played.case);
+    let attachment = crate::attachments::attached(&officer, &narrative, "photo.bin", b"what she brought").await;
     let shift = crate::roster::shift(&world, &world.signed_in("ssupervisor1").await, "duty1", 1, 9).await;
     world.app.databases.timekeeper.look(&world.clock).await.unwrap();
     let alert = officer.get("/api/v1/alerts", "").await.unwrap().body["items"][0]["id"].as_str().unwrap().to_owned();
-    let records = [played.case, played.notice, played.person, task, shift, alert.parse().unwrap()];
+    let records = [
+        played.case,
+        played.notice,
+        played.person,
+        task,
+        shift,
+        alert.parse().unwrap(),
+        played.placement,
+        played.house,
+        consent.parse().unwrap(),
+        attachment,
+    ];
     // What is everybody's: their own session, their colleagues' names, the founding of their own organisation, the status.
     let own = [
         "/api/v1/status",
@@ -258,7 +314,7 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
 fn fill(path: &str, record: Uuid, played: &story::Played) -> String {
     let id = record.to_string();
     let path = path.replace("{person}", &played.person.to_string()).replace("{kind}", "narrative");
-    ["{id}", "{account}", "{membership}"].iter().fold(path, |path, place| path.replace(place, &id))
+    ["{id}", "{account}", "{membership}", "{attachment}"].iter().fold(path, |path, place| path.replace(place, &id))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -224,3 +224,21 @@ async fn wall_4_alone_without_a_durable_entry_nothing_is_shown_or_stored() {
     let again = officer.get(&path, "case_work").await.unwrap();
     assert_eq!((again.status, again.etag), (200, read.etag));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_learns_nothing_of_a_case_from_the_visit_of_a_section() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    for (handle, told) in [("officer1", true), ("officer2", false), ("coordinator1", false)] {
+        let secret = world.signed_in(handle).await.secrets().await.1;
+        let lookup = himaya::guard::session::SessionSecret::parse(&secret).unwrap().lookup().hex().as_str().to_owned();
+        let organisation: Option<Uuid> =
+            sqlx::query_scalar("SELECT case_organisation FROM visit_section(decode($1, 'hex'), $2, NULL, 'narrative')")
+                .bind(lookup)
+                .bind(played.case)
+                .fetch_one(&world.app.databases.visits)
+                .await
+                .unwrap();
+        assert_eq!(organisation.is_some(), told, "{handle}");
+    }
+}

@@ -75,8 +75,11 @@ pub async fn structure(connection: &mut PgConnection) -> Result<Vec<String>, sql
                FROM pg_catalog.pg_auth_members m
                WHERE m.member::regrole::text LIKE 'himaya\_%' OR m.roleid::regrole::text LIKE 'himaya\_%'
                UNION ALL
-               SELECT pg_catalog.format('setting %s %s', setrole::regrole, setconfig) FROM pg_catalog.pg_db_role_setting
-               WHERE setrole::regrole::text LIKE 'himaya\_%' AND setdatabase = 0
+               -- For a role, for this database, and for a role in this database: each role sets the last for itself.
+               SELECT pg_catalog.format('setting %s %s %s', setrole::regrole, setdatabase = 0, setconfig)
+               FROM pg_catalog.pg_db_role_setting
+               WHERE (setrole = 0 OR setrole::regrole::text LIKE 'himaya\_%')
+                 AND setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
                UNION ALL
                -- Each right on a line of its own: a restored backup holds the same ones in another order.
                SELECT pg_catalog.format('right on schema %s %s', nspname, item) FROM spaces, pg_catalog.unnest(nspacl) AS item
