@@ -49,7 +49,7 @@ enum Command {
     /// Bring a backup back, into databases that are empty or not there.
     Restore(BringBack),
     /// Bring both databases to this version's schema.
-    Migrate(At),
+    Migrate(Migrate),
     /// Set up roles, databases, secrets and the first organisation on an empty PostgreSQL.
     Init(Init),
     /// Check the ledger.
@@ -70,6 +70,16 @@ struct At {
     /// The configuration.
     #[arg(long, env = "HIMAYA_CONFIG", default_value = "himaya.toml")]
     config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct Migrate {
+    #[command(flatten)]
+    at: At,
+    /// The version before found the structure of the databases unchanged (`himaya doctor`), and this one counts something
+    /// else to it: a new role, or a new kind of setting. Without this, a structure that differs is not migrated.
+    #[arg(long)]
+    structure_was_checked: bool,
 }
 
 #[derive(Subcommand)]
@@ -141,7 +151,7 @@ async fn run(command: Command) -> Outcome {
         Command::Doctor(at) => doctor::doctor(&at.config).await,
         Command::Backup(told) => backup(told).await,
         Command::Restore(told) => restore(told).await,
-        Command::Migrate(at) => migrate(&at.config).await,
+        Command::Migrate(told) => migrate(&told).await,
         Command::Init(told) => init(told).await,
         Command::Audit(Audit::Verify { at, checkpoint, records }) => audit(&at.config, &checkpoint, records).await,
         Command::Policy(Policy::Check { folder }) => {
@@ -189,12 +199,16 @@ async fn demo(listen: &str, once: bool) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn migrate(config: &Path) -> Outcome {
-    let config = Config::read(config)?;
+async fn migrate(told: &Migrate) -> Outcome {
+    let config = Config::read(&told.at.config)?;
     let named = |url: Option<String>, field| url.ok_or_else(|| format!("the configuration has no {field}"));
     let main = named(config.database.migrator, "database.migrator")?;
     let erasure = named(config.database.erasure_migrator, "database.erasure_migrator")?;
-    db::migrate(&main, &erasure, config.schema_pin.as_deref()).await?;
+    let kept = config.schema_pin.as_deref();
+    if let Some(kept) = kept.filter(|_| !told.structure_was_checked) {
+        db::check_structure(&main, &erasure, kept).await?;
+    }
+    db::migrate(&main, &erasure, kept).await?;
     println!("Both databases have this version's schema.");
     Ok(ExitCode::SUCCESS)
 }

@@ -328,7 +328,9 @@ CREATE FUNCTION copies_of_address(house uuid) RETURNS SETOF uuid
     AS $$
         SELECT p.id FROM public.placements p
         WHERE p.accommodation_id = house AND p.state IN ('matched', 'consented', 'transported', 'admitted')
-          AND public.i_work_at(house) AND public.i_can_unwrap(house)
+          AND public.i_work_at(house)
+          AND EXISTS (SELECT FROM public.sealed s
+                      WHERE s.record_id = house AND s.kind = 'address' AND public.i_can_unwrap(s.key_id))
         ORDER BY p.id
     $$;
 -- The address is another one: the copies are gone, before an officer brings somebody to the old one. Of those placements that

@@ -186,6 +186,15 @@ CREATE FUNCTION leave_case(ended uuid) RETURNS void
     $$;
 CREATE POLICY wraps_resolver_left ON wraps FOR DELETE TO himaya_resolver
     USING (EXISTS (SELECT FROM case_access a WHERE a.grant_id = wraps.grant_id AND a.ended_at IS NOT NULL));
+-- Whether whoever is to do something on a case is not on it any more.
+CREATE FUNCTION nobody_does(colleague uuid, wanted uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT public.i_am_on_case(wanted)
+           AND NOT EXISTS (SELECT FROM public.case_access o
+                           WHERE o.case_id = wanted AND o.account_id = colleague AND o.ended_at IS NULL
+                             AND (o.active_until IS NULL OR o.active_until > pg_catalog.now()))
+    $$;
 -- Whether the person has a colleague's work on a case at this moment.
 CREATE FUNCTION i_stand_in_for(colleague uuid, wanted uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -330,7 +339,8 @@ CREATE POLICY tasks_change ON tasks FOR UPDATE TO himaya_app
 CREATE POLICY alerts_mine ON alerts FOR SELECT TO himaya_app USING (
     CASE what WHEN 'task_overdue' THEN EXISTS (
                   SELECT FROM tasks t WHERE t.id = about AND (t.case_id IS NULL OR public.i_am_on_case(t.case_id))
-                     AND (t.assignee_id = public.me() OR public.i_stand_in_for(t.assignee_id, t.case_id)))
+                     AND (t.assignee_id = public.me() OR public.i_stand_in_for(t.assignee_id, t.case_id)
+                          OR (public.my_relation_to_case(t.case_id) = 'assigned' AND public.nobody_does(t.assignee_id, t.case_id))))
               ELSE account_id = public.me() END
     OR (desk AND public.i_keep_desk(organisation_id)) OR public.i_supervise(organisation_id));
 CREATE POLICY alert_acknowledgements_read ON alert_acknowledgements FOR SELECT TO himaya_app
@@ -420,7 +430,7 @@ CREATE FUNCTION tell_of_consent(wanted uuid) RETURNS bigint
     AS $$
         WITH said AS (
             SELECT c.* FROM public.consents c
-            WHERE c.id = wanted AND c.state IN ('refused', 'withdrawn')
+            WHERE c.id = wanted AND c.state IN ('refused', 'withdrawn') AND public.i_work_with(c.case_id, c.subject_id)
         ), meant AS (
             SELECT p.id, CASE s.section WHEN 'care' THEN p.care_id ELSE p.id END AS key_id, s.recipient_id,
                    s.section = 'placement' AND p.state IN ('requested', 'acknowledged') AS desk,
@@ -460,7 +470,7 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY['my_relation_to_case(uuid)', 'case_has_lapsed_access(uuid)', 'i_keep_desk(uuid)',
-                                  'officers_of(uuid)', 'leave_case(uuid)', 'i_stand_in_for(uuid, uuid)',
+                                  'officers_of(uuid)', 'leave_case(uuid)', 'nobody_does(uuid, uuid)', 'i_stand_in_for(uuid, uuid)',
                                   'status_tasks()', 'tell_of_consent(uuid)',
                                   'raise_alerts(timestamptz, interval, interval)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);

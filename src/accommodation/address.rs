@@ -84,7 +84,8 @@ pub async fn write(
         unit.replace_all_wraps(key.id, &wraps).await?;
         let before: Address =
             serde_json::from_slice(&vault::decrypt(&who.keys, &sealed)?).map_err(|_| VaultError::Shape)?;
-        without_address = placements::copy_again(&mut unit, AccommodationId(id), &address, before != address).await?;
+        without_address =
+            placements::copy_again(&mut unit, AccommodationId(id), &address, before.address != address.address).await?;
     } else {
         unit.insert_wraps(&wraps).await?;
     }

@@ -18,7 +18,7 @@ use axum::extract::State;
     get, path = "/api/v1/alerts", operation_id = "list_alerts", tag = "work", params(Page),
     responses(
         (status = 200, description = "A page of alerts.", body = Listed<AlertView>),
-        (status = 403, description = "The role has no clocks.", body = ProblemDocument),
+        (status = 403, description = "Your role gets no alerts.", body = ProblemDocument),
     ),
 )]
 pub async fn list(
@@ -43,7 +43,7 @@ pub async fn list(
     post, path = "/api/v1/alerts/{id}/acknowledge", operation_id = "acknowledge_alert", tag = "work",
     params(("id" = AlertId, Path)),
     responses(
-        (status = 200, description = "Kept.", body = AlertAcknowledged),
+        (status = 200, description = "Your colleagues see from now on that you take care of it.", body = AlertAcknowledged),
         (status = 404, description = "There is no such alert for you.", body = ProblemDocument),
     ),
 )]

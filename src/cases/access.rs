@@ -166,9 +166,7 @@ pub async fn end(
         team::check_for_good(&mut unit, case).await?;
     }
     // Who stands in for somebody leaves with them.
-    let mates = team::members(&mut unit, &row).await?;
-    let stands_in = |mate: &&Teammate| mate.window.is_some() && mate.giver == leaver;
-    let mut leaving: Vec<GrantId> = mates.iter().filter(stands_in).map(|mate| mate.grant).collect();
+    let mut leaving = team::stand_ins_for(&mut unit, &row, leaver).await?;
     // And whose time was over, since the keys are made anew.
     leaving.extend(store::grants(&mut unit, case).await?.iter().filter(|grant| grant.lapsed).map(|grant| grant.grant));
     leaving.push(grant);

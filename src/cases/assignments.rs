@@ -98,6 +98,10 @@ async fn one(app: &App, unit: &mut Carrying, case: &CaseRow, waiting: &Assignmen
     let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     let member = team::colleague(unit, case.organisation, stated.account).await?;
     let Some(member) = member.filter(|member| works_cases(member.role)) else { return Ok(false) };
+    // For somebody who stands in, and signs in themselves: a colleague puts them on for good, as everybody else.
+    if stated.account == unit.account() {
+        return Ok(false);
+    }
     theirs.retain(|given| given.account == stated.account);
     // Whom a colleague put on in the meantime is there already, or was, and was taken off again for a reason.
     if !theirs.iter().any(|given| given.window.is_none() && (given.in_force || given.started_at >= stated.at)) {

@@ -5,7 +5,7 @@
 //! makes it.
 
 use super::head::{self, Checked};
-use super::model::CaseRow;
+use super::model::{CaseRelation, CaseRow};
 use super::store;
 use super::team::{self, Teammate};
 use crate::audit::unit::Unit;
@@ -37,7 +37,9 @@ pub(super) async fn complete<V: Does, K: About>(unit: &mut Unit<V, K>, checked: 
     // Likewise who was there for a time that is over.
     let open = store::grants(unit, case).await?.into_iter().filter(|grant| grant.in_force || grant.lapsed);
     let gone: Vec<GrantId> = open.map(|grant| grant.grant).filter(|grant| !stays(grant)).collect();
-    if !checked.case.epoch_pending && gone.is_empty() {
+    // Keys that are made anew for nobody would be the custodians' alone.
+    let works = |mate: &Teammate| mate.relation == CaseRelation::Assigned && mate.is_there();
+    if (!checked.case.epoch_pending && gone.is_empty()) || !staying.iter().any(works) {
         return Ok(checked.case);
     }
     let row = renew(unit, checked, &staying, &gone).await?;

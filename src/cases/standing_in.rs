@@ -38,8 +38,8 @@ pub(crate) async fn hand_over<V: Does, K: About>(
             None if there.relation == CaseRelation::Assigned => return Ok(false),
             None => return Err(elsewise()),
             Some(held) if own && held.from <= window.from && window.until <= held.until => return Ok(false),
-            Some(held) if held.from > window.until || held.until < window.from => return Err(elsewise()),
-            // Somebody else's return must not leave this person's case alone, so the longer time is theirs.
+            // For another colleague their return would take the stand-in off while this one is still away.
+            Some(held) if !own || held.from > window.until || held.until < window.from => return Err(elsewise()),
             Some(held) => {
                 window = Window { from: held.from.min(window.from), until: held.until.max(window.until) };
                 access::replace(unit, there.grant).await?;
@@ -57,7 +57,8 @@ pub(crate) async fn hand_over<V: Does, K: About>(
 fn elsewise() -> Problem {
     Problem::illegal(
         "otherwise_on_case",
-        "The colleague may read one of these cases, or stands in on it at another time: assign them, or leave that case out. \
+        "The colleague may read one of these cases, or stands in on it for somebody else or at another time: assign them, or \
+         leave that case out. \
          Nothing was stored.",
     )
 }

@@ -114,6 +114,21 @@ pub(crate) async fn epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId
     Ok(store::lock(unit, case).await?.ok_or_else(Problem::absent)?.epoch)
 }
 
+/// The permissions of those who stand in for somebody on a case, also for one who is no member any more.
+pub(super) async fn stand_ins_for<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    absent: AccountId,
+) -> Result<Vec<GrantId>, Problem> {
+    let grants = store::grants(unit, case.id).await?;
+    let givers = check_signatures(unit, case, &grants).await?;
+    let theirs = grants
+        .into_iter()
+        .zip(givers)
+        .filter(|(grant, giver)| grant.in_force && grant.window.is_some() && *giver == absent);
+    Ok(theirs.map(|(grant, _)| grant.grant).collect())
+}
+
 /// [`team`] for a case that is locked, with the relations. Who is no member any more is left out, and with them who stands
 /// in for them: nothing more is wrapped to these.
 pub(super) async fn members<V: Does, K: About>(
@@ -129,9 +144,12 @@ pub(super) async fn members<V: Does, K: About>(
             team.push(Teammate { member, grant, relation, window, giver, begun });
         }
     }
-    let for_good: BTreeSet<AccountId> =
-        team.iter().filter(|mate| mate.window.is_none()).map(|mate| mate.member.account).collect();
-    team.retain(|mate| mate.window.is_none() || for_good.contains(&mate.giver));
+    let for_good = |mate: &&Teammate| mate.window.is_none() && mate.relation == CaseRelation::Assigned;
+    let remaining: BTreeSet<AccountId> = team.iter().filter(for_good).map(|mate| mate.member.account).collect();
+    // Where nobody else is left to work on it, who stands in does so to the end of their time.
+    if !remaining.is_empty() {
+        team.retain(|mate| mate.window.is_none() || remaining.contains(&mate.giver));
+    }
     Ok(team)
 }
 

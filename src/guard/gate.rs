@@ -4,6 +4,12 @@
 //! everything that looks at the record: preconditions, validation against it, its state, an idempotent replay. A refused
 //! record and a missing one take the same way and give the same answer.
 
+mod target;
+mod work;
+
+pub use target::Target;
+pub use work::{About, Does, kinds, verbs};
+
 use super::action::{Purpose, Relation, Verb};
 use super::policy::{Decision, DecisionTable};
 use super::record::{CaseId, RecordKind};
@@ -14,139 +20,10 @@ use crate::audit::ledger::Ledger;
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// A verb as a type, so that a permission to read is another type than one to write.
-pub trait Does {
-    const VERB: Verb;
-}
-
-/// A family of kinds as a type.
-pub trait About {
-    /// Whether a permission about this family may name this kind.
-    fn admits(kind: RecordKind) -> bool;
-}
-
-/// Verbs as types.
-pub mod verbs {
-    use super::{Does, Verb};
-    macro_rules! verbs {
-        ($($name:ident)+) => {$(
-            #[doc = concat!("The verb `", stringify!($name), "`.")]
-            pub struct $name;
-            impl Does for $name { const VERB: Verb = Verb::$name; }
-        )+};
-    }
-    verbs! {
-        Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
-        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw
-    }
-}
-
-/// Kinds as types; the six sections are one family, told apart by the kind within.
-pub mod kinds {
-    use super::{About, RecordKind};
-    macro_rules! kinds {
-        ($($name:ident => $($kind:ident)|+,)+) => {$(
-            #[doc = concat!("Records of the family `", stringify!($name), "`.")]
-            pub struct $name;
-            impl About for $name {
-                fn admits(kind: RecordKind) -> bool { matches!(kind, $(RecordKind::$kind)|+) }
-            }
-        )+};
-    }
-    kinds! {
-        Call => Call,
-        Slip => Slip,
-        Notice => Notice,
-        Case => Case,
-        Person => Person,
-        Section => Identity | ContactAndSafety | Narrative | Care | Legal | Investigation,
-        CaseNote => CaseNote,
-        Attachment => Attachment,
-        Accommodation => Accommodation,
-        Address => Address,
-        Placement => Placement,
-        Arrival => Arrival,
-        Care => Care,
-        Consent => Consent,
-        Training => Training,
-        SharedKey => Intake | Review | Ledger,
-        Organisation => Organisation,
-        Account => Account,
-        Membership => Membership,
-        Colleague => Colleague,
-        Session => Session,
-        Status => Status,
-        LedgerEntry => Ledger,
-        Task => Task,
-        Alert => Alert,
-        Workload => Workload,
-        Assignment => Assignment,
-        Direction => Direction,
-        Shift => Shift,
-        Absence => Absence,
-    }
-}
-
-/// What somebody wants to do something to.
-#[derive(Clone, Copy)]
-pub enum Target {
-    /// Work that names no record yet: creating, listing.
-    Kind(RecordKind),
-    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence.
-    Record(RecordKind, Uuid),
-    /// A placement, or what hangs on it: where the person arrives, the care, the consents.
-    OnPlacement(RecordKind, Uuid),
-    /// Something that hangs on a call, and the call.
-    OnCall(RecordKind, Uuid, Uuid),
-    /// Something that hangs on a notice, and the notice.
-    OnNotice(RecordKind, Uuid, Uuid),
-    /// A case, or something on it: a section, a note, a person, an attachment.
-    OnCase(RecordKind, CaseId, Uuid),
-    /// Something of an organisation: its founding, its members.
-    OfOrganisation(RecordKind, Uuid, Uuid),
-    /// The person's own account or session.
-    Own(RecordKind, Uuid),
-}
-
-impl Target {
-    const fn kind(self) -> RecordKind {
-        match self {
-            Self::Kind(kind)
-            | Self::Record(kind, _)
-            | Self::OnPlacement(kind, _)
-            | Self::OnCall(kind, ..)
-            | Self::OnNotice(kind, ..)
-            | Self::OnCase(kind, ..)
-            | Self::OfOrganisation(kind, ..)
-            | Self::Own(kind, _) => kind,
-        }
-    }
-
-    const fn named(self) -> Option<Uuid> {
-        match self {
-            Self::Kind(_) => None,
-            Self::Record(_, id)
-            | Self::OnPlacement(_, id)
-            | Self::OnCall(_, _, id)
-            | Self::OnNotice(_, _, id)
-            | Self::OnCase(_, _, id)
-            | Self::OfOrganisation(_, _, id)
-            | Self::Own(_, id) => Some(id),
-        }
-    }
-
-    const fn case(self) -> Option<CaseId> {
-        match self {
-            Self::OnCase(_, case, _) => Some(case),
-            _ => None,
-        }
-    }
-}
 
 /// Leave to do one thing to one record, for one person and purpose. Only the gate makes one; it is used once.
 #[must_use = "the gate let somebody through for a reason"]
@@ -327,7 +204,7 @@ impl Gate {
             | Target::OfOrganisation(..) => {
                 let mut transaction = self.pool.begin().await?;
                 store::enter(&mut transaction, &who.lookup).await?;
-                let found = relations_in(&mut transaction, who, target).await?;
+                let found = target::relations_in(&mut transaction, who, target).await?;
                 // Given up, not awaited: it is rolled back on the way back into the pool.
                 drop(transaction);
                 found
@@ -344,37 +221,6 @@ fn or_stranger(found: Vec<Relation>) -> Vec<Relation> {
 
 fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
     super::action::ALL_WORK.iter().any(|work| work.kind == kind && work.verb == verb && work.asks_purpose)
-}
-
-async fn relations_in(connection: &mut PgConnection, who: &Who, target: Target) -> Result<Vec<Relation>, sqlx::Error> {
-    match target {
-        Target::Record(RecordKind::Call, id) | Target::OnCall(_, id, _) => {
-            store::relations_to_call(connection, who.account, id).await
-        }
-        Target::Record(RecordKind::Accommodation | RecordKind::Address, id) => {
-            store::relations_to_house(connection, id).await
-        }
-        Target::OnPlacement(RecordKind::Care, id) => store::relations_to_care(connection, who.account, id).await,
-        Target::OnPlacement(_, id) => store::relations_to_placement(connection, who.account, id).await,
-        Target::Record(RecordKind::Consent, id) => store::relations_to_consent(connection, who.account, id).await,
-        Target::Record(RecordKind::Session, id) => store::relations_to_session(connection, id).await,
-        Target::Record(RecordKind::Task, id) => store::relations_to_task(connection, who.account, id).await,
-        Target::Record(RecordKind::Alert, id) => store::relations_to_alert(connection, who.account, id).await,
-        Target::Record(RecordKind::Direction, id) => store::relations_to_waiting_notice(connection, id).await,
-        Target::Record(RecordKind::Shift, id) => store::relations_to_shift(connection, id).await,
-        Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
-        Target::Record(_, id) | Target::OnNotice(_, id, _) => {
-            store::relations_to_notice(connection, who.account, id).await
-        }
-        Target::OnCase(_, case, _) => store::relations_to_case(connection, case.0).await,
-        Target::OfOrganisation(_, organisation, _) => {
-            let member = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
-            let founder = organisation == who.organisation.0
-                && store::is_founder(connection, who.account, who.organisation).await?;
-            Ok((member || founder).then_some(Relation::ResponsibleOf).into_iter().collect())
-        }
-        Target::Kind(_) | Target::Own(..) => Ok(vec![]),
-    }
 }
 
 /// What a reader is told when the ledger did not take the entry.

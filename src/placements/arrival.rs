@@ -99,7 +99,7 @@ pub(crate) async fn copy_again<V: Does, K: About>(
             without.push(PlacementId(copy.placement));
             continue;
         }
-        let row = store::one(unit, copy.placement).await?;
+        let row = store::one(unit, copy.placement).await?.ok_or_else(Problem::absent)?;
         let named = sealing::content(unit, &row).await?.officers;
         let officers = sealing::officers(unit, &row, &named, None).await?;
         if officers.is_empty() {

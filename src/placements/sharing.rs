@@ -60,7 +60,8 @@ async fn word_on<V: Does, K: About>(
 /// # Errors
 /// A fault when a consent or the request's content is not as it was stored; as the database refuses.
 pub(crate) async fn goes_on<V: Does, K: About>(unit: &mut Unit<V, K>, request: Uuid) -> Result<bool, Problem> {
-    let row = store::one(unit, request).await?;
+    // The person's word about another request may have ended this one in the same unit.
+    let Some(row) = store::one(unit, request).await? else { return Ok(false) };
     let goes_on = match word_on(unit, row.case, row.person, row.shelter).await? {
         Word::Given(_) => true,
         Word::Refused => false,

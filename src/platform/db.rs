@@ -112,14 +112,9 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
 /// Brings both databases to this version's schema, as the migrator.
 ///
 /// # Errors
-/// When a migration fails; it is then rolled back. When the structure is not the one that was kept: then nothing is
-/// migrated.
+/// When a migration fails; it is then rolled back.
 pub async fn migrate(main: &str, erasure: &str, kept: Option<&Path>) -> Result<(), MigrateError> {
     let (mut main, mut erasure) = (PgConnection::connect(main).await?, PgConnection::connect(erasure).await?);
-    if let Some(kept) = kept.filter(|kept| kept.exists()) {
-        // What was changed by another hand must not be kept as if it had been migrated.
-        schema::check_migrated(&mut main, &mut erasure, kept).await?;
-    }
     sqlx::migrate!("migrations/main").run(&mut main).await?;
     sqlx::migrate!("migrations/erasure").run(&mut erasure).await?;
     if let Some(kept) = kept {
@@ -127,6 +122,21 @@ pub async fn migrate(main: &str, erasure: &str, kept: Option<&Path>) -> Result<(
     }
     main.close().await?;
     erasure.close().await?;
+    Ok(())
+}
+
+/// Compares the structure of both databases with the one that was kept, if one was: what was changed by another hand must
+/// not be kept as if it had been migrated.
+///
+/// # Errors
+/// When they differ.
+pub async fn check_structure(main: &str, erasure: &str, kept: &Path) -> Result<(), MigrateError> {
+    if kept.exists() {
+        let (mut main, mut erasure) = (PgConnection::connect(main).await?, PgConnection::connect(erasure).await?);
+        schema::check_migrated(&mut main, &mut erasure, kept).await?;
+        main.close().await?;
+        erasure.close().await?;
+    }
     Ok(())
 }
 

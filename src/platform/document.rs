@@ -28,12 +28,16 @@ impl Modify for Sessions {
 pub fn finished(mut document: Document) -> Document {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
-            for response in operation.responses.responses.values_mut() {
+            for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response {
                     name_problems(response);
+                    if response.description.is_empty() {
+                        what_it_means(status).clone_into(&mut response.description);
+                    }
                 }
             }
-            for (status, what) in [("4XX", "Refused; nothing was stored."), ("5XX", "Failed; nothing is shown.")] {
+            for status in ["4XX", "5XX"] {
+                let what = what_it_means(status);
                 let told = || RefOr::T(problem(what));
                 operation.responses.responses.entry(status.to_owned()).or_insert_with(told);
             }
@@ -45,6 +49,17 @@ pub fn finished(mut document: Document) -> Document {
         }
     }
     document
+}
+
+/// What is said of a status of which the handler says nothing of its own.
+fn what_it_means(status: &str) -> &'static str {
+    match status {
+        "200" => "Done, or as it stands.",
+        "201" => "Made.",
+        "4XX" => "Refused; nothing was stored. `code` says why, and `detail` what to do.",
+        "5XX" => "Failed; nothing is shown. `code` says what is away, and `detail` whether to try again.",
+        _ => "See `code` and `detail`.",
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

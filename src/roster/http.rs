@@ -44,8 +44,8 @@ impl FromRequestParts<App> for Asked {
     get, path = "/api/v1/roster", operation_id = "read_roster", tag = "work", params(Asked),
     responses(
         (status = 200, description = "Turns and gaps.", body = Roster),
-        (status = 403, description = "The role is at no desk.", body = ProblemDocument),
-        (status = 422, description = "A time is none.", body = ProblemDocument),
+        (status = 403, description = "Your role has no roster.", body = ProblemDocument),
+        (status = 422, description = "`from` or `until` is not a time.", body = ProblemDocument),
     ),
 )]
 pub async fn read(

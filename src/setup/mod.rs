@@ -74,8 +74,13 @@ pub enum SetupError {
 /// Sets everything up.
 ///
 /// # Errors
-/// [`SetupError`] with the step that failed.
+/// [`SetupError`] with the step that failed. [`SetupError::SetUpBefore`] comes first of all, and then nothing is changed: the
+/// passwords and the configuration of an installation are not made anew by a mistake.
 pub async fn init(plan: &Plan, clock: &Clock) -> Result<Founded, SetupError> {
+    let main = PgConnectOptions::from_str(&plan.superuser)?.database(&plan.database);
+    if store::is_set_up(&main).await? {
+        return Err(SetupError::SetUpBefore);
+    }
     let config = databases(plan).await?;
     make_secrets(&config.secrets, plan.secrets)?;
     std::fs::create_dir_all(&config.checkpoints)?;
@@ -117,7 +122,9 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         connections: 16,
     };
     let kept = plan.folder.join("schema");
-    db::migrate(&first.url("himaya_migrator", &main)?, &second.url("himaya_migrator", &erasure)?, Some(&kept)).await?;
+    let migrators = (first.url("himaya_migrator", &main)?, second.url("himaya_migrator", &erasure)?);
+    db::check_structure(&migrators.0, &migrators.1, &kept).await?;
+    db::migrate(&migrators.0, &migrators.1, Some(&kept)).await?;
     Ok(Config {
         production: false,
         listen: Listen::Tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 8080))),

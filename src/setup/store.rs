@@ -1,6 +1,10 @@
 //! SQL that a superuser runs once: roles, passwords, databases. Names and passwords are made here, never taken from input.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+
+/// SQLSTATE `invalid_catalog_name`.
+const NO_SUCH_DATABASE: &str = "3D000";
 
 const ROLES: [&str; 3] = [
     include_str!("../../migrations/roles.sql"),
@@ -56,6 +60,25 @@ pub async fn make_database(connection: &mut PgConnection, name: &str) -> Result<
     let statement = format!("GRANT CONNECT ON DATABASE {name} TO {}", LOGINS.join(", "));
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
+}
+
+/// Whether the database holds an organisation: one that is not there yet, or has no schema, holds none.
+///
+/// # Errors
+/// When the server does not answer.
+pub async fn is_set_up(database: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let mut connection = match database.connect().await {
+        Ok(connection) => connection,
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let table = sqlx::query_scalar!(r#"SELECT to_regclass('public.organisations') IS NOT NULL AS "it!""#);
+    let it = table.fetch_one(&mut connection).await?
+        && sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM public.organisations) AS "it!""#)
+            .fetch_one(&mut connection)
+            .await?;
+    connection.close().await?;
+    Ok(it)
 }
 
 /// Gives the schema to the owner, so that the migrator can change it.

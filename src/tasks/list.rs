@@ -42,7 +42,7 @@ impl FromRequestParts<App> for Asked {
     responses(
         (status = 200, description = "What is due.", body = DueList),
         (status = 403, description = "The role has no tasks.", body = ProblemDocument),
-        (status = 422, description = "`due` is none.", body = ProblemDocument),
+        (status = 422, description = "`due` is `today` or `any`.", body = ProblemDocument),
     ),
 )]
 pub async fn list(

@@ -85,9 +85,7 @@ pub async fn mine<V: Does, K: About>(
            AND (t.case_id IS NULL OR i_am_on_case(t.case_id))
            AND (t.assignee_id = $1
                 OR i_stand_in_for(t.assignee_id, t.case_id)
-                OR (my_relation_to_case(t.case_id) = 'assigned'
-                    AND NOT EXISTS (SELECT FROM case_access o WHERE o.case_id = t.case_id
-                                    AND o.account_id = t.assignee_id AND o.ended_at IS NULL)))
+                OR (my_relation_to_case(t.case_id) = 'assigned' AND nobody_does(t.assignee_id, t.case_id)))
          ORDER BY t.due_at, t.id LIMIT $3",
         account.0,
         before as Option<DateTime<Utc>>,

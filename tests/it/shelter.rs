@@ -45,7 +45,7 @@ impl Placing {
         self.officer.post(&path, &said(recipient, purpose, section, what)).await.unwrap()
     }
 
-    async fn ask(&self) -> Reply {
+    pub async fn ask(&self) -> Reply {
         self.officer.post(&format!("{}/placements", self.case()), &asked(&self.played)).await.unwrap()
     }
 

@@ -63,15 +63,12 @@ async fn who_stands_in_puts_nobody_on_a_case_and_takes_nobody_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_longer_time_counts_where_somebody_stands_in_for_two() {
+async fn the_longer_time_counts_where_somebody_is_away_for_longer_than_they_said() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
-    let (one, two) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
+    let (one, supervisor) = (world.signed_in("officer1").await, world.signed_in("ssupervisor1").await);
     let stand_in = world.signed_in("officer2").await;
     let case = format!("/api/v1/cases/{}", played.case);
-    // Duty officers stand in for duty officers: so another officer comes onto the case first.
-    let supervisor = world.signed_in("ssupervisor1").await;
-    assert_eq!(two.delete(&format!("{case}/access/{}", two.account)).await.unwrap().status, 200);
     let first = hand_over(&world, &one, &stand_in, 0, 60).await;
     assert_eq!(first.status, 201, "{}", first.text);
     let second = hand_over(&world, &one, &stand_in, 0, 3600).await;
@@ -204,6 +201,9 @@ async fn a_stand_in_who_is_assigned_stays_when_the_absence_is_over() {
     let body = json!({ "account": stand_in.account, "relation": "assigned" });
     let made = supervisor.post(&format!("{case}/assignments"), &body).await.unwrap();
     assert_eq!(made.status, 201, "{}", made.text);
+    // The stand-in signs in, and is no worse for it; a colleague carries it out.
+    stand_in.sign_in().await.unwrap();
+    assert_eq!(reads(&stand_in, &case).await, 200);
     assert_eq!(reads(&officer, &case).await, 200);
     assert_eq!(
         officer.post(&format!("/api/v1/absences/{}/end", begun.id("id")), &json!({})).await.unwrap().status,
@@ -235,4 +235,30 @@ async fn the_work_of_somebody_who_left_is_in_the_list_of_those_who_stay_and_its_
     assert_eq!(officer.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
     assert_eq!(ids(&due(&officer).await["tasks"], "id"), [task.to_string()]);
     assert_eq!(ids(&due(&duty).await["tasks"], "id"), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stand_in_holds_a_case_that_nobody_else_is_left_for_to_the_end_of_their_time() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (officer, duty) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
+    let (stand_in, supervisor) = (world.signed_in("officer2").await, world.signed_in("ssupervisor1").await);
+    let case = format!("/api/v1/cases/{}", played.case);
+    assert_eq!(hand_over(&world, &officer, &stand_in, 0, 3600).await.status, 201);
+    // A supervisor takes somebody off, so that an epoch is pending, and the officer who is away is dismissed.
+    assert_eq!(supervisor.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
+    let admin = world.signed_in("admin1").await;
+    let gone = admin.post(&format!("/api/v1/accounts/{}/disable", officer.account), &json!({})).await.unwrap();
+    assert_eq!(gone.status, 200, "{}", gone.text);
+    assert_eq!(reads(&stand_in, &case).await, 200);
+    let noted = stand_in.post(&format!("{case}/notes"), &json!({ "text": "alone" })).await.unwrap();
+    assert_eq!(noted.status, 201, "{}", noted.text);
+    // And a supervisor can bring somebody on.
+    let body = json!({ "account": duty.account, "relation": "assigned" });
+    let made = supervisor.post(&format!("{case}/assignments"), &body).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(reads(&stand_in, &case).await, 200);
+    assert_eq!(reads(&duty, &case).await, 200);
+    assert_eq!(duty.post(&format!("{case}/notes"), &json!({ "text": "on I go" })).await.unwrap().status, 201);
+    assert_eq!(keys_of(&world, played.case, officer.account).await.1, 0);
 }

@@ -2,9 +2,11 @@
 
 use crate::harness::World;
 use himaya::platform::app::App;
-use himaya::platform::config::Config;
+use himaya::platform::config::{Config, SecretsFor};
+use himaya::platform::db::{self, MigrateError};
 use himaya::platform::schema::{Structure, StructureError};
 use himaya::platform::serve::Serving;
+use himaya::setup::{self, Plan, SetupError};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -96,4 +98,36 @@ async fn the_service_closes_when_the_structure_is_changed_and_does_not_start_wit
     assert_eq!(operator.post("/api/v1/calls", &call).await.unwrap().status, 503);
     assert!(App::start(config, world.clock.clone()).await.is_err());
     serving.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_setting_up_changes_nothing() {
+    let world = World::new().await;
+    let folder = world.folder.join("second");
+    std::fs::create_dir(&folder).unwrap();
+    let plan = Plan {
+        superuser: world.superuser.clone(),
+        erasure_superuser: None,
+        log_origin: "himaya.example/ledger".to_owned(),
+        secrets: SecretsFor::Service,
+        folder: folder.clone(),
+        policies: world.app.config.policies.clone(),
+        database: world.database.clone(),
+        administrators: ["one", "two", "three"].map(str::to_owned),
+    };
+    let refused = setup::init(&plan, &world.clock).await;
+    assert!(matches!(refused, Err(SetupError::SetUpBefore)));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "neither a configuration nor a secret was written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_structure_that_was_changed_is_not_kept_as_if_it_had_been_migrated() {
+    let world = World::new().await;
+    let database = &world.app.config.database;
+    let (main, erasure) = (database.migrator.clone().unwrap(), database.erasure_migrator.clone().unwrap());
+    let kept = world.folder.join("schema");
+    db::check_structure(&main, &erasure, &kept).await.unwrap();
+    let hide = "CREATE POLICY hide ON calls AS RESTRICTIVE FOR SELECT TO himaya_app USING (state <> 'opened')";
+    sqlx::raw_sql(hide).execute(&mut world.owner().await).await.unwrap();
+    assert!(matches!(db::check_structure(&main, &erasure, &kept).await, Err(MigrateError::Structure(_))));
 }

@@ -186,6 +186,8 @@ async fn a_consent_that_is_over_takes_no_request_to_the_next_desk() {
     yes["expires_at"] = json!(placing.world.clock.now() + TimeDelta::hours(1));
     say(&placing.officer, &format!("{}/persons/{}", placing.case(), placing.played.person), yes).await;
     let request = placing.placed("requested").await;
+    // And another, at the same shelter: that the first ends the second as well stops nobody at the desk.
+    let second = placing.placed("requested").await;
     assert!(held_by(&placing, &request, shelter).await > 0);
     placing.world.clock.advance(TimeDelta::hours(13));
     let worker = placing.world.country.person("worker2").unwrap();
@@ -193,9 +195,16 @@ async fn a_consent_that_is_over_takes_no_request_to_the_next_desk() {
     assert_eq!(status(worker, "/api/v1/placements", "care").await, 200);
     assert_eq!(held_by(&placing, &request, shelter).await, 0, "neither the old desk nor the new one holds it");
     assert_eq!(status(worker, &request, "care").await, 404);
-    let now: String =
-        sqlx::query_scalar("SELECT state FROM placements").fetch_one(&mut placing.world.owner().await).await.unwrap();
-    assert_eq!(now, "withdrawn");
+    assert_eq!(status(worker, &second, "care").await, 404);
+    let now: Vec<String> =
+        sqlx::query_scalar("SELECT state FROM placements").fetch_all(&mut placing.world.owner().await).await.unwrap();
+    assert_eq!(now, ["withdrawn", "withdrawn"]);
+    // The desk has its new key: what is asked with another word arrives.
+    let yes = said(shelter, "care", "placement", "given");
+    placing.officer.sign_in().await.unwrap();
+    say(&placing.officer, &format!("{}/persons/{}", placing.case(), placing.played.person), yes).await;
+    let again = placing.ask().await;
+    assert_eq!(again.status, 201, "{}", again.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
