@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub const MOST: i64 = 100;
 /// The longest name, in characters.
 pub const LONGEST_NAME: usize = 200;
-/// The version of [`File`].
+/// The version of `File`.
 pub const SCHEMA_VERSION: u16 = 1;
 
 /// What an attachment hangs on. Sealed with it: a database that hangs it elsewhere is found out.
