@@ -48,7 +48,7 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
         (status = 201, description = "The colleague stands in.", body = AbsenceBegun),
         (status = 409, description = "`on_already`: the colleague works on all of these cases; `otherwise_on_case`: may \
             read one of them, or stands in on it at another time.", body = ProblemDocument),
-        (status = 422, description = "A field is not right; `stand_in`: not a colleague of the same role; `cases`: one of \
+        (status = 422, description = "A field is not right; `stand_in`: not a colleague who works on cases; `cases`: one of \
             them is not yours.", body = ProblemDocument),
     ),
 )]
@@ -69,12 +69,15 @@ pub async fn begin(
     }
     let window = new.window(unit.now())?;
     let own = who.member.as_ref().ok_or_else(Problem::not_your_work)?;
+    let does =
+        |role, verb| app.policy.decide(role, Relation::Assigned, RecordKind::Case, verb, None) == Decision::Allow;
     let stand_in = unit.member(new.stand_in).await?.filter(|member| {
-        member.account != own.account && member.organisation == own.organisation && member.role == own.role
+        member.account != own.account && member.organisation == own.organisation && does(member.role, Verb::Write)
     });
-    let stand_in = stand_in.ok_or_else(|| Problem::field("stand_in", "is not a colleague of yours with your role"))?;
+    let stand_in =
+        stand_in.ok_or_else(|| Problem::field("stand_in", "is not a colleague of yours who works on cases"))?;
     // Each case is one on which this person could give access at any time.
-    if app.policy.decide(who.role(), Relation::Assigned, RecordKind::Case, Verb::Assign, None) != Decision::Allow {
+    if !does(who.role(), Verb::Assign) {
         return Err(Problem::not_your_work());
     }
     let mut wanted = match new.cases {

@@ -1,4 +1,4 @@
-//! Absences: an officer is away, and a colleague of the same role stands in on their cases for a time, and not for longer.
+//! Absences: an officer is away, and a colleague who works on cases stands in on their cases for a time, and not for longer.
 //!
 //! The officer's own session signs a permission with an end for each case and wraps its keys for exactly that time, for all
 //! of them in one transaction or for none. When the time is over, or the officer or a supervisor ends it early, access ends

@@ -16,7 +16,7 @@ const LONGEST: TimeDelta = TimeDelta::days(92);
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAbsence {
-    /// A colleague of the same organisation and role.
+    /// A colleague of the same organisation who works on cases.
     #[garde(skip)]
     pub stand_in: AccountId,
     /// Now if absent.

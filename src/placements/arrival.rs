@@ -16,6 +16,7 @@ use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A copy of the address that dies with the placement.
 #[derive(Deserialize, Serialize)]
@@ -79,6 +80,35 @@ pub(crate) async fn hold_copies<V: Does, K: About>(
     Ok(())
 }
 
+/// The address, sealed once more for the officers of this placement alone; nothing when no officer is left. The record's id.
+///
+/// # Errors
+/// A fault when the placement is not as it was stored; as the database refuses.
+pub(super) async fn copy<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &store::Row,
+    address: Address,
+) -> Result<Option<Uuid>, Problem> {
+    let named = sealing::content(unit, row).await?.officers;
+    let officers = sealing::officers(unit, row, &named, None).await?;
+    if officers.is_empty() {
+        return Ok(None);
+    }
+    let record = crate::platform::random::uuid();
+    let key = unit.new_key(record).await?;
+    let place = Placement { record, kind: RecordKind::Arrival, case: None, key_id: record, epoch: 1, version: 1 };
+    let content = ArrivalContent {
+        schema_version: SCHEMA_VERSION,
+        placement: row.shown.id,
+        address,
+        officers: officers.iter().map(|officer| officer.account).collect(),
+    };
+    unit.put(&place, &key, &content).await?;
+    let wraps = sealing::officer_wraps(unit, row.squad, &key, &officers, 1).await?;
+    unit.insert_wraps(&wraps).await?;
+    Ok(Some(record))
+}
+
 /// Makes the copies of a house's address anew, for the placements that this person can open. Those that another manager
 /// accepted have none any more if the house has `moved`: their ids.
 ///
@@ -91,33 +121,19 @@ pub(crate) async fn copy_again<V: Does, K: About>(
     moved: bool,
 ) -> Result<Vec<PlacementId>, Problem> {
     let mut without = Vec::new();
-    for copy in store::drop_copies_of_address(unit, house, moved).await? {
-        if let Some(arrival) = copy.arrival {
+    for dropped in store::drop_copies_of_address(unit, house, moved).await? {
+        if let Some(arrival) = dropped.arrival {
             unit.erase_with_commit(arrival);
         }
-        if !copy.mine {
-            without.push(PlacementId(copy.placement));
+        if !dropped.mine {
+            without.push(PlacementId(dropped.placement));
             continue;
         }
-        let row = store::one(unit, copy.placement).await?.ok_or_else(Problem::absent)?;
-        let named = sealing::content(unit, &row).await?.officers;
-        let officers = sealing::officers(unit, &row, &named, None).await?;
-        if officers.is_empty() {
+        let row = store::one(unit, dropped.placement).await?.ok_or_else(Problem::absent)?;
+        let Some(record) = copy(unit, &row, address.clone()).await? else {
             without.push(row.shown.id);
             continue;
-        }
-        let record = crate::platform::random::uuid();
-        let key = unit.new_key(record).await?;
-        let place = Placement { record, kind: RecordKind::Arrival, case: None, key_id: record, epoch: 1, version: 1 };
-        let content = ArrivalContent {
-            schema_version: SCHEMA_VERSION,
-            placement: row.shown.id,
-            address: address.clone(),
-            officers: officers.iter().map(|officer| officer.account).collect(),
         };
-        unit.put(&place, &key, &content).await?;
-        let wraps = sealing::officer_wraps(unit, row.squad, &key, &officers, 1).await?;
-        unit.insert_wraps(&wraps).await?;
         store::set_address(unit, row.shown.id, record).await?;
     }
     Ok(without)

@@ -1,6 +1,6 @@
 //! The shelter's desk: what the squad asks for is acknowledged, opened, accepted for named workers, or declined.
 
-use super::arrival::{self, ArrivalContent};
+use super::arrival;
 use super::content::{Acceptance, Decline, PlacementContent, PlacementRow, PlacementView, SCHEMA_VERSION, Stands};
 use super::model::PlacementState;
 use super::sealing;
@@ -11,7 +11,7 @@ use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, PlacementId, RecordKind};
-use crate::guard::vault::{self, Placement};
+use crate::guard::vault;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, Listed, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -169,28 +169,15 @@ pub(super) async fn trained<V: Does, K: About>(
     Ok(())
 }
 
-/// The address, sealed once more for the officers of this placement alone.
+/// The house's address, for the officers who bring the person there.
 async fn copy_address(unit: &mut Unit<verbs::Accept, kinds::Placement>, row: &Row) -> Result<Uuid, Problem> {
     let no_address =
         || Problem::illegal("no_address", "Write the address of this accommodation first: the officers need it.");
     let address = unit.fetch::<Address>(&[row.shown.accommodation.0]).await?.pop().ok_or_else(no_address)?;
-    let named = sealing::content(unit, row).await?.officers;
-    let officers = sealing::officers(unit, row, &named, None).await?;
-    if officers.is_empty() {
-        return Err(Problem::illegal("nobody_to_bring", "No officer of the squad works on this request any more."));
-    }
-    let (record, placement) = (crate::platform::random::uuid(), row.shown.id);
-    let key = unit.new_key(record).await?;
-    let place = Placement { record, kind: RecordKind::Arrival, case: None, key_id: record, epoch: 1, version: 1 };
-    let schema_version = arrival::SCHEMA_VERSION;
-    let wraps = sealing::officer_wraps(unit, row.squad, &key, &officers, 1).await?;
-    let officers = officers.iter().map(|officer| officer.account).collect();
-    unit.put_from(&place, &key, &address, |address: Address| {
-        Ok(ArrivalContent { schema_version, placement, address, officers })
-    })
-    .await?;
-    unit.insert_wraps(&wraps).await?;
-    Ok(record)
+    let address = sealing::held(unit, &address)?;
+    arrival::copy(unit, row, address)
+        .await?
+        .ok_or_else(|| Problem::illegal("nobody_to_bring", "No officer of the squad works on this request any more."))
 }
 
 /// Decline a request with a code. The shelter holds nothing of it any more.

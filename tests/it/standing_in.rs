@@ -262,3 +262,22 @@ async fn a_stand_in_holds_a_case_that_nobody_else_is_left_for_to_the_end_of_thei
     assert_eq!(duty.post(&format!("{case}/notes"), &json!({ "text": "on I go" })).await.unwrap().status, 201);
     assert_eq!(keys_of(&world, played.case, officer.account).await.1, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_stands_in_for_two_on_one_case_so_that_one_persons_return_leaves_the_other_alone() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (officer, duty) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
+    let stand_in = world.signed_in("duty2").await;
+    let case = format!("/api/v1/cases/{}", played.case);
+    // Whoever works on cases stands in, whatever their role.
+    let first = hand_over(&world, &officer, &stand_in, 0, 3600).await;
+    assert_eq!(first.status, 201, "{}", first.text);
+    let second = hand_over(&world, &duty, &stand_in, 0, 900).await;
+    assert_eq!((second.status, second.code()), (409, "otherwise_on_case"), "{}", second.text);
+    assert_eq!(reads(&stand_in, &case).await, 200, "the first goes on");
+    let back = officer.post(&format!("/api/v1/absences/{}/end", first.id("id")), &json!({})).await.unwrap();
+    assert_eq!((back.status, &back.body["cases"]), (200, &json!(1)), "{}", back.text);
+    assert_eq!(reads(&stand_in, &case).await, 404);
+    assert_eq!(hand_over(&world, &duty, &stand_in, 0, 900).await.status, 201);
+}
