@@ -13,6 +13,7 @@ pub mod backup;
 pub mod calls;
 pub mod cases;
 pub mod consents;
+pub mod custody;
 pub mod demo;
 pub mod doctor;
 pub mod guard;

@@ -101,8 +101,8 @@ async fn wraps(
     epoch: i32,
 ) -> Result<Vec<WrapWrite>, Problem> {
     let organisation = unit.who().organisation;
-    let founding = unit.founding(organisation).await?.ok_or_else(Problem::absent)?;
-    let mut wraps = vec![key.wrap_to(&founding.custody(), None, epoch, None)?];
+    let custody = unit.custody(organisation).await?.ok_or_else(Problem::absent)?;
+    let mut wraps = vec![key.wrap_to(&custody.recipient(), None, epoch, None)?];
     for account in accounts_of(unit, organisation).await? {
         let manages =
             |role| app.policy.decide(role, Relation::Duty, RecordKind::Address, Verb::Write, None) == Decision::Allow;

@@ -18,11 +18,15 @@ words! {
         RosterGap = "roster_gap",
         /// A person took a consent back, or refused: what was held by it is not to be used any more.
         ConsentEnded = "consent_ended",
+        /// Two custodians let somebody onto a case.
+        CustodyOpened = "custody_opened",
+        /// Nobody has reviewed an emergency within 72 hours.
+        EmergencyUnreviewed = "emergency_unreviewed",
     }
 }
 
 words! {
-    /// How urgent it is. The first three are a clock's, the next two a roster's, the last a consent's.
+    /// How urgent it is. The first three are a clock's, the next two a roster's, then a consent's, then an opening's.
     pub enum Level {
         Half = "half_gone",
         ThreeQuarters = "three_quarters_gone",
@@ -33,6 +37,8 @@ words! {
         Uncovered = "uncovered",
         /// It counts no more, from this moment on.
         Ended = "ended",
+        /// It counts from this moment on.
+        Begun = "begun",
     }
 }
 
@@ -49,7 +55,7 @@ pub struct AlertView {
     pub id: AlertId,
     pub what: What,
     pub level: Level,
-    /// The notice, the task, the placement, or the organisation whose desk nobody keeps.
+    /// The notice, the task, the placement, the opening, or the organisation whose desk nobody keeps.
     pub about: Uuid,
     /// When the clock began, the task was due, the gap begins, or the person said so.
     pub occasion: DateTime<Utc>,

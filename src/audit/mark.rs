@@ -37,6 +37,8 @@ words! {
         Direction = "direction",
         Shift = "shift",
         Absence = "absence",
+        Opening = "opening",
+        Custody = "custody",
     }
 }
 

@@ -33,9 +33,9 @@ pub async fn holders(unit: &mut Unit<verbs::Create, kinds::Call>) -> Result<Hold
     let who = unit.who();
     let member = who.member.as_ref().ok_or_else(Problem::not_your_work)?;
     let review = unit.shared_key(member.organisation, SharedPurpose::Review).await?.ok_or(CallError::NoReviewKey)?;
-    let founding = unit.founding(member.organisation).await?;
-    let founding = founding.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?;
-    Ok(Holders { operator: member.recipient(), review: review.recipient, custody: founding.custody() })
+    let custody = unit.custody(member.organisation).await?;
+    let custody = custody.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?;
+    Ok(Holders { operator: member.recipient(), review: review.recipient, custody: custody.recipient() })
 }
 
 /// Where one version of a call is sealed.

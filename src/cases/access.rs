@@ -61,8 +61,13 @@ pub async fn give(
         .await?
         .filter(|member| works_cases(member.role))
         .ok_or_else(|| Problem::field("account", "is not a colleague of yours who works on cases"))?;
-    if in_force(&mut unit, case, new.account).await?.is_some() {
-        return Err(Problem::illegal("already_on_case", "This colleague is on the case. Nothing was stored."));
+    match there(&mut unit, case, new.account).await? {
+        // Let in by custodians for some hours: a colleague has come back and puts them on.
+        Some((grant, CaseRelation::Emergency)) => replace(&mut unit, grant).await?,
+        Some(_) => {
+            return Err(Problem::illegal("already_on_case", "This colleague is on the case. Nothing was stored."));
+        }
+        None => {}
     }
     bring_on(&mut unit, &row, &member, new.relation, GrantId::random(), new.reason).await?;
     head::sign_new_head(&mut unit, case).await?;
@@ -104,11 +109,10 @@ pub(super) async fn share_keys<V: Does, K: About>(
     member: &Member,
     grant: &NewGrant,
 ) -> Result<(), Problem> {
-    let window = grant.standing_in.map(|(window, _)| window);
     let mut wraps = Vec::new();
     for key in case_keys(unit, case.id).await? {
         let wrap = key.wrap_to(&member.recipient(), Some(case.id), case.epoch, Some(grant.grant))?;
-        wraps.push(team::for_the_time(wrap, window));
+        wraps.push(team::for_the_time(wrap, grant.window));
     }
     unit.insert_wraps(&wraps).await?;
     unit.touch(grant.grant.0);
@@ -215,6 +219,15 @@ pub(super) async fn in_force<V: Does, K: About>(
     case: CaseId,
     account: AccountId,
 ) -> Result<Option<GrantId>, Problem> {
-    let grants = store::grants(unit, case).await?;
-    Ok(grants.into_iter().find(|grant| grant.in_force && grant.account == account).map(|grant| grant.grant))
+    Ok(there(unit, case, account).await?.map(|(grant, _)| grant))
+}
+
+/// [`in_force`], with what it is.
+async fn there<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+) -> Result<Option<(GrantId, CaseRelation)>, Problem> {
+    let mut grants = store::grants(unit, case).await?.into_iter();
+    Ok(grants.find(|grant| grant.in_force && grant.account == account).map(|grant| (grant.grant, grant.relation)))
 }

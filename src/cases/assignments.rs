@@ -15,7 +15,7 @@ use crate::guard::look::Look;
 use crate::guard::policy::Decision;
 use crate::guard::record::{CaseId, GrantId, RecordKind};
 use crate::guard::session::Who;
-use crate::guard::statement::{self, AccessReason, AssignmentStatement};
+use crate::guard::statement::{self, AccessReason, AssignmentStatement, claimed_signers};
 use crate::guard::vouch::is_vouched;
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
@@ -121,7 +121,7 @@ async fn believed(
     case: &CaseRow,
     row: &AssignmentRow,
 ) -> Result<Option<(AssignmentStatement, CaseRelation)>, Problem> {
-    let Some(signer) = team::claimed_signers(&row.note).next() else { return Ok(None) };
+    let Some(signer) = claimed_signers(&row.note).next() else { return Ok(None) };
     if !is_vouched(row.vouch.as_deref(), &unit.voucher().assignment(row.id, signer, &row.note)) {
         return Ok(None);
     }

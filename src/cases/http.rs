@@ -11,7 +11,6 @@ use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::policy::Decision;
 use crate::guard::record::{CaseId, RecordKind, SectionId, SubjectId};
-use crate::guard::session::Who;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -74,9 +73,15 @@ pub async fn read(
     let Some(row) = store::case(&mut look, case).await? else { return Err(look.conclude_absent().await) };
     let access = store::access_list(&mut look, case).await?;
     let people = store::persons(&mut look, case).await?;
-    let made = store::sections(&mut look, case).await?;
+    let mut made = store::sections(&mut look, case).await?;
+    let for_some = if relation == Relation::Emergency { Some(store::readable(&mut look, case).await?) } else { None };
+    if let Some(held) = &for_some {
+        made.retain(|(id, _)| held.contains(&id.0));
+    }
+    let for_some = for_some.is_some();
     let list = |person: Option<SubjectId>, kinds: &[RecordKind]| -> Vec<SectionListed> {
-        kinds.iter().map(|kind| listed(&app, &who, relation, &made, Place { case, person, kind: *kind })).collect()
+        let readable = |kind| app.policy.decide(who.role(), relation, kind, Verb::Read, purpose) == Decision::Allow;
+        kinds.iter().map(|kind| listed(readable(*kind), for_some, &made, Place { case, person, kind: *kind })).collect()
     };
     let persons: Vec<PersonListed> =
         people.into_iter().map(|id| PersonListed { id, sections: list(Some(id), &OF_PERSON) }).collect();
@@ -94,12 +99,11 @@ pub async fn read(
     Ok(Json(detail))
 }
 
-/// A section as it is listed: what the policy says of its kind, and its id only to who may open it.
-fn listed(app: &App, who: &Who, relation: Relation, made: &[(SectionId, Place)], place: Place) -> SectionListed {
-    let purpose = Some(Purpose::CaseWork);
-    let readable = app.policy.decide(who.role(), relation, place.kind, Verb::Read, purpose) == Decision::Allow;
+/// A section as it is listed: what the policy says of its kind, and its id only to who may open it; who was let in for some
+/// sections opens those and no others.
+fn listed(readable: bool, for_some: bool, made: &[(SectionId, Place)], place: Place) -> SectionListed {
     let id = made.iter().find(|(_, at)| *at == place).map(|(id, _)| *id).filter(|_| readable);
-    SectionListed { kind: place.kind, id, readable }
+    SectionListed { kind: place.kind, id, readable: readable && (id.is_some() || !for_some) }
 }
 
 /// Every record that the answer names.

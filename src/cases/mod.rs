@@ -10,6 +10,7 @@
 
 pub mod access;
 pub(crate) mod assignments;
+pub(crate) mod by_custody;
 pub mod codes;
 pub mod document;
 pub(crate) mod hanging;
@@ -28,6 +29,7 @@ pub(crate) mod store;
 pub(crate) mod team;
 pub mod terms;
 
+pub(crate) use by_custody::lock_and_see;
 pub(crate) use head::{lock_and_check, sign_new_head, vouched};
 pub(crate) use notes::seal_beside_notes;
 pub(crate) use opening::open_new;

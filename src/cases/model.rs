@@ -16,6 +16,8 @@ words! {
     pub enum CaseRelation {
         Assigned = "assigned",
         Granted = "granted",
+        /// By two custodians, for some hours and some sections; no colleague gives it.
+        Emergency = "emergency",
     }
 }
 
@@ -24,7 +26,17 @@ impl From<CaseRelation> for Relation {
         match relation {
             CaseRelation::Assigned => Self::Assigned,
             CaseRelation::Granted => Self::Granted,
+            CaseRelation::Emergency => Self::Emergency,
         }
+    }
+}
+
+/// Refuses what no colleague gives.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the validator passes a reference")]
+pub(crate) fn by_colleagues(relation: &CaseRelation, _context: &()) -> garde::Result {
+    match relation {
+        CaseRelation::Emergency => Err(garde::Error::new("is given by two custodians: invoke an emergency")),
+        CaseRelation::Assigned | CaseRelation::Granted => Ok(()),
     }
 }
 
@@ -178,7 +190,7 @@ pub struct NoteView {
 pub struct NewAccess {
     #[garde(skip)]
     pub account: AccountId,
-    #[garde(skip)]
+    #[garde(custom(by_colleagues))]
     pub relation: CaseRelation,
     /// Why. Signed with the decision.
     #[garde(skip)]

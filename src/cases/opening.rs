@@ -65,7 +65,8 @@ pub(super) async fn make_sections<V: Does, K: About>(
 ) -> Result<(), Problem> {
     let ids: Vec<Uuid> = contents.iter().map(|_| SectionId::random().0).collect();
     let keys = unit.new_keys(&ids).await?;
-    team::wrap_to_all(unit, case, team, &keys).await?;
+    let kinds = contents.iter().map(|(_, content)| content.kind());
+    team::wrap_to_all(unit, case, team, keys.iter().zip(kinds)).await?;
     for (key, (person, content)) in keys.iter().zip(contents) {
         let place = Place { case: case.id, person, kind: content.kind() };
         store::insert_section(unit, SectionId(key.id), &place).await?;

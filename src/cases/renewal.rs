@@ -77,7 +77,13 @@ pub(super) async fn renew<V: Does, K: About>(
     }
     let ids: Vec<Uuid> = keys.keys().copied().collect();
     let keys: Vec<SealingKey> = keys.into_values().collect();
-    team::wrap_to_all(unit, &case, staying, &keys).await?;
+    // What hangs on a section, and the notes, go with the section under whose key they are.
+    let kind = |id| {
+        let of_key = || lines.iter().filter(move |line| line.key == id);
+        of_key().find(|line| line.head.record == id).or_else(|| of_key().next()).map(|line| line.kind)
+    };
+    let with_kinds = keys.iter().filter_map(|key| kind(key.id).map(|kind| (key, kind)));
+    team::wrap_to_all(unit, &case, staying, with_kinds).await?;
     for record in &sealed {
         let line = lines.iter().find(|line| line.head.record == record.record());
         let key = keys.iter().find(|key| key.id == record.key_id());

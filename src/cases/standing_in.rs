@@ -9,7 +9,7 @@ use super::{access, head, store, team};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AbsenceId, CaseId, GrantId};
-use crate::guard::statement::{AccessReason, Window};
+use crate::guard::statement::{AccessReason, Window, claimed_signers};
 use crate::guard::trust::Member;
 use crate::platform::problem::Problem;
 
@@ -33,7 +33,7 @@ pub(crate) async fn hand_over<V: Does, K: About>(
     let there =
         store::grants(unit, case).await?.into_iter().find(|grant| grant.in_force && grant.account == stand_in.account);
     if let Some(there) = there {
-        let own = team::claimed_signers(&there.note).next() == Some(account);
+        let own = claimed_signers(&there.note).next() == Some(account);
         match there.window {
             None if there.relation == CaseRelation::Assigned => return Ok(false),
             None => return Err(elsewise()),

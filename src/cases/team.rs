@@ -4,13 +4,15 @@
 use super::model::{CaseRelation, CaseRow};
 use super::store::{self, GrantRow, NewGrant};
 use crate::audit::unit::Unit;
+use crate::guard::action::Relation;
 use crate::guard::gate::{About, Does};
-use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId, OrganisationId};
-use crate::guard::statement::{self, AccessReason, GrantStatement, Window};
+use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId, OrganisationId, RecordKind};
+use crate::guard::statement::{self, AccessReason, GrantStatement, Window, claimed_signers};
 use crate::guard::store::WrapWrite;
 use crate::guard::trust::{Member, TrustError};
 use crate::guard::vault::{SealingKey, VaultError, active};
 use crate::platform::problem::Problem;
+use ed25519_dalek::VerifyingKey;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,20 +25,27 @@ pub(crate) struct Teammate {
     pub relation: CaseRelation,
     /// From when until when, for a stand-in.
     pub window: Option<Window>,
-    /// By whose signature.
+    /// By whose signature; their own where two custodians gave it.
     pub giver: AccountId,
+    /// Which kinds of section it is for, where it is not for all.
+    sections: Option<Vec<RecordKind>>,
     begun: bool,
 }
 
 impl Teammate {
     /// Somebody who is on the case from now on.
     pub(super) fn new(member: Arc<Member>, grant: GrantId, relation: CaseRelation, giver: AccountId) -> Self {
-        Self { member, grant, relation, window: None, giver, begun: true }
+        Self { member, grant, relation, window: None, giver, sections: None, begun: true }
     }
 
     /// Whether they are on it now: a stand-in's time may be to come.
     pub(crate) fn is_there(&self) -> bool {
         self.begun
+    }
+
+    /// Whether their permission is for records of this kind.
+    pub(crate) fn holds(&self, kind: RecordKind) -> bool {
+        self.sections.as_ref().is_none_or(|sections| sections.contains(&kind))
     }
 
     /// A key of the case, wrapped to them for as long as they are on it.
@@ -122,10 +131,9 @@ pub(super) async fn stand_ins_for<V: Does, K: About>(
 ) -> Result<Vec<GrantId>, Problem> {
     let grants = store::grants(unit, case.id).await?;
     let givers = check_signatures(unit, case, &grants).await?;
-    let theirs = grants
-        .into_iter()
-        .zip(givers)
-        .filter(|(grant, giver)| grant.in_force && grant.window.is_some() && *giver == absent);
+    let theirs = grants.into_iter().zip(givers).filter(|(grant, giver)| {
+        grant.in_force && grant.window.is_some() && giver.by_colleague && giver.account == absent
+    });
     Ok(theirs.map(|(grant, _)| grant.grant).collect())
 }
 
@@ -140,15 +148,17 @@ pub(super) async fn members<V: Does, K: About>(
     let mut team = Vec::new();
     for (grant, giver) in grants.into_iter().zip(givers).filter(|(grant, _)| grant.in_force) {
         if let Some(member) = colleague(unit, case.organisation, grant.account).await? {
+            let Giver { account: giver, sections, .. } = giver;
             let GrantRow { grant, relation, window, begun, .. } = grant;
-            team.push(Teammate { member, grant, relation, window, giver, begun });
+            team.push(Teammate { member, grant, relation, window, giver, sections, begun });
         }
     }
     let for_good = |mate: &&Teammate| mate.window.is_none() && mate.relation == CaseRelation::Assigned;
     let remaining: BTreeSet<AccountId> = team.iter().filter(for_good).map(|mate| mate.member.account).collect();
     // Where nobody else is left to work on it, who stands in does so to the end of their time.
     if !remaining.is_empty() {
-        team.retain(|mate| mate.window.is_none() || remaining.contains(&mate.giver));
+        let stands_in = |mate: &Teammate| mate.window.is_some() && mate.giver != mate.member.account;
+        team.retain(|mate| !stands_in(mate) || remaining.contains(&mate.giver));
     }
     Ok(team)
 }
@@ -162,25 +172,43 @@ pub(super) async fn colleague<V: Does, K: About>(
     Ok(unit.member(account).await?.filter(|member| member.organisation == organisation))
 }
 
-/// Every permission ever given on the case names exactly its row and is signed by somebody who was on the case. Only one
-/// person gave theirs to themselves: who opened the case. Who gave each, in their order.
+/// Who gave a permission, and for what.
+struct Giver {
+    /// The person's own account where two custodians gave it.
+    account: AccountId,
+    by_colleague: bool,
+    sections: Option<Vec<RecordKind>>,
+}
+
+/// Every permission ever given on the case names exactly its row and is signed by somebody who was on the case, or by two
+/// custodians. Only one person gave theirs to themselves: who opened the case. Who gave each, in their order.
 async fn check_signatures<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
     grants: &[GrantRow],
-) -> Result<Vec<AccountId>, Problem> {
+) -> Result<Vec<Giver>, Problem> {
     let people: BTreeSet<AccountId> = grants.iter().map(|grant| grant.account).collect();
     let mut openers = 0;
     let mut givers = Vec::with_capacity(grants.len());
     for grant in grants {
-        let giver = claimed_signers(&grant.note).find(|signer| people.contains(signer));
-        let giver = giver.ok_or_else(|| Problem::fault(UNSIGNED))?;
-        let (connection, trust) = unit.with_trust();
-        let signer = trusted(trust.signer(connection, giver).await)?;
-        let stated: GrantStatement = statement::verified(&grant.note, &[(signer.account, signer.keys.sign)])
-            .map_err(|_| Problem::fault(UNSIGNED))?;
-        let fits = signer.organisation == case.organisation
-            && stated.grant == grant.grant
+        let (giver, signers) = match grant.opening {
+            None => {
+                let giver = claimed_signers(&grant.note).find(|signer| people.contains(signer));
+                let giver = giver.ok_or_else(|| Problem::fault(UNSIGNED))?;
+                let (connection, trust) = unit.with_trust();
+                let signer = trusted(trust.signer(connection, giver).await)?;
+                if signer.organisation != case.organisation {
+                    return Err(Problem::fault(UNSIGNED));
+                }
+                (giver, vec![(signer.account, signer.keys.sign)])
+            }
+            Some(_) => (grant.account, two_custodians(unit, case, &grant.note).await?),
+        };
+        let stated: GrantStatement =
+            statement::verified(&grant.note, &signers).map_err(|_| Problem::fault(UNSIGNED))?;
+        let fits = stated.grant == grant.grant
+            && stated.opening == grant.opening
+            && (stated.sections.is_some() == (stated.relation == Relation::Emergency))
             && stated.case == case.id
             && stated.account == grant.account
             && stated.relation == grant.relation.into()
@@ -189,18 +217,25 @@ async fn check_signatures<V: Does, K: About>(
         if !fits {
             return Err(Problem::fault(UNSIGNED));
         }
-        openers += usize::from(giver == grant.account);
-        givers.push(giver);
+        let by_colleague = grant.opening.is_none();
+        openers += usize::from(by_colleague && giver == grant.account);
+        givers.push(Giver { account: giver, by_colleague, sections: stated.sections });
     }
     if openers == 1 { Ok(givers) } else { Err(Problem::fault(UNSIGNED)) }
 }
 
-/// Whose signatures a note claims to carry: only to know whose key to check them with.
-pub(super) fn claimed_signers(note: &str) -> impl Iterator<Item = AccountId> {
-    note.lines().rev().take_while(|line| !line.is_empty()).filter_map(|line| {
-        let (name, _) = line.strip_prefix("\u{2014} himaya/")?.split_once(' ')?;
-        name.parse().ok().map(AccountId)
-    })
+/// The two custodians of the case's organisation, of now or of then, whose signatures a permission claims to carry.
+async fn two_custodians<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: &CaseRow,
+    note: &str,
+) -> Result<Vec<(AccountId, VerifyingKey)>, Problem> {
+    let (connection, trust) = unit.with_trust();
+    let custody = trusted(trust.custody(connection, case.organisation).await)?;
+    let named: BTreeSet<AccountId> = claimed_signers(note).collect();
+    let signers: Vec<_> =
+        named.into_iter().filter_map(|account| custody.ever(account).map(|key| (account, key))).collect();
+    if signers.len() >= 2 { Ok(signers) } else { Err(Problem::fault(UNSIGNED)) }
 }
 
 /// A permission, signed by this person.
@@ -233,27 +268,39 @@ pub(super) fn grant_as<V: Does, K: About>(
     let who = unit.who();
     let (window, absence) = standing_in.unzip();
     let (relation_stated, at) = (relation.into(), unit.now());
-    let statement = GrantStatement { grant, case, account, relation: relation_stated, reason, at, window, absence };
+    let (opening, sections) = (None, None);
+    let statement = GrantStatement {
+        grant,
+        case,
+        account,
+        relation: relation_stated,
+        reason,
+        at,
+        window,
+        absence,
+        opening,
+        sections,
+    };
     let note = statement::sign(&statement, who.account, &who.keys)
         .map_err(|_| Problem::fault("a permission cannot be written"))?;
-    Ok(NewGrant { grant, account, relation, note, standing_in })
+    Ok(NewGrant { grant, account, relation, note, window, absence, opening: None })
 }
 
-/// Wraps keys of a case, in its epoch, to colleagues and to the organisation's CUSTODY.
+/// Wraps keys of a case, in its epoch and each of a kind of section, to colleagues and to the organisation's CUSTODY.
 ///
 /// # Errors
 /// When the organisation's founding is not believed, or as the database refuses.
-pub(super) async fn wrap_to_all<V: Does, K: About>(
+pub(super) async fn wrap_to_all<'k, V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
     team: &[Teammate],
-    keys: &[SealingKey],
+    keys: impl Iterator<Item = (&'k SealingKey, RecordKind)>,
 ) -> Result<(), Problem> {
-    let founding = unit.founding(case.organisation).await?;
-    let custody = founding.ok_or_else(|| Problem::fault("a case of an organisation that is not founded"))?.custody();
-    let mut wraps = Vec::with_capacity(keys.len() * (team.len() + 1));
-    for key in keys {
-        for mate in team {
+    let custody = unit.custody(case.organisation).await?;
+    let custody = custody.ok_or_else(|| Problem::fault("a case of an organisation that is not founded"))?.recipient();
+    let mut wraps = Vec::new();
+    for (key, kind) in keys {
+        for mate in team.iter().filter(|mate| mate.holds(kind)) {
             wraps.push(mate.wrap(key, case.id, case.epoch)?);
         }
         wraps.push(key.wrap_to(&custody, Some(case.id), case.epoch, None)?);
@@ -290,6 +337,8 @@ mod tests {
             at: Clock::default().now(),
             window: None,
             absence: None,
+            opening: None,
+            sections: None,
         };
         let once = sign(&statement, first, &keys).unwrap();
         assert_eq!(claimed_signers(&once).collect::<Vec<_>>(), [first]);

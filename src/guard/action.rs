@@ -34,6 +34,8 @@ words! {
         Duty = "duty",
         Assigned = "assigned",
         Granted = "granted",
+        /// Let in by two custodians for some hours.
+        Emergency = "emergency",
         SupervisorOf = "supervisor_of",
         CustodianOf = "custodian_of",
         /// One of the two responsible persons named by the organisation's founding statement.
@@ -94,6 +96,12 @@ words! {
         Share = "share",
         /// Taken back: a request by who made it, a consent or a refusal by the person.
         Withdraw = "withdraw",
+        /// The first of two custodians.
+        Agree = "agree",
+        /// The second of two custodians: from here on it is open.
+        Open = "open",
+        /// Somebody else looks at what was opened.
+        Review = "review",
     }
 }
 
@@ -115,20 +123,22 @@ const fn work(kind: RecordKind, verb: Verb, relations: &'static [Relation], asks
 pub const ALL_WORK: &[Work] = {
     use RecordKind as K;
     use Relation::{
-        Assigned, Consented, CustodianOf, Duty, Granted, None as Stranger, Oneself, OwnDraft, ResponsibleOf, Sender,
-        SupervisorOf, Untrained,
+        Assigned, Consented, CustodianOf, Duty, Emergency, Granted, None as Stranger, Oneself, OwnDraft, ResponsibleOf,
+        Sender, SupervisorOf, Untrained,
     };
     use Verb as V;
     const CALL: &[Relation] = &[OwnDraft, SupervisorOf, Stranger];
     const NOTICE: &[Relation] = &[Duty, Sender, Assigned, SupervisorOf, Stranger];
-    const CASE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Stranger];
+    const CASE: &[Relation] = &[Assigned, Granted, Emergency, SupervisorOf, Stranger];
     const HOUSE: &[Relation] = &[Duty, Stranger];
     const PLACEMENT: &[Relation] = &[Assigned, Duty, Untrained, Stranger];
-    const CARE: &[Relation] = &[Assigned, Granted, SupervisorOf, CustodianOf, Consented, Untrained, Stranger];
+    const CARE: &[Relation] = &[Assigned, Granted, Emergency, SupervisorOf, Consented, Untrained, Stranger];
     const ATTACHMENT: &[Relation] = &[OwnDraft, Sender, Duty, Assigned, Granted, SupervisorOf, Stranger];
     const STAFF: &[Relation] = &[ResponsibleOf, Oneself, Stranger];
     const TASK: &[Relation] = &[Assigned, Duty, SupervisorOf, Stranger];
     const ABSENCE: &[Relation] = &[Oneself, Assigned, SupervisorOf, Stranger];
+    const OPENING: &[Relation] = &[CustodianOf, SupervisorOf, Oneself, Stranger];
+    const CUSTODY: &[Relation] = &[CustodianOf, ResponsibleOf, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -225,6 +235,17 @@ pub const ALL_WORK: &[Work] = {
         work(K::Absence, V::List, NOBODY, false),
         work(K::Absence, V::Create, NOBODY, false),
         work(K::Absence, V::Close, ABSENCE, false),
+        work(K::Emergency, V::Create, NOBODY, false),
+        work(K::Entrusting, V::Create, NOBODY, false),
+        work(K::Opening, V::List, NOBODY, false),
+        work(K::Opening, V::Agree, OPENING, false),
+        work(K::Opening, V::Open, OPENING, false),
+        work(K::Opening, V::Decline, OPENING, false),
+        work(K::Opening, V::Review, OPENING, false),
+        work(K::Custody, V::Read, CUSTODY, false),
+        work(K::Custody, V::Renew, CUSTODY, false),
+        work(K::Custody, V::Propose, CUSTODY, false),
+        work(K::Custody, V::Countersign, CUSTODY, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
     ]

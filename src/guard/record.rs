@@ -62,6 +62,14 @@ words! {
         /// Operational counters in bands: of nobody.
         Status = "status",
         Ledger = "ledger",
+        /// Two custodians open CUSTODY, once, for one reason.
+        Opening = "opening",
+        /// Somebody must look at a case that is not theirs, at once.
+        Emergency = "emergency",
+        /// A case on which nobody is left is given to somebody.
+        Entrusting = "entrusting",
+        /// The CUSTODY key of an organisation and who keeps it.
+        Custody = "custody",
     }
 }
 
@@ -133,4 +141,6 @@ ids! {
     AssignmentId,
     ShiftId,
     AbsenceId,
+    /// One use of CUSTODY by two custodians.
+    OpeningId,
 }

@@ -9,7 +9,10 @@ pub use kinds::{AccessReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AbsenceId, AccountId, AssignmentId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
+use super::record::{
+    AbsenceId, AccountId, AssignmentId, CaseId, GrantId, MembershipId, OpeningId, OrganisationId, RecordKind,
+    SharedKeyId,
+};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -36,6 +39,7 @@ statements! {
     GrantStatement => "himaya/grant/v1",
     AssignmentStatement => "himaya/assignment/v1",
     CaseHead => "himaya/case-head/v2",
+    CustodyStatement => "himaya/custody/v1",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -121,6 +125,36 @@ pub struct GrantStatement {
     /// And it is of this absence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absence: Option<AbsenceId>,
+    /// Two custodians gave it, by this opening: then both have signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<OpeningId>,
+    /// It is for these kinds of section and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sections: Option<Vec<RecordKind>>,
+}
+
+/// A CUSTODY key follows another. With the same custodians, signed by two of them; with others, by both responsible persons.
+#[derive(Serialize, Deserialize)]
+pub struct CustodyStatement {
+    pub key: SharedKeyId,
+    pub organisation: OrganisationId,
+    /// The founding's key has none; the first that follows it is 1.
+    pub number: i32,
+    pub follows: SharedKeyId,
+    pub public: String,
+    pub custodians: Vec<StatedCustodian>,
+    /// The use that it ends, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<OpeningId>,
+    pub made_at: DateTime<Utc>,
+}
+
+/// Somebody who keeps a part of CUSTODY; perhaps of another organisation.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq)]
+pub struct StatedCustodian {
+    pub account: AccountId,
+    pub organisation: OrganisationId,
+    pub keys: StatedKeys,
 }
 
 /// A time with an end.
@@ -222,6 +256,14 @@ pub fn countersign(signed: &str, account: AccountId, keys: &PersonKeys) -> Resul
 /// [`StatementError::Malformed`] for anything that is not such a statement.
 pub fn unverified<S: Statement>(signed: &str) -> Result<S, StatementError> {
     parse(note::unverified_text(signed).map_err(|_| StatementError::Malformed)?)
+}
+
+/// Whose signatures a note claims to carry: only to know whose key to check them with.
+pub fn claimed_signers(note: &str) -> impl Iterator<Item = AccountId> {
+    note.lines().rev().take_while(|line| !line.is_empty()).filter_map(|line| {
+        let (name, _) = line.strip_prefix("\u{2014} himaya/")?.split_once(' ')?;
+        name.parse().ok().map(AccountId)
+    })
 }
 
 /// Reads a statement signed by every one of `signers`.

@@ -78,3 +78,11 @@ impl PersonKeys {
         vault::shared_private(self, key, wrap).ok()
     }
 }
+
+/// What two thieves of custodians' passphrases get from a share of their pair: CUSTODY's private half, if both keys fit.
+#[must_use]
+pub fn steal_custody(share: &[u8], first: &PersonKeys, second: &PersonKeys, key: Uuid) -> Option<KemPrivate> {
+    let key = super::record::SharedKeyId(key);
+    let left = super::custody::take_off(share, first, key).ok()?;
+    super::custody::open(&left, second, key, None).ok().map(super::custody::OpenCustody::stolen)
+}

@@ -5,10 +5,12 @@
 //! read from the database and nothing in it is believed: a swapped key or a ghost officer has no valid chain.
 
 mod check;
+mod custody;
 mod memory;
 mod pins;
 
 pub use check::{check_founding, check_membership};
+pub use custody::{Custodian, Custody, MOST_CUSTODIANS};
 use memory::Memory;
 pub use memory::Signatures;
 use pins::Pins;
@@ -51,12 +53,6 @@ pub struct Founding {
 }
 
 impl Founding {
-    /// The organisation's CUSTODY key: opened by two of its custodians, never in daily use.
-    #[must_use]
-    pub fn custody(&self) -> Recipient {
-        self.custody
-    }
-
     fn responsible(&self) -> Vec<(AccountId, ed25519_dalek::VerifyingKey)> {
         self.members.values().filter(|m| m.responsible).map(|m| (m.account, m.keys.sign)).collect()
     }
@@ -142,6 +138,8 @@ struct Seen {
     foundings: HashMap<[u8; 32], ([u8; 32], Arc<Founding>)>,
     /// By founding and membership: what was checked against one organisation's two is not checked against another's.
     members: HashMap<([u8; 32], [u8; 32]), Arc<Member>>,
+    /// By the digest of the whole chain.
+    custodies: HashMap<[u8; 32], Arc<Custody>>,
 }
 
 fn digest_of(note: &str) -> [u8; 32] {

@@ -10,7 +10,7 @@ pub(crate) use sealing::{active, put_bytes};
 
 use super::bytes::{self, Context};
 use super::keys::{self, KemPrivate, KeyError, PersonKeys, RecordKey, WrapContext};
-use super::record::{AccountId, CaseId, GrantId, RecordKind};
+use super::record::{AccountId, CaseId, GrantId, RecordKind, SharedKeyId};
 use super::session::Who;
 use super::store::{self, SealedRow};
 use super::trust::{Signatures, Trust, TrustError};
@@ -99,6 +99,18 @@ impl<T> Sealed<T> {
         self.row.key_id
     }
 
+    /// The CUSTODY key that leads to its own, for what was fetched so.
+    #[must_use]
+    pub fn custody(&self) -> Option<SharedKeyId> {
+        self.row.shared_key.map(SharedKeyId)
+    }
+
+    /// The case that it hangs on.
+    #[must_use]
+    pub fn case(&self) -> Option<CaseId> {
+        self.row.case_id.map(CaseId)
+    }
+
     /// As what it was sealed; it opens as nothing else.
     ///
     /// # Errors
@@ -136,6 +148,28 @@ pub async fn fetch<T>(
     records: &[Uuid],
 ) -> Result<Vec<Sealed<T>>, VaultError> {
     let rows = store::sealed(connection, records).await?;
+    believed_authors(connection, erasure, trust, rows).await
+}
+
+/// Fetches what is sealed on the cases of the opening that this transaction carries out. Opens nothing.
+///
+/// # Errors
+/// As [`fetch`].
+pub async fn fetch_in_custody(
+    connection: &mut PgConnection,
+    erasure: &PgPool,
+    trust: &Trust,
+) -> Result<Vec<Sealed<()>>, VaultError> {
+    let rows = store::sealed_in_custody(connection).await?;
+    believed_authors(connection, erasure, trust, rows).await
+}
+
+async fn believed_authors<T>(
+    connection: &mut PgConnection,
+    erasure: &PgPool,
+    trust: &Trust,
+    rows: Vec<SealedRow>,
+) -> Result<Vec<Sealed<T>>, VaultError> {
     let mut authors = HashMap::new();
     for row in &rows {
         if let Entry::Vacant(author) = authors.entry(row.author) {
@@ -255,7 +289,7 @@ pub(crate) fn shared_context(id: Uuid) -> WrapContext {
     WrapContext { purpose: "shared key", case: None, key_id: id, epoch: 1, grant: None }
 }
 
-fn key_context(case: Option<CaseId>, key_id: Uuid, epoch: u32, grant: Option<GrantId>) -> WrapContext {
+pub(super) fn key_context(case: Option<CaseId>, key_id: Uuid, epoch: u32, grant: Option<GrantId>) -> WrapContext {
     WrapContext { purpose: "record key", case, key_id, epoch, grant }
 }
 

@@ -107,6 +107,12 @@ impl Voucher {
         )
     }
 
+    /// For the statement of a CUSTODY key, with the signatures that it has.
+    #[must_use]
+    pub fn custody(&self, key: SharedKeyId, note: &str) -> Code {
+        self.code("custody", &[key.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
     /// For a supervisor's instruction: what it says, and who gave it.
     #[must_use]
     pub fn assignment(&self, assignment: AssignmentId, signer: AccountId, note: &str) -> Code {

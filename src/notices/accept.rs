@@ -98,7 +98,7 @@ async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), 
     let who = unit.who();
     let epoch = cases::epoch(unit, case).await?;
     let team = cases::team(unit, case).await?;
-    let custody = unit.founding(who.organisation).await?.ok_or_else(Problem::absent)?.custody();
+    let custody = unit.custody(who.organisation).await?.ok_or_else(Problem::absent)?.recipient();
     for sealed in hanging_sealed(unit, notice).await? {
         let fresh = SealingKey::of(&who.keys, &sealed)?.renewed();
         let place = Placement {
@@ -111,7 +111,7 @@ async fn reseal(unit: &mut Accepting, notice: Uuid, case: CaseId) -> Result<(), 
         };
         unit.put_again(&place, &fresh, &sealed).await?;
         let mut wraps = vec![fresh.wrap_to(&custody, Some(case), epoch, None)?];
-        for mate in &team {
+        for mate in team.iter().filter(|mate| mate.holds(RecordKind::Notice)) {
             wraps.push(mate.wrap(&fresh, case, epoch)?);
         }
         unit.replace_all_wraps(sealed.key_id(), &wraps).await?;

@@ -53,7 +53,7 @@ pub async fn hand_over(
         return Err(Problem::field("suspected_at", "lies before the start of the call, by not more than thirty days"));
     }
     let squad = squad(&mut unit, how.squad).await?;
-    let founding = unit.founding(squad).await?.ok_or_else(no_intake)?;
+    let custody = unit.custody(squad).await?.ok_or_else(no_intake)?;
     let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
     if !unit.is_held(intake.id).await? {
         return Err(no_intake());
@@ -69,7 +69,7 @@ pub async fn hand_over(
     };
     unit.put_from(&place, &sealing, &call, |call: CallContent| NoticeContent::of(how.basis, how.leave_behind, call))
         .await?;
-    let desk = Desk { intake: intake.recipient, custody: founding.custody() };
+    let desk = Desk { intake: intake.recipient, custody: custody.recipient() };
     unit.insert_wraps(&desk.wraps(&sealing)?).await?;
     // Before the draft's key goes, under which they are sealed.
     let left =

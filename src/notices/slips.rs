@@ -132,10 +132,10 @@ pub(crate) async fn open_desk<V: Does, K: About>(unit: &mut Unit<V, K>, notice: 
     })?;
     let Some(squad) = store::squad_of(unit, notice).await? else { return Ok(None) };
     let unreachable = || Problem::away("squad_not_reachable", "The squad's intake is closed. Telephone the squad.");
-    let founding = unit.founding(squad).await?.ok_or_else(unreachable)?;
+    let custody = unit.custody(squad).await?.ok_or_else(unreachable)?;
     let intake = unit.shared_key(squad, SharedPurpose::Intake).await?.ok_or_else(unreachable)?;
     if !unit.is_held(intake.id).await? {
         return Err(unreachable());
     }
-    Ok(Some(Desk { intake: intake.recipient, custody: founding.custody() }))
+    Ok(Some(Desk { intake: intake.recipient, custody: custody.recipient() }))
 }

@@ -51,7 +51,7 @@ pub async fn create(
     consents::hold(&mut unit, case, new.person).await?;
     super::wanted(&mut unit, case, new.person, house, new.basis).await?;
     let founding = unit.founding(house).await?.filter(|founding| founding.kind == OrganisationKind::Accommodation);
-    let founding = founding.ok_or_else(no_intake)?;
+    founding.ok_or_else(no_intake)?;
     let intake = unit.shared_key(house, SharedPurpose::Intake).await?.ok_or_else(no_intake)?;
     if !unit.is_held(intake.id).await? {
         return Err(no_intake());
@@ -92,8 +92,9 @@ pub async fn create(
         version: 1,
     };
     unit.put(&place, &sealing, &content).await?;
+    let theirs = sealing::custody(&mut unit, house).await?;
     let own = sealing::custody(&mut unit, who.organisation).await?;
-    let people = [intake.recipient, founding.custody(), own];
+    let people = [intake.recipient, theirs, own];
     let mut wraps = sealing::wraps(&sealing, &people, 1)?;
     let officers: Vec<Officer> =
         officers.iter().map(|officer| Officer { account: officer.member.account, window: officer.window }).collect();

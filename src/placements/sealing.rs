@@ -60,8 +60,8 @@ pub(super) async fn custody<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     organisation: OrganisationId,
 ) -> Result<Recipient, Problem> {
-    let founding = unit.founding(organisation).await?;
-    Ok(founding.ok_or_else(|| Problem::fault("a placement of an organisation that is not founded"))?.custody())
+    let custody = unit.custody(organisation).await?;
+    Ok(custody.ok_or_else(|| Problem::fault("a placement of an organisation that is not founded"))?.recipient())
 }
 
 /// Wraps of a key to each of these.

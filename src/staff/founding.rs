@@ -4,8 +4,9 @@
 use super::model::{Countersignature, FoundingView, NewFounding, key_fingerprint, same_fingerprint};
 use super::store::{self, Founder, NewSharedKey};
 use crate::audit::unit::Unit;
+use crate::guard::custody;
 use crate::guard::gate::{Target, kinds, verbs};
-use crate::guard::keys::{self, KemPrivate, KeyError, WrapContext};
+use crate::guard::keys::{KemPrivate, KeyError};
 use crate::guard::look::Look;
 use crate::guard::record::{OrganisationId, RecordKind, SharedKeyId};
 use crate::guard::statement::{
@@ -82,26 +83,22 @@ pub async fn propose(
     Ok(answer)
 }
 
-/// Each pair of custodians gets HPKE to the first of HPKE to the second: neither opens it without the other.
+/// Each ordered pair of custodians gets HPKE to the first of HPKE to the second: neither opens it without the other.
 async fn share_custody(
     unit: &mut Unit<verbs::Found, kinds::Organisation>,
     founders: &[Founder],
     key: SharedKeyId,
     custody: &KemPrivate,
 ) -> Result<(), Problem> {
-    let custodians: Vec<_> =
-        founders.iter().filter(|f| f.custodian).filter_map(|f| f.keys.map(|keys| (f.account, keys.kem))).collect();
-    for (i, (first, first_kem)) in custodians.iter().enumerate() {
-        for (second, second_kem) in custodians.iter().skip(i + 1) {
-            let context = |purpose| WrapContext { purpose, case: None, key_id: key.0, epoch: 1, grant: None };
-            let inner = recipient_in_proposal(*second, *second_kem);
-            let inner = keys::wrap(custody.as_bytes(), &inner, &context("custody inner")).map_err(key_fault)?;
-            let outer = recipient_in_proposal(*first, *first_kem);
-            let share = keys::wrap(&inner, &outer, &context("custody outer")).map_err(key_fault)?;
-            store::insert_custody_share(unit, key, *first, *second, &share).await?;
-        }
-    }
-    Ok(())
+    let custodians: Vec<_> = founders
+        .iter()
+        .filter(|founder| founder.custodian)
+        .filter_map(|founder| {
+            founder.keys.map(|keys| (founder.account, recipient_in_proposal(founder.account, keys.kem)))
+        })
+        .collect();
+    let shares = custody::split(custody, key, &custodians).map_err(key_fault)?;
+    Ok(crate::custody::store::insert_shares(unit, key, &shares).await?)
 }
 
 fn stated_members(

@@ -43,7 +43,7 @@ pub struct NewAssignment {
     #[garde(skip)]
     pub account: AccountId,
     /// To work on it, or to read it.
-    #[garde(skip)]
+    #[garde(custom(crate::cases::model::by_colleagues))]
     pub relation: CaseRelation,
 }
 

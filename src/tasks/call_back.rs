@@ -30,8 +30,8 @@ pub(crate) async fn make(
     let operator = who.member.as_ref().ok_or_else(Problem::not_your_work)?.recipient();
     let review = unit.shared_key(who.organisation, SharedPurpose::Review).await?;
     let review = review.ok_or(crate::calls::model::CallError::NoReviewKey)?;
-    let founding = unit.founding(who.organisation).await?;
-    let custody = founding.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?.custody();
+    let custody = unit.custody(who.organisation).await?;
+    let custody = custody.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?.recipient();
     let (id, call_id) = (TaskId::random(), CallId(call.record()));
     let (kind, state) = (TaskKind::CallBack, TaskState::Open);
     let row = TaskRow { id, kind, state, assignee: who.account, case: None, call: Some(call_id), due_at };

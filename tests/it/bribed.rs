@@ -55,6 +55,8 @@ async fn forge(world: &World, case: Uuid, bribed: AccountId, keys: &PersonKeys) 
         at: world.clock.now(),
         window: None,
         absence: None,
+        opening: None,
+        sections: None,
     };
     let note = statement::sign(&own, bribed, keys).unwrap();
     team.push(TeamLine::of(own.grant, &note, None));

@@ -21,6 +21,8 @@ mod bucket_failing;
 mod canary;
 mod cancelled;
 mod catalogue;
+mod custody;
+mod custody_stolen;
 mod deployed;
 mod desk;
 mod doctor;

@@ -19,6 +19,14 @@ impl<V: Does, K: About> Unit<V, K> {
         vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, records).await
     }
 
+    /// Fetches what is sealed on the cases of the opening that this unit carries out.
+    ///
+    /// # Errors
+    /// [`VaultError`] when one of them is not as it was written.
+    pub async fn fetch_in_custody(&mut self) -> Result<Vec<Sealed<()>>, VaultError> {
+        vault::fetch_in_custody(&mut self.transaction, &self.places.erasure, &self.places.trust).await
+    }
+
     /// Makes keys to seal under; their erasure keys are durable before anything uses them, and erased again if this unit
     /// comes to nothing. An id that was erased is never a key's again, so it must be a new one.
     ///

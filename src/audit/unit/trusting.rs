@@ -5,7 +5,7 @@ use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, OrganisationId, SharedKeyId};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
 use crate::guard::store;
-use crate::guard::trust::{Founding, Member, SharedKey, TrustError};
+use crate::guard::trust::{Custody, Founding, Member, SharedKey, TrustError};
 use crate::platform::problem::Problem;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -87,6 +87,29 @@ impl<V: Does, K: About> Unit<V, K> {
             Err(TrustError::Store(error)) => Err(error.into()),
             Err(_) => Ok(None),
         }
+    }
+
+    /// An organisation's CUSTODY, to seal to: it stays the one in force until this unit has ended. `None` while the organisation
+    /// is forming.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn custody(&mut self, organisation: OrganisationId) -> Result<Option<Arc<Custody>>, Problem> {
+        store::hold_custody(&mut self.transaction, organisation).await?;
+        match self.places.trust.custody(&mut self.transaction, organisation).await {
+            Ok(custody) => Ok(Some(custody)),
+            Err(TrustError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// [`Self::custody`], to put another key in its place: nobody seals to it meanwhile.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn custody_to_replace(&mut self, organisation: OrganisationId) -> Result<Option<Arc<Custody>>, Problem> {
+        store::replace_custody(&mut self.transaction, organisation).await?;
+        self.custody(organisation).await
     }
 
     /// Organisations of a kind, founded or not.

@@ -6,7 +6,7 @@ use crate::audit::unit::Unit;
 use crate::cases::model::{AccessView, CaseRelation};
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
-use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId};
+use crate::guard::record::{AbsenceId, AccountId, CaseId, GrantId, OpeningId};
 use crate::guard::statement::{TeamLine, Window};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
@@ -40,6 +40,8 @@ pub struct GrantRow {
     pub started_at: DateTime<Utc>,
     pub window: Option<Window>,
     pub absence: Option<AbsenceId>,
+    /// By which two custodians gave it.
+    pub opening: Option<OpeningId>,
     /// Nobody ended it, and its own end is not over. A stand-in's may not have begun.
     pub in_force: bool,
     /// It counts now.
@@ -58,7 +60,7 @@ impl GrantRow {
 /// Every permission that was ever given on the case.
 pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Vec<GrantRow>, Problem> {
     let rows = sqlx::query!(
-        r#"SELECT grant_id, account_id, relation, note, started_at, active_from, active_until, absence_id,
+        r#"SELECT grant_id, account_id, relation, note, started_at, active_from, active_until, absence_id, opening_id,
                   (ended_at IS NULL AND (active_until IS NULL OR active_until > now())) AS "in_force!",
                   (ended_at IS NULL AND (active_until IS NULL OR (active_from <= now() AND active_until > now()))) AS "begun!",
                   (ended_at IS NULL AND COALESCE(active_until <= now(), false)) AS "lapsed!"
@@ -76,6 +78,7 @@ pub async fn grants<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> R
                 note: row.note,
                 started_at: row.started_at,
                 absence: row.absence_id.map(AbsenceId),
+                opening: row.opening_id.map(OpeningId),
                 window: row.active_from.zip(row.active_until).map(|(from, until)| Window { from, until }),
                 in_force: row.in_force,
                 begun: row.begun,
@@ -91,8 +94,11 @@ pub struct NewGrant {
     pub account: AccountId,
     pub relation: CaseRelation,
     pub note: String,
-    /// A stand-in's, and the absence that it belongs to.
-    pub standing_in: Option<(Window, AbsenceId)>,
+    pub window: Option<Window>,
+    /// A stand-in's belongs to one.
+    pub absence: Option<AbsenceId>,
+    /// What two custodians gave belongs to one.
+    pub opening: Option<OpeningId>,
 }
 
 /// Stores permissions in one statement: the first of a case only come in all together.
@@ -110,15 +116,16 @@ pub async fn insert_grants<V: Does, K: About>(
     let accounts: Vec<Uuid> = new.iter().map(|grant| grant.account.0).collect();
     let relations: Vec<String> = new.iter().map(|grant| grant.relation.as_str().to_owned()).collect();
     let notes: Vec<String> = new.iter().map(|grant| grant.note.clone()).collect();
-    let window = |grant: &NewGrant| grant.standing_in.map(|(window, _)| window);
-    let froms: Vec<_> = new.iter().map(|grant| window(grant).map(|window| window.from)).collect();
-    let untils: Vec<_> = new.iter().map(|grant| window(grant).map(|window| window.until)).collect();
-    let absences: Vec<_> = new.iter().map(|grant| grant.standing_in.map(|(_, absence)| absence.0)).collect();
+    let froms: Vec<_> = new.iter().map(|grant| grant.window.map(|window| window.from)).collect();
+    let untils: Vec<_> = new.iter().map(|grant| grant.window.map(|window| window.until)).collect();
+    let absences: Vec<_> = new.iter().map(|grant| grant.absence.map(|absence| absence.0)).collect();
+    let openings: Vec<_> = new.iter().map(|grant| grant.opening.map(|opening| opening.0)).collect();
     sqlx::query!(
-        "INSERT INTO case_access (grant_id, case_id, account_id, relation, note, started_at, active_from, active_until, absence_id)
-         SELECT g, $1, a, r, n, $6, f, u, b
-         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::timestamptz[], $8::timestamptz[], $9::uuid[])
-              AS t(g, a, r, n, f, u, b)",
+        "INSERT INTO case_access (grant_id, case_id, account_id, relation, note, started_at, active_from, active_until, absence_id,
+                                  opening_id)
+         SELECT g, $1, a, r, n, $6, f, u, b, o
+         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $7::timestamptz[], $8::timestamptz[], $9::uuid[],
+                     $10::uuid[]) AS t(g, a, r, n, f, u, b, o)",
         case.0,
         &grants,
         &accounts,
@@ -127,7 +134,8 @@ pub async fn insert_grants<V: Does, K: About>(
         now,
         &froms as &[Option<DateTime<Utc>>],
         &untils as &[Option<DateTime<Utc>>],
-        &absences as &[Option<Uuid>]
+        &absences as &[Option<Uuid>],
+        &openings as &[Option<Uuid>]
     )
     .execute(unit.sql())
     .await?;

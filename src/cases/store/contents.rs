@@ -93,6 +93,11 @@ pub async fn reader_is_on_case<V: Does, K: About>(look: &mut Look<V, K>, case: C
     on_case(look.sql(), case).await
 }
 
+/// What of a case the reader holds a key of.
+pub async fn readable<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT record_id FROM sealed WHERE case_id = $1", case.0).fetch_all(look.sql()).await
+}
+
 /// Likewise for the writer.
 pub async fn writer_is_on_case<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<bool, sqlx::Error> {
     on_case(unit.sql(), case).await

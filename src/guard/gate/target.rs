@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub enum Target {
     /// Work that names no record yet: creating, listing.
     Kind(RecordKind),
-    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence.
+    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence, an opening.
     Record(RecordKind, Uuid),
     /// A placement, or what hangs on it: where the person arrives, the care, the consents.
     OnPlacement(RecordKind, Uuid),
@@ -22,7 +22,7 @@ pub enum Target {
     OnNotice(RecordKind, Uuid, Uuid),
     /// A case, or something on it: a section, a note, a person, an attachment.
     OnCase(RecordKind, CaseId, Uuid),
-    /// Something of an organisation: its founding, its members.
+    /// Something of an organisation: its founding, its members, its CUSTODY.
     OfOrganisation(RecordKind, Uuid, Uuid),
     /// The person's own account or session.
     Own(RecordKind, Uuid),
@@ -87,6 +87,13 @@ pub(super) async fn relations_in(
         Target::Record(RecordKind::Alert, id) => store::relations_to_alert(connection, who.account, id).await,
         Target::Record(RecordKind::Direction, id) => store::relations_to_waiting_notice(connection, id).await,
         Target::Record(RecordKind::Shift, id) => store::relations_to_shift(connection, id).await,
+        Target::Record(RecordKind::Opening, id) => store::relations_to_opening(connection, who.account, id).await,
+        Target::OfOrganisation(RecordKind::Custody, organisation, _) => {
+            let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
+            let mut found = store::relations_to_custody(connection, organisation).await?;
+            found.extend(responsible.then_some(Relation::ResponsibleOf));
+            Ok(found)
+        }
         Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {
             store::relations_to_notice(connection, who.account, id).await

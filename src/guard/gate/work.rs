@@ -26,7 +26,7 @@ pub mod verbs {
     }
     verbs! {
         Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
-        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw
+        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw Agree Open Review
     }
 }
 
@@ -73,5 +73,7 @@ pub mod kinds {
         Direction => Direction,
         Shift => Shift,
         Absence => Absence,
+        Opening => Opening | Emergency | Entrusting,
+        Custody => Custody,
     }
 }

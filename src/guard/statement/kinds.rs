@@ -74,5 +74,9 @@ words! {
         Workload = "workload",
         Expertise = "expertise",
         WishOfThePerson = "wish_of_the_person",
+        /// Two custodians let somebody in for some hours.
+        Emergency = "emergency",
+        /// Two custodians gave it to somebody: nobody was left.
+        NobodyLeft = "nobody_left",
     }
 }

@@ -4,9 +4,11 @@
 //! [`crate::audit::unit`]), so row-level security sees the same person as the gate.
 //!
 //! A file a subject: `session` who is asking, `statements` who vouches for whom, `relations` how they stand to a record,
-//! `sealed` and `wraps` what is sealed and for whom, `visit` all of these for one section, `erasure` the second database, `answers` what was answered before.
+//! `sealed` and `wraps` what is sealed and for whom, `visit` all of these for one section, `erasure` the second database, `answers` what was answered before,
+//! `custody` what two custodians reach.
 
 mod answers;
+mod custody;
 mod erasure;
 mod relations;
 mod sealed;
@@ -16,6 +18,7 @@ mod visit;
 mod wraps;
 
 pub use answers::*;
+pub use custody::*;
 pub use erasure::*;
 pub use relations::*;
 pub use sealed::*;

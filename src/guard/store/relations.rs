@@ -109,6 +109,7 @@ pub async fn relations_to_case(connection: &mut PgConnection, case: Uuid) -> Res
         relations([
             (own == Relation::Assigned.as_str(), Relation::Assigned),
             (own == Relation::Granted.as_str(), Relation::Granted),
+            (own == Relation::Emergency.as_str(), Relation::Emergency),
             (row.supervises, Relation::SupervisorOf),
         ])
     }))

@@ -78,6 +78,7 @@ pub async fn visit_section(
     let standing = relations([
         (own == Relation::Assigned.as_str(), Relation::Assigned),
         (own == Relation::Granted.as_str(), Relation::Granted),
+        (own == Relation::Emergency.as_str(), Relation::Emergency),
         (row.supervises.unwrap_or(false), Relation::SupervisorOf),
     ]);
     let own_founding = || entered.founding.clone();

@@ -3,6 +3,7 @@
 use super::{Sealed, VaultError, context, key_context, open_with, record_key, signed_message};
 use crate::audit::mark::Mark;
 use crate::guard::bytes;
+use crate::guard::custody::OpenCustody;
 use crate::guard::keys::{self, PersonKeys, RecordKey};
 use crate::guard::record::{CaseId, GrantId, RecordKind};
 use crate::guard::session::Who;
@@ -41,6 +42,19 @@ impl SealingKey {
     pub fn of<T>(keys: &PersonKeys, sealed: &Sealed<T>) -> Result<Self, VaultError> {
         let erasure = RecordKey::from_bytes(Zeroizing::new(*sealed.erasure.as_bytes()));
         let record = record_key(keys, sealed)?;
+        drop(open_with(&record, sealed)?);
+        Ok(Self { id: sealed.row.key_id, record, erasure })
+    }
+
+    /// [`Self::of`] through a CUSTODY key that two custodians have opened.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_custody(custody: &OpenCustody, sealed: &Sealed<()>) -> Result<Self, VaultError> {
+        let erasure = RecordKey::from_bytes(Zeroizing::new(*sealed.erasure.as_bytes()));
+        let epoch = u32::try_from(sealed.row.epoch).map_err(|_| VaultError::Tampered)?;
+        let secret = custody.record_key(&sealed.row.wrap, sealed.case(), sealed.row.key_id, epoch)?;
+        let record = RecordKey::from_bytes(secret);
         drop(open_with(&record, sealed)?);
         Ok(Self { id: sealed.row.key_id, record, erasure })
     }

@@ -4,7 +4,7 @@ use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::keys::KemPublic;
-use crate::guard::record::{AccountId, OrganisationId, SharedKeyId};
+use crate::guard::record::{OrganisationId, SharedKeyId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -56,25 +56,6 @@ pub async fn insert_shared_key_wraps<V: Does, K: About>(
         key.0,
         accounts,
         wraps
-    )
-    .execute(unit.sql())
-    .await?;
-    Ok(())
-}
-
-pub async fn insert_custody_share<V: Does, K: About>(
-    unit: &mut Unit<V, K>,
-    key: SharedKeyId,
-    first: AccountId,
-    second: AccountId,
-    share: &[u8],
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO custody_shares (key_id, first_account, second_account, share) VALUES ($1, $2, $3, $4)",
-        key.0,
-        first.0,
-        second.0,
-        share
     )
     .execute(unit.sql())
     .await?;

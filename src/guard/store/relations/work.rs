@@ -51,7 +51,8 @@ pub async fn relations_to_alert(
                              AND (t.assignee_id = $2 OR i_stand_in_for(t.assignee_id, t.case_id)
                                   OR (my_relation_to_case(t.case_id) = 'assigned' AND nobody_does(t.assignee_id, t.case_id))))
                       ELSE a.account_id IS NOT DISTINCT FROM $2 END AS "own!",
-                  (a.desk AND i_keep_desk(a.organisation_id)) AS "desk!", i_supervise(a.organisation_id) AS "supervises!"
+                  (a.desk AND (i_keep_desk(a.organisation_id)
+                              OR (a.organisation_id = my_organisation() AND i_audit()))) AS "desk!", i_supervise(a.organisation_id) AS "supervises!"
            FROM alerts a WHERE a.id = $1"#,
         alert,
         account.0

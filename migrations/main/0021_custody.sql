@@ -1,0 +1,585 @@
+-- What two custodians do together: they open CUSTODY for one reason, and whatever they open it for, it ends in a new key.
+-- Everything is clear that a reviewer needs, and nothing of a person: ids, codes, states and times.
+CREATE TABLE openings (
+    id              uuid PRIMARY KEY,
+    organisation_id uuid NOT NULL REFERENCES organisations, -- whose CUSTODY
+    why             text NOT NULL CHECK (why IN ('emergency', 'nobody_left', 'renewal')),
+    reason          text NOT NULL CHECK (reason IN ('danger_to_life', 'person_missing', 'nobody_reachable', 'court_order',
+                                                    'nobody_left', 'custodians_changed')),
+    person_id       uuid REFERENCES accounts,      -- for whom: who looks in an emergency, or takes the cases over
+    sections        text[] NOT NULL,               -- which kinds, in an emergency
+    hours           smallint NOT NULL CHECK (hours BETWEEN 0 AND 4), -- for how long, in an emergency
+    invoked_by      uuid NOT NULL REFERENCES accounts,
+    invoked_at      timestamptz NOT NULL,
+    lapses_at       timestamptz NOT NULL,          -- afterwards nobody can open by it
+    state           text NOT NULL CHECK (state IN ('invoked', 'agreed', 'opened', 'declined', 'reviewed')),
+    first_id        uuid REFERENCES accounts,      -- the custodian who agreed,
+    second_id       uuid REFERENCES accounts,      -- and the other, who opened
+    opened_at       timestamptz,
+    reviewed_by     uuid REFERENCES accounts,
+    reviewed_at     timestamptz,
+    verdict         text CHECK (verdict IN ('justified', 'not_justified')),
+    CHECK ((why = 'renewal') = (person_id IS NULL)),
+    CHECK ((why = 'emergency') = (hours > 0)),
+    CHECK (first_id <> second_id),
+    CHECK (first_id <> person_id AND second_id <> person_id),
+    CHECK ((state IN ('agreed', 'opened', 'reviewed')) <= (first_id IS NOT NULL)),
+    CHECK ((state IN ('opened', 'reviewed')) = (second_id IS NOT NULL)),
+    CHECK ((opened_at IS NULL) = (second_id IS NULL)),
+    CHECK ((state = 'reviewed') = (reviewed_by IS NOT NULL)),
+    CHECK ((reviewed_at IS NULL) = (reviewed_by IS NULL)),
+    CHECK ((verdict IS NULL) = (reviewed_by IS NULL)),
+    CHECK (reviewed_by NOT IN (invoked_by, person_id, first_id, second_id))
+);
+CREATE INDEX openings_of_organisation ON openings (organisation_id, invoked_at DESC);
+
+-- The cases that it is for, each with the permission that the first custodian signed and the second countersigns.
+CREATE TABLE opening_cases (
+    opening_id uuid NOT NULL REFERENCES openings,
+    case_id    uuid NOT NULL REFERENCES cases,
+    note       text,
+    PRIMARY KEY (opening_id, case_id)
+);
+CREATE INDEX opening_cases_of_case ON opening_cases (case_id);
+
+-- What the first custodian took off their shares, sealed for each of the others: it can be opened by one of them, once, and
+-- is erased with its erasure key when it was used or has lapsed.
+CREATE TABLE opening_parts (
+    id         uuid PRIMARY KEY,                   -- the record under which it is sealed
+    opening_id uuid NOT NULL REFERENCES openings,
+    account_id uuid NOT NULL REFERENCES accounts,
+    UNIQUE (opening_id, account_id)
+);
+
+-- The CUSTODY keys after the founding's, each signed by those who may follow the one before. The highest that is believed counts.
+CREATE TABLE custodies (
+    key_id          uuid PRIMARY KEY REFERENCES shared_keys,
+    organisation_id uuid NOT NULL REFERENCES organisations,
+    number          integer NOT NULL CHECK (number >= 1),
+    note            text NOT NULL,                 -- key, custodians, the key before: signed by two
+    vouch           bytea NOT NULL CHECK (octet_length(vouch) = 32),
+    opening_id      uuid REFERENCES openings,      -- the use that it ends; null when the responsible persons changed the custodians
+    in_force_at     timestamptz                    -- null until the second has signed
+);
+CREATE UNIQUE INDEX custodies_in_force ON custodies (organisation_id, number) WHERE in_force_at IS NOT NULL;
+
+ALTER TABLE case_access ADD COLUMN opening_id uuid REFERENCES openings; -- by which custodians gave it
+ALTER TABLE case_access DROP CONSTRAINT case_access_relation_check;
+ALTER TABLE case_access ADD CONSTRAINT case_access_relation_check CHECK (relation IN ('assigned', 'granted', 'emergency')),
+    ADD CHECK ((relation = 'emergency') <= (opening_id IS NOT NULL AND active_until IS NOT NULL));
+GRANT INSERT (opening_id) ON case_access TO himaya_app;
+
+DO $$
+DECLARE wanted text; columns text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['openings', 'custodies'] LOOP
+        SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
+        WHERE attrelid = wanted::regclass AND attnum > 0 AND NOT attisdropped
+          AND attname NOT IN ('second_id', 'opened_at', 'reviewed_by', 'reviewed_at', 'verdict');
+        EXECUTE format('GRANT SELECT, INSERT (%s) ON %I TO himaya_app', columns, wanted);
+        EXECUTE format('ALTER TABLE %I ADD COLUMN registered_by uuid DEFAULT me(), ADD COLUMN register_no bigint
+                        DEFAULT register_next(), ADD COLUMN standing bigint NOT NULL DEFAULT 1,
+                        ADD CHECK ((registered_by IS NULL) = (register_no IS NULL))', wanted);
+        EXECUTE format('CREATE UNIQUE INDEX %I ON %I (registered_by, register_no)', wanted || '_register', wanted);
+    END LOOP;
+    FOREACH wanted IN ARRAY ARRAY['openings', 'custodies', 'opening_cases', 'opening_parts'] LOOP
+        EXECUTE format('GRANT SELECT ON %I TO himaya_app, himaya_resolver', wanted);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', wanted);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', wanted);
+        EXECUTE format('CREATE POLICY %I ON %I FOR SELECT TO himaya_resolver USING (true)', wanted || '_standing', wanted);
+    END LOOP;
+END $$;
+GRANT UPDATE (state, lapses_at, first_id, second_id, opened_at, reviewed_by, reviewed_at, verdict, standing) ON openings
+    TO himaya_app;
+GRANT UPDATE (note, vouch, in_force_at, standing) ON custodies TO himaya_app;
+GRANT INSERT ON opening_cases, opening_parts TO himaya_app;
+GRANT UPDATE (note) ON opening_cases TO himaya_app;
+GRANT SELECT ON custody_shares TO himaya_resolver;
+CREATE POLICY custody_shares_resolver ON custody_shares TO himaya_resolver USING (true);
+GRANT DELETE ON custody_shares, opening_parts TO himaya_resolver;
+CREATE POLICY opening_parts_resolver ON opening_parts FOR DELETE TO himaya_resolver USING (true);
+
+-- Whether the person has a share in an organisation's CUSTODY. Whether they are a custodian in force, the signatures say.
+CREATE FUNCTION i_keep_custody(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            RETURN EXISTS (SELECT FROM public.shared_keys k JOIN public.custody_shares s ON s.key_id = k.id
+                           WHERE k.organisation_id = wanted AND k.purpose = 'custody' AND mine IN (s.first_account, s.second_account));
+        END
+    $$;
+-- The independent auditor's people.
+CREATE FUNCTION i_audit() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.organisations o
+                       WHERE o.id = public.my_organisation() AND o.kind = 'auditor_office')
+    $$;
+-- The opening that this very transaction carries out, in the session of the custodian who opens. Nothing of it lasts longer
+-- than the transaction, and none of it opens anything without CUSTODY's private half.
+CREATE FUNCTION opening_here() RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            RETURN (SELECT o.id FROM public.openings o
+                    WHERE o.second_id = mine AND o.state = 'opened' AND public.i_keep_custody(o.organisation_id)
+                      AND o.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid LIMIT 1);
+        END
+    $$;
+CREATE INDEX openings_by_second ON openings (second_id) WHERE state = 'opened';
+CREATE FUNCTION case_is_opened_here(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE here uuid := public.opening_here();
+        BEGIN
+            RETURN here IS NOT NULL
+               AND EXISTS (SELECT FROM public.opening_cases c WHERE c.opening_id = here AND c.case_id = wanted);
+        END
+    $$;
+-- As they were (0015, 0013), and for the custodian who opens a case, as long as the transaction lasts.
+CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            IF EXISTS (SELECT FROM public.case_access c
+                       WHERE c.case_id = wanted AND c.account_id = mine AND c.ended_at IS NULL
+                         AND (c.active_until IS NULL
+                              OR (c.active_from <= pg_catalog.now() AND c.active_until > pg_catalog.now()))) THEN
+                RETURN true;
+            END IF;
+            RETURN public.case_is_opened_here(wanted);
+        END
+    $$;
+CREATE OR REPLACE FUNCTION i_can_unwrap(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            IF EXISTS (
+                SELECT FROM public.wraps w
+                WHERE w.key_id = wanted AND w.active_from <= pg_catalog.now() AND w.active_until > pg_catalog.now()
+                  AND (w.recipient_account = mine
+                       OR EXISTS (SELECT FROM public.shared_key_wraps s
+                                  JOIN public.shared_keys k ON k.id = s.key_id AND k.purpose <> 'custody'
+                                  WHERE s.key_id = w.recipient_key AND s.account_id = mine))) THEN
+                RETURN true;
+            END IF;
+            RETURN public.opening_here() IS NOT NULL
+               AND EXISTS (SELECT FROM public.sealed s WHERE s.key_id = wanted AND public.case_is_opened_here(s.case_id));
+        END
+    $$;
+-- What is sealed on the cases of the opening that is carried out, each with its wrap to CUSTODY.
+CREATE FUNCTION sealed_in_custody() RETURNS TABLE (
+        record_id uuid, kind text, case_id uuid, key_id uuid, epoch integer, version bigint, blob bytea, author uuid,
+        signature bytea, vouch bytea, wrap bytea, custody uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE here uuid := public.opening_here();
+        BEGIN
+            RETURN QUERY
+            SELECT s.record_id, s.kind, s.case_id, s.key_id, s.epoch, s.version, s.blob, s.author, s.signature, s.vouch,
+                   w.wrap, w.recipient_key
+            FROM public.opening_cases c
+            JOIN public.sealed s ON s.case_id = c.case_id
+            JOIN public.wraps w ON w.key_id = s.key_id AND w.epoch = s.epoch
+            JOIN public.shared_keys k ON k.id = w.recipient_key AND k.purpose = 'custody'
+            WHERE c.opening_id = here;
+        END
+    $$;
+
+-- After the act: every wrap to an older CUSTODY key of the organisation is made anew for the one in force, by the custodian who
+-- opened, within the hour. Bound by number, so that it goes in steps that each commit.
+CREATE FUNCTION custody_to_move(opening uuid) RETURNS uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN (SELECT o.organisation_id FROM public.openings o
+                    WHERE o.id = opening AND o.second_id = public.me() AND o.state IN ('opened', 'reviewed')
+                      AND o.opened_at > pg_catalog.now() - interval '1 hour');
+        END
+    $$;
+CREATE FUNCTION custody_wraps(opening uuid, old uuid, after uuid, most bigint)
+    RETURNS TABLE (key_id uuid, epoch integer, case_id uuid, wrap bytea)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN QUERY
+            SELECT w.key_id, w.epoch, (SELECT s.case_id FROM public.sealed s WHERE s.key_id = w.key_id LIMIT 1), w.wrap
+            FROM public.wraps w JOIN public.shared_keys k ON k.id = w.recipient_key AND k.purpose = 'custody'
+            WHERE w.recipient_key = old AND w.key_id > after AND k.organisation_id = public.custody_to_move(opening)
+            ORDER BY w.key_id, w.epoch LIMIT most;
+        END
+    $$;
+CREATE FUNCTION move_custody_wraps(opening uuid, old uuid, new uuid, keys uuid[], epochs integer[], wraps bytea[]) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE organisation uuid := public.custody_to_move(opening); moved bigint;
+        BEGIN
+            IF organisation IS NULL OR NOT EXISTS (
+                SELECT FROM public.custodies c WHERE c.key_id = new AND c.organisation_id = organisation
+                   AND c.opening_id = opening AND c.in_force_at IS NOT NULL) THEN
+                RETURN 0;
+            END IF;
+            WITH made AS (SELECT * FROM unnest(keys, epochs, wraps) AS t(k, e, w)),
+            gone AS (
+                DELETE FROM public.wraps x USING made m, public.shared_keys s
+                WHERE x.key_id = m.k AND x.epoch = m.e AND x.recipient_key = old AND s.id = old
+                  AND s.purpose = 'custody' AND s.organisation_id = organisation
+                RETURNING x.key_id, x.epoch, x.active_from, x.active_until)
+            INSERT INTO public.wraps (key_id, epoch, recipient_key, wrap, active_from, active_until)
+            SELECT m.k, m.e, new, m.w, g.active_from, g.active_until
+            FROM made m JOIN gone g ON g.key_id = m.k AND g.epoch = m.e
+            ON CONFLICT DO NOTHING;
+            GET DIAGNOSTICS moved = ROW_COUNT;
+            RETURN moved;
+        END
+    $$;
+GRANT INSERT ON wraps TO himaya_resolver;
+CREATE POLICY wraps_resolver_moves ON wraps FOR INSERT TO himaya_resolver
+    WITH CHECK (EXISTS (SELECT FROM shared_keys k WHERE k.id = recipient_key AND k.purpose = 'custody'));
+CREATE POLICY wraps_resolver_moved ON wraps FOR DELETE TO himaya_resolver
+    USING (EXISTS (SELECT FROM shared_keys k WHERE k.id = recipient_key AND k.purpose = 'custody'));
+-- Once nothing rests on an older key, its shares are of use to nobody but a former custodian.
+CREATE FUNCTION drop_empty_custody_shares(opening uuid) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE organisation uuid := public.custody_to_move(opening); dropped bigint;
+        BEGIN
+            DELETE FROM public.custody_shares s USING public.shared_keys k
+            WHERE k.id = s.key_id AND k.organisation_id = organisation AND k.purpose = 'custody'
+              AND NOT EXISTS (SELECT FROM public.wraps w WHERE w.recipient_key = k.id)
+              AND NOT EXISTS (SELECT FROM public.custodies c WHERE c.key_id = k.id AND c.opening_id = opening);
+            GET DIAGNOSTICS dropped = ROW_COUNT;
+            RETURN dropped;
+        END
+    $$;
+-- On how many keys each CUSTODY key of an organisation still rests, for its custodians.
+CREATE FUNCTION custody_rests(wanted uuid) RETURNS TABLE (key_id uuid, keys bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN QUERY
+            SELECT k.id, (SELECT count(*) FROM public.wraps w WHERE w.recipient_key = k.id)
+            FROM public.shared_keys k
+            WHERE k.organisation_id = wanted AND k.purpose = 'custody'
+              AND (public.i_keep_custody(wanted) OR public.my_organisation() = wanted);
+        END
+    $$;
+-- The parts of an opening, its own and the others', with what is sealed in them: when it was used, declined or has lapsed.
+CREATE FUNCTION drop_parts(opening uuid) RETURNS SETOF uuid
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            IF NOT EXISTS (SELECT FROM public.openings o WHERE o.id = opening AND public.i_keep_custody(o.organisation_id)
+                              AND (o.state <> 'agreed' OR o.lapses_at <= pg_catalog.now())) THEN
+                RETURN;
+            END IF;
+            RETURN QUERY
+            WITH gone AS (DELETE FROM public.opening_parts p WHERE p.opening_id = opening RETURNING p.id),
+            wraps AS (DELETE FROM public.wraps w USING gone g WHERE w.key_id = g.id),
+            sealed AS (DELETE FROM public.sealed s USING gone g WHERE s.record_id = g.id)
+            SELECT g.id FROM gone g;
+        END
+    $$;
+GRANT DELETE ON sealed TO himaya_resolver;
+CREATE POLICY sealed_resolver_parts ON sealed FOR DELETE TO himaya_resolver USING (kind = 'opening');
+CREATE POLICY wraps_resolver_parts ON wraps FOR DELETE TO himaya_resolver
+    USING (EXISTS (SELECT FROM sealed s WHERE s.record_id = wraps.key_id AND s.kind = 'opening'));
+-- With the wraps whose time is over goes what they led to, where it was the part of an opening that nobody used.
+CREATE OR REPLACE FUNCTION end_expired_wraps() RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE ended bigint;
+        BEGIN
+            DELETE FROM public.wraps w WHERE w.active_until <= pg_catalog.now();
+            GET DIAGNOSTICS ended = ROW_COUNT;
+            WITH lapsed AS (
+                DELETE FROM public.opening_parts p USING public.openings o
+                WHERE o.id = p.opening_id AND (o.state <> 'agreed' OR o.lapses_at <= pg_catalog.now()) RETURNING p.id)
+            DELETE FROM public.sealed s USING lapsed l WHERE s.record_id = l.id;
+            RETURN ended;
+        END
+    $$;
+-- The id of a case by its number, to somebody of the squad that works it: numbers are dense, so it tells them nothing.
+CREATE FUNCTION case_of_ours(wanted bigint) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ SELECT c.id FROM public.cases c WHERE c.number = wanted AND c.organisation_id = public.my_organisation() $$;
+-- A new CUSTODY key is made by a custodian, or by a responsible person of the organisation; which of them, the signatures say.
+CREATE OR REPLACE FUNCTION i_may_make_key(organisation uuid, wanted text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT (organisation = public.my_organisation()
+           AND (NOT EXISTS (SELECT FROM public.shared_keys k
+                            WHERE k.organisation_id = organisation AND k.purpose = wanted
+                              AND (wanted = 'custody'
+                                   OR EXISTS (SELECT FROM public.shared_key_wraps w WHERE w.key_id = k.id)))
+                OR EXISTS (SELECT FROM public.shared_keys k JOIN public.shared_key_wraps w ON w.key_id = k.id
+                           WHERE k.organisation_id = organisation AND k.purpose = wanted AND w.account_id = public.me())
+                OR (wanted = 'custody' AND EXISTS (
+                        SELECT FROM public.accounts a WHERE a.id = public.me() AND a.nominated_responsible))))
+            OR (wanted = 'custody' AND public.i_keep_custody(organisation))
+    $$;
+-- Shares are added to a key by who makes it.
+DROP POLICY custody_shares_add ON custody_shares;
+CREATE POLICY custody_shares_add ON custody_shares FOR INSERT TO himaya_app WITH CHECK (EXISTS (
+    SELECT FROM shared_keys k WHERE k.id = key_id AND k.maker_id = public.me() AND k.purpose = 'custody'));
+
+CREATE POLICY openings_read ON openings FOR SELECT TO himaya_app USING (
+    invoked_by = public.me() OR person_id = public.me() OR public.i_supervise(organisation_id)
+    OR public.i_keep_custody(organisation_id) OR public.i_audit());
+CREATE POLICY openings_add ON openings FOR INSERT TO himaya_app WITH CHECK (
+    invoked_by = public.me() AND state = 'invoked' AND first_id IS NULL
+    AND (organisation_id = public.my_organisation() OR public.i_keep_custody(organisation_id)));
+CREATE POLICY openings_change ON openings FOR UPDATE TO himaya_app
+    USING (state IN ('invoked', 'agreed', 'opened'))
+    WITH CHECK ((public.i_keep_custody(organisation_id)
+                 AND CASE state WHEN 'agreed' THEN first_id = public.me() WHEN 'opened' THEN second_id = public.me() ELSE true END)
+                OR (state = 'reviewed' AND reviewed_by = public.me()
+                    AND (public.i_supervise(organisation_id) OR public.i_audit())));
+CREATE POLICY opening_cases_read ON opening_cases FOR SELECT TO himaya_app
+    USING (EXISTS (SELECT FROM openings o WHERE o.id = opening_id));
+CREATE POLICY opening_cases_add ON opening_cases FOR INSERT TO himaya_app
+    WITH CHECK (note IS NULL AND EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.invoked_by = public.me() AND o.state = 'invoked'));
+CREATE POLICY opening_cases_sign ON opening_cases FOR UPDATE TO himaya_app
+    USING (EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND public.me() IN (o.first_id, o.second_id)));
+CREATE POLICY opening_parts_mine ON opening_parts FOR SELECT TO himaya_app USING (
+    account_id = public.me() OR EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.first_id = public.me()));
+CREATE POLICY opening_parts_add ON opening_parts FOR INSERT TO himaya_app
+    WITH CHECK (EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.first_id = public.me() AND o.state = 'agreed'));
+-- Like every statement: read by everybody who seals to the key, and worthless without its signatures.
+CREATE POLICY custodies_read ON custodies FOR SELECT TO himaya_app USING (true);
+CREATE POLICY custodies_add ON custodies FOR INSERT TO himaya_app WITH CHECK (EXISTS (
+    SELECT FROM shared_keys k WHERE k.id = key_id AND k.maker_id = public.me() AND k.organisation_id = custodies.organisation_id
+       AND k.purpose = 'custody') AND in_force_at IS NULL);
+CREATE POLICY custodies_sign ON custodies FOR UPDATE TO himaya_app
+    USING (in_force_at IS NULL AND (public.i_keep_custody(organisation_id) OR organisation_id = public.my_organisation()))
+    WITH CHECK (in_force_at IS NOT NULL);
+
+-- Emergency access is told at once: to the case's team, the squad's supervisors and the auditors.
+ALTER TABLE alerts DROP CONSTRAINT alerts_what_check, DROP CONSTRAINT alerts_level_check;
+ALTER TABLE alerts
+    ADD CONSTRAINT alerts_what_check CHECK (what IN ('notice_clock', 'task_overdue', 'roster_gap', 'consent_ended',
+                                                     'custody_opened', 'emergency_unreviewed')),
+    ADD CONSTRAINT alerts_level_check CHECK (level IN ('half_gone', 'three_quarters_gone', 'overdue', 'coming', 'uncovered',
+                                                       'ended', 'begun'));
+DROP INDEX alerts_once;
+CREATE UNIQUE INDEX alerts_once ON alerts (what, level, about, occasion)
+    WHERE what NOT IN ('consent_ended', 'custody_opened', 'emergency_unreviewed');
+CREATE UNIQUE INDEX alerts_once_for_each ON alerts (what, level, about, occasion, organisation_id, account_id) NULLS NOT DISTINCT
+    WHERE what IN ('custody_opened', 'emergency_unreviewed');
+DROP POLICY alerts_mine ON alerts;
+CREATE POLICY alerts_mine ON alerts FOR SELECT TO himaya_app USING (
+    CASE what WHEN 'task_overdue' THEN EXISTS (
+                  SELECT FROM tasks t WHERE t.id = about AND (t.case_id IS NULL OR public.i_am_on_case(t.case_id))
+                     AND (t.assignee_id = public.me() OR public.i_stand_in_for(t.assignee_id, t.case_id)
+                          OR (public.my_relation_to_case(t.case_id) = 'assigned' AND public.nobody_does(t.assignee_id, t.case_id))))
+              ELSE account_id = public.me() END
+    OR (desk AND public.i_keep_desk(organisation_id))
+    -- A supervisor is told of an opening once, and not for each of the team.
+    OR (public.i_supervise(organisation_id) AND (what <> 'custody_opened' OR account_id IS NULL))
+    OR (desk AND organisation_id = public.my_organisation() AND public.i_audit()));
+CREATE FUNCTION tell_of_opening() RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH opened AS (SELECT o.* FROM public.openings o WHERE o.id = public.opening_here()),
+        told AS (
+            INSERT INTO public.alerts (what, level, about, occasion, organisation_id, desk, account_id, raised_at)
+            SELECT DISTINCT 'custody_opened', 'begun', o.id, o.opened_at, o.organisation_id, false, a.account_id, o.opened_at
+            FROM opened o JOIN public.opening_cases c ON c.opening_id = o.id JOIN public.case_access a ON a.case_id = c.case_id
+            WHERE a.ended_at IS NULL AND a.account_id <> o.person_id AND (a.active_until IS NULL OR a.active_until > o.opened_at)
+            UNION
+            SELECT 'custody_opened', 'begun', o.id, o.opened_at, o.organisation_id, false, NULL, o.opened_at FROM opened o
+            UNION
+            SELECT 'custody_opened', 'begun', o.id, o.opened_at, w.id, true, NULL, o.opened_at
+            FROM opened o, public.organisations w WHERE w.kind = 'auditor_office'
+            ON CONFLICT DO NOTHING RETURNING 1
+        )
+        SELECT count(*) FROM told
+    $$;
+CREATE OR REPLACE FUNCTION raise_alerts(at timestamptz, deadline interval, ahead interval) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        WITH due AS (
+            SELECT 'notice_clock' AS what,
+                   CASE WHEN at >= n.suspected_at + deadline THEN 'overdue'
+                        WHEN at >= n.suspected_at + deadline * 0.75 THEN 'three_quarters_gone'
+                        ELSE 'half_gone' END AS level,
+                   n.id AS about, n.suspected_at AS occasion, n.squad_id AS organisation_id, true AS desk,
+                   NULL::uuid AS account_id
+            FROM public.notices n WHERE n.state = 'sent' AND at >= n.suspected_at + deadline * 0.5
+            UNION ALL
+            SELECT 'task_overdue', 'overdue', t.id, t.due_at, t.organisation_id, false, t.assignee_id
+            FROM public.tasks t WHERE t.state = 'open' AND t.due_at <= at
+            UNION ALL
+            -- A helpline answers around the clock (plan, section 6); a squad's desk as soon as it has a roster.
+            SELECT 'roster_gap', CASE WHEN g.starts_at <= at THEN 'uncovered' ELSE 'coming' END,
+                   o.id, g.starts_at, o.id, false, NULL::uuid
+            FROM public.organisations o JOIN public.foundings f ON f.organisation_id = o.id AND f.complete,
+                 public.roster_gaps(o.id, at, at + ahead) g
+            WHERE o.kind = 'helpline'
+               OR (o.kind = 'squad' AND EXISTS (SELECT FROM public.shifts s WHERE s.organisation_id = o.id))
+            UNION ALL
+            -- Whoever looked in an emergency is looked at: by the squad's supervisors, and by the auditors.
+            SELECT 'emergency_unreviewed', 'overdue', p.id, p.opened_at, w.id, w.id <> p.organisation_id, NULL::uuid
+            FROM public.openings p, public.organisations w
+            WHERE p.why = 'emergency' AND p.state = 'opened' AND p.opened_at + interval '72 hours' <= at
+              AND (w.id = p.organisation_id OR w.kind = 'auditor_office')
+        ), raised AS (
+            INSERT INTO public.alerts (what, level, about, occasion, organisation_id, desk, account_id, raised_at)
+            SELECT d.what, d.level, d.about, d.occasion, d.organisation_id, d.desk, d.account_id, at FROM due d
+            WHERE NOT EXISTS (SELECT FROM public.alerts a
+                              WHERE (a.what, a.level, a.about, a.occasion) = (d.what, d.level, d.about, d.occasion))
+            ON CONFLICT DO NOTHING RETURNING 1
+        )
+        SELECT count(*) FROM raised
+    $$;
+
+DO $$
+DECLARE wanted text;
+BEGIN
+    GRANT CREATE ON SCHEMA public TO himaya_resolver;
+    FOREACH wanted IN ARRAY ARRAY[
+            'i_keep_custody(uuid)', 'i_audit()', 'opening_here()', 'case_is_opened_here(uuid)', 'sealed_in_custody()',
+            'custody_to_move(uuid)', 'custody_wraps(uuid, uuid, uuid, bigint)',
+            'move_custody_wraps(uuid, uuid, uuid, uuid[], integer[], bytea[])', 'drop_empty_custody_shares(uuid)',
+            'custody_rests(uuid)', 'drop_parts(uuid)', 'case_of_ours(bigint)', 'tell_of_opening()'] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO himaya_app, himaya_resolver', wanted);
+    END LOOP;
+    REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
+END $$;
+
+-- How each row stands, with the new ones: the rest is as it was.
+CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
+    SELECT kind, id, registered_by, register_no, standing, written,
+           sha256(convert_to(jsonb_build_array(kind, id, registered_by, register_no, standing, facts)::text, 'UTF8')) AS digest
+    FROM (
+        SELECT 'organisation' AS kind, id, registered_by, register_no, standing, xmin AS written,
+               jsonb_build_array(o.kind, name, created_at AT TIME ZONE 'UTC') AS facts
+        FROM organisations o
+        UNION ALL
+        SELECT 'account', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, handle, nominated_responsible, nominated_custodian, register,
+                                 created_at AT TIME ZONE 'UTC', disabled_at AT TIME ZONE 'UTC')
+        FROM accounts
+        UNION ALL
+        SELECT 'membership', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(account_id, organisation_id, note, complete, proposed_at AT TIME ZONE 'UTC',
+                                 ended_at AT TIME ZONE 'UTC')
+        FROM memberships
+        UNION ALL
+        SELECT 'call', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, operator_id, state, opened_at AT TIME ZONE 'UTC',
+                                 expires_at AT TIME ZONE 'UTC', closed_at AT TIME ZONE 'UTC')
+        FROM calls
+        UNION ALL
+        SELECT 'notice', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, sender_id, sender_organisation_id, squad_id, intake_key_id, state,
+                                 suspected_at AT TIME ZONE 'UTC', sent_at AT TIME ZONE 'UTC',
+                                 acknowledged_at AT TIME ZONE 'UTC', return_code, case_id)
+        FROM notices
+        UNION ALL
+        SELECT 'addendum', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(notice_id, author_id, added_at AT TIME ZONE 'UTC')
+        FROM addenda
+        UNION ALL
+        SELECT 'case', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, organisation_id, state, epoch, epoch_pending, opened_at AT TIME ZONE 'UTC')
+        FROM cases
+        UNION ALL
+        SELECT 'case_access', grant_id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, account_id, relation, note, started_at AT TIME ZONE 'UTC',
+                                 ended_at AT TIME ZONE 'UTC')
+               -- Access without an end of its own, and without custodians, stands as it stood before there were others.
+               || CASE WHEN active_until IS NULL AND absence_id IS NULL THEN '[]'::jsonb
+                       ELSE jsonb_build_array(active_from AT TIME ZONE 'UTC', active_until AT TIME ZONE 'UTC', absence_id) END
+               || CASE WHEN opening_id IS NULL THEN '[]'::jsonb ELSE jsonb_build_array(opening_id) END
+        FROM case_access
+        UNION ALL
+        SELECT 'person', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, added_at AT TIME ZONE 'UTC')
+        FROM subjects
+        UNION ALL
+        SELECT 'section', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, subject_id, s.kind)
+        FROM sections s
+        UNION ALL
+        SELECT 'case_note', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, position, author_id, written_at AT TIME ZONE 'UTC')
+        FROM case_notes
+        UNION ALL
+        SELECT 'accommodation', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, m.kind, women, men, families, children, opened_at AT TIME ZONE 'UTC')
+        FROM accommodations m
+        UNION ALL
+        SELECT 'certificate', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(accommodation_id, conditions, certified_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC')
+        FROM certificates
+        UNION ALL
+        SELECT 'training', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(account_id, course, passed_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC')
+        FROM trainings
+        UNION ALL
+        SELECT 'placement', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, intake_key_id, by_consent,
+                                 state, decline_code, address_id, care_id, requested_at AT TIME ZONE 'UTC',
+                                 acknowledged_at AT TIME ZONE 'UTC', matched_at AT TIME ZONE 'UTC',
+                                 admitted_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+        FROM placements
+        UNION ALL
+        SELECT 'consent', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, subject_id, placement_id, purpose, recipient_id, section, state,
+                                 recorded_at AT TIME ZONE 'UTC', expires_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+        FROM consents
+        UNION ALL
+        SELECT 'attachment', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(call_id, notice_id, section_id, author_id, object, encode(t.digest, 'hex'),
+                                 added_at AT TIME ZONE 'UTC')
+        FROM attachments t
+        UNION ALL
+        SELECT 'task', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, maker_id, assignee_id, case_id, call_id, t.kind, state,
+                                 due_at AT TIME ZONE 'UTC', made_at AT TIME ZONE 'UTC', done_at AT TIME ZONE 'UTC')
+        FROM tasks t
+        UNION ALL
+        SELECT 'alert_acknowledgement', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(alert_id, account_id, acknowledged_at AT TIME ZONE 'UTC')
+        FROM alert_acknowledgements
+        UNION ALL
+        SELECT 'assignment', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, account_id, note, made_at AT TIME ZONE 'UTC', lapses_at AT TIME ZONE 'UTC',
+                                 carried_out_at AT TIME ZONE 'UTC', withdrawn_at AT TIME ZONE 'UTC')
+        FROM assignments
+        UNION ALL
+        SELECT 'direction', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(notice_id, account_id, made_at AT TIME ZONE 'UTC')
+        FROM directions
+        UNION ALL
+        SELECT 'shift', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, account_id, starts_at AT TIME ZONE 'UTC', ends_at AT TIME ZONE 'UTC',
+                                 made_at AT TIME ZONE 'UTC', cancelled_at AT TIME ZONE 'UTC')
+        FROM shifts
+        UNION ALL
+        SELECT 'absence', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, account_id, stand_in_id, starts_at AT TIME ZONE 'UTC',
+                                 ends_at AT TIME ZONE 'UTC', made_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
+        FROM absences
+        UNION ALL
+        SELECT 'opening', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, why, reason, person_id, sections, hours, invoked_by,
+                                 invoked_at AT TIME ZONE 'UTC', lapses_at AT TIME ZONE 'UTC', state, first_id, second_id,
+                                 opened_at AT TIME ZONE 'UTC', reviewed_by, reviewed_at AT TIME ZONE 'UTC', verdict)
+        FROM openings
+        UNION ALL
+        SELECT 'custody', key_id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(organisation_id, number, note, opening_id, in_force_at AT TIME ZONE 'UTC')
+        FROM custodies
+        UNION ALL
+        -- A case's head stands in no register of its own: the case does.
+        SELECT 'case_head', case_id, NULL, NULL, number, xmin, jsonb_build_array(note, signer_id)
+        FROM case_heads
+    ) AS stored;
