@@ -34,6 +34,7 @@ mod harness;
 mod hidden;
 mod houses;
 mod injected;
+mod key_matrix;
 mod killed;
 mod ledger;
 mod line;
