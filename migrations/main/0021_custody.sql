@@ -138,6 +138,55 @@ CREATE FUNCTION case_is_opened_here(wanted uuid) RETURNS boolean
                AND EXISTS (SELECT FROM public.opening_cases c WHERE c.opening_id = here AND c.case_id = wanted);
         END
     $$;
+-- When a case's keys were made anew. Whoever kept CUSTODY before others were named may have a copy that leads to keys of before:
+-- the next who works on the case makes new ones.
+ALTER TABLE cases ADD COLUMN keys_made_at timestamptz;
+GRANT UPDATE (keys_made_at) ON cases TO himaya_app;
+CREATE FUNCTION custodians_changed(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN EXISTS (
+                SELECT FROM public.cases c JOIN public.custodies u ON u.organisation_id = c.organisation_id
+                WHERE c.id = wanted AND u.opening_id IS NULL AND u.in_force_at <= pg_catalog.now()
+                  AND u.in_force_at > COALESCE(c.keys_made_at, c.opened_at));
+        END
+    $$;
+CREATE OR REPLACE FUNCTION case_has_lapsed_access(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN (public.custodians_changed(wanted)
+                    OR EXISTS (SELECT FROM public.case_access c
+                               WHERE c.case_id = wanted AND c.ended_at IS NULL AND c.active_until <= pg_catalog.now()))
+               AND (public.i_am_on_case(wanted) OR public.i_supervise_case(wanted));
+        END
+    $$;
+CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
+        id uuid, number bigint, organisation_id uuid, state text, epoch integer, epoch_pending boolean,
+        opened_at timestamptz, relation text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            -- The person's own cases first: going down all numbers until fifty are found would pass by everybody's.
+            RETURN QUERY
+            WITH own AS MATERIALIZED (
+                SELECT a.case_id, a.relation FROM public.case_access a
+                WHERE a.account_id = mine AND a.ended_at IS NULL
+                  AND (a.active_until IS NULL
+                       OR (a.active_from <= pg_catalog.now() AND a.active_until > pg_catalog.now())))
+            SELECT c.id, c.number, c.organisation_id, c.state, c.epoch,
+                   c.epoch_pending OR public.custodians_changed(c.id) OR EXISTS (
+                       SELECT FROM public.case_access l
+                       WHERE l.case_id = c.id AND l.ended_at IS NULL AND l.active_until <= pg_catalog.now()),
+                   c.opened_at, o.relation
+            -- One look-up for each: a plan that reads all cases first is right only for whoever works on most of them.
+            FROM own o, LATERAL (SELECT * FROM public.cases k WHERE k.id = o.case_id OFFSET 0) c
+            WHERE c.number < before
+            ORDER BY c.number DESC LIMIT most;
+        END
+    $$;
 -- As they were (0015, 0013), and for the custodian who opens a case, as long as the transaction lasts.
 CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -442,7 +491,7 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY[
-            'i_keep_custody(uuid)', 'i_audit()', 'opening_here()', 'case_is_opened_here(uuid)', 'sealed_in_custody()',
+            'i_keep_custody(uuid)', 'i_audit()', 'custodians_changed(uuid)', 'opening_here()', 'case_is_opened_here(uuid)', 'sealed_in_custody()',
             'custody_to_move(uuid)', 'custody_wraps(uuid, uuid, uuid, bigint)',
             'move_custody_wraps(uuid, uuid, uuid, uuid[], integer[], bytea[])', 'drop_empty_custody_shares(uuid)',
             'custody_rests(uuid)', 'drop_parts(uuid)', 'case_of_ours(bigint)', 'tell_of_opening()'] LOOP
@@ -489,6 +538,7 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         UNION ALL
         SELECT 'case', id, registered_by, register_no, standing, xmin,
                jsonb_build_array(number, organisation_id, state, epoch, epoch_pending, opened_at AT TIME ZONE 'UTC')
+               || CASE WHEN keys_made_at IS NULL THEN '[]'::jsonb ELSE jsonb_build_array(keys_made_at AT TIME ZONE 'UTC') END
         FROM cases
         UNION ALL
         SELECT 'case_access', grant_id, registered_by, register_no, standing, xmin,

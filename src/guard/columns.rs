@@ -117,6 +117,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "state",
             "epoch",
             "epoch_pending",
+            "keys_made_at",
             "opened_at",
             "registered_by",
             "register_no",

@@ -1,5 +1,6 @@
 //! Custodians who were, custodians alone, and what an owner of the database plants: none of it opens anything.
 
+use crate::absence::keys_of;
 use crate::custody::{invoke, opened_by, step};
 use crate::harness::World;
 use crate::story::whole_ledger;
@@ -121,6 +122,18 @@ async fn a_custodian_opens_nothing_alone_and_a_former_one_nothing_with_an_old_co
     .await
     .unwrap();
     assert_eq!(parts, 0);
+    // Two of then together, with the copy of then, have the case's keys of then: they are not those of what is written now.
+    let officer = world.signed_in("officer1").await;
+    let case = format!("/api/v1/cases/{}", played.case);
+    let epoch = keys_of(&world, played.case, officer.account).await.0;
+    assert_eq!(officer.post(&format!("{case}/notes"), &json!({ "text": "since" })).await.unwrap().status, 201);
+    assert_eq!(keys_of(&world, played.case, officer.account).await.0, epoch + 1);
+    assert_eq!(officer.post(&format!("{case}/notes"), &json!({ "text": "and on" })).await.unwrap().status, 201);
+    assert_eq!(keys_of(&world, played.case, officer.account).await.0, epoch + 1, "once");
+    // Who was let in goes on for their time, with what they were let in for and no more.
+    assert_eq!(helper.get(&narrative, "emergency").await.unwrap().status, 200);
+    assert_eq!(helper.get(&format!("{case}/sections/legal"), "emergency").await.unwrap().status, 404);
+    assert_eq!(keys_of(&world, played.case, helper.account).await.1, 1);
     // The new custodian goes second, and first.
     let next = invoke(&world, &helper, played.case, &["legal"], 1).await;
     let opened = opened_by(&world, next, "officer1", "ssupervisor2").await;

@@ -70,7 +70,8 @@ pub async fn case<V: Does, K: About>(look: &mut Look<V, K>, case: CaseId) -> Res
 pub async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<Option<CaseRow>, Problem> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT id, number, organisation_id, state, epoch, epoch_pending, opened_at FROM cases WHERE id = $1 FOR UPDATE",
+        r#"SELECT id, number, organisation_id, state, epoch,
+                  (epoch_pending OR custodians_changed(id)) AS "epoch_pending!", opened_at FROM cases WHERE id = $1 FOR UPDATE"#,
         case.0
     )
     .fetch_optional(unit.sql())
@@ -167,11 +168,14 @@ pub async fn set_state<V: Does, K: About>(
 
 /// The case goes on in a new epoch.
 pub async fn set_epoch<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId, epoch: i32) -> Result<(), Problem> {
+    let now = unit.now();
     unit.wrote(RowKind::Case, case.0);
     let done = sqlx::query!(
-        "UPDATE cases SET epoch = $2::int, epoch_pending = false, standing = standing + 1 WHERE id = $1 AND epoch = $2::int - 1",
+        "UPDATE cases SET epoch = $2::int, epoch_pending = false, keys_made_at = $3, standing = standing + 1
+         WHERE id = $1 AND epoch = $2::int - 1",
         case.0,
-        epoch
+        epoch,
+        now
     )
     .execute(unit.sql())
     .await?;
