@@ -11,6 +11,8 @@ CREATE TABLE openings (
     hours           smallint NOT NULL CHECK (hours BETWEEN 0 AND 4), -- for how long, in an emergency
     invoked_by      uuid NOT NULL REFERENCES accounts,
     invoked_at      timestamptz NOT NULL,
+    note            text NOT NULL,                 -- all of the above and the cases, signed by who asked: what counts
+    vouch           bytea NOT NULL CHECK (octet_length(vouch) = 32),
     lapses_at       timestamptz NOT NULL,          -- afterwards nobody can open by it
     state           text NOT NULL CHECK (state IN ('invoked', 'agreed', 'opened', 'declined', 'reviewed')),
     first_id        uuid REFERENCES accounts,      -- the custodian who agreed,
@@ -58,10 +60,11 @@ CREATE TABLE custodies (
     number          integer NOT NULL CHECK (number >= 1),
     note            text NOT NULL,                 -- key, custodians, the key before: signed by two
     vouch           bytea NOT NULL CHECK (octet_length(vouch) = 32),
-    opening_id      uuid REFERENCES openings,      -- the use that it ends; null when the responsible persons changed the custodians
+    opening_id      uuid UNIQUE REFERENCES openings, -- the use that it ends; null when the responsible persons changed the custodians
     in_force_at     timestamptz                    -- null until the second has signed
 );
-CREATE UNIQUE INDEX custodies_in_force ON custodies (organisation_id, number) WHERE in_force_at IS NOT NULL;
+-- Not unique: one that is planted must not keep the true one out.
+CREATE INDEX custodies_in_force ON custodies (organisation_id, number) WHERE in_force_at IS NOT NULL;
 
 ALTER TABLE case_access ADD COLUMN opening_id uuid REFERENCES openings; -- by which custodians gave it
 ALTER TABLE case_access DROP CONSTRAINT case_access_relation_check;
@@ -99,14 +102,16 @@ CREATE POLICY custody_shares_resolver ON custody_shares TO himaya_resolver USING
 GRANT DELETE ON custody_shares, opening_parts TO himaya_resolver;
 CREATE POLICY opening_parts_resolver ON opening_parts FOR DELETE TO himaya_resolver USING (true);
 
--- Whether the person has a share in an organisation's CUSTODY. Whether they are a custodian in force, the signatures say.
+-- Whether the person has a share in an organisation's CUSTODY that is or was in force; what is only proposed gives nobody
+-- anything. Whether they are a custodian now, the signatures say.
 CREATE FUNCTION i_keep_custody(wanted uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         DECLARE mine uuid := public.me();
         BEGIN
             RETURN EXISTS (SELECT FROM public.shared_keys k JOIN public.custody_shares s ON s.key_id = k.id
-                           WHERE k.organisation_id = wanted AND k.purpose = 'custody' AND mine IN (s.first_account, s.second_account));
+                           WHERE k.organisation_id = wanted AND k.purpose = 'custody' AND mine IN (s.first_account, s.second_account)
+                             AND NOT EXISTS (SELECT FROM public.custodies c WHERE c.key_id = k.id AND c.in_force_at IS NULL));
         END
     $$;
 -- The independent auditor's people.
@@ -124,8 +129,8 @@ CREATE FUNCTION opening_here() RETURNS uuid
         DECLARE mine uuid := public.me();
         BEGIN
             RETURN (SELECT o.id FROM public.openings o
-                    WHERE o.second_id = mine AND o.state = 'opened' AND public.i_keep_custody(o.organisation_id)
-                      AND o.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid LIMIT 1);
+                    WHERE o.second_id = mine AND o.state = 'opened' AND o.opened_at = pg_catalog.now()
+                      AND public.i_keep_custody(o.organisation_id) AND o.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid LIMIT 1);
         END
     $$;
 CREATE INDEX openings_by_second ON openings (second_id) WHERE state = 'opened';
@@ -187,7 +192,7 @@ CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
             ORDER BY c.number DESC LIMIT most;
         END
     $$;
--- As they were (0015, 0013), and for the custodian who opens a case, as long as the transaction lasts.
+-- As it was (0015), and for the custodian who opens a case, as long as the transaction lasts.
 CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -202,26 +207,26 @@ CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
             RETURN public.case_is_opened_here(wanted);
         END
     $$;
-CREATE OR REPLACE FUNCTION i_can_unwrap(wanted uuid) RETURNS boolean
+CREATE FUNCTION key_is_opened_here(wanted uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        DECLARE mine uuid := public.me();
         BEGIN
-            IF EXISTS (
-                SELECT FROM public.wraps w
-                WHERE w.key_id = wanted AND w.active_from <= pg_catalog.now() AND w.active_until > pg_catalog.now()
-                  AND (w.recipient_account = mine
-                       OR EXISTS (SELECT FROM public.shared_key_wraps s
-                                  JOIN public.shared_keys k ON k.id = s.key_id AND k.purpose <> 'custody'
-                                  WHERE s.key_id = w.recipient_key AND s.account_id = mine))) THEN
-                RETURN true;
-            END IF;
             RETURN public.opening_here() IS NOT NULL
                AND EXISTS (SELECT FROM public.sealed s WHERE s.key_id = wanted AND public.case_is_opened_here(s.case_id));
         END
     $$;
--- What is sealed on the cases of the opening that is carried out, each with its wrap to CUSTODY.
-CREATE FUNCTION sealed_in_custody() RETURNS TABLE (
+-- To see, and to wrap to somebody else; to change or delete nothing.
+DROP POLICY sealed_mine ON sealed;
+CREATE POLICY sealed_mine ON sealed FOR SELECT TO himaya_app
+    USING (public.i_can_unwrap(key_id) OR public.key_is_opened_here(key_id));
+DROP POLICY wraps_mine ON wraps;
+CREATE POLICY wraps_mine ON wraps FOR SELECT TO himaya_app
+    USING (public.i_can_unwrap(key_id) OR public.key_is_opened_here(key_id));
+DROP POLICY wraps_add ON wraps;
+CREATE POLICY wraps_add ON wraps FOR INSERT TO himaya_app
+    WITH CHECK (public.key_is_free_or_mine(key_id) OR public.key_is_opened_here(key_id));
+-- What is sealed on a case of the opening that is carried out, each with its wrap to CUSTODY.
+CREATE FUNCTION sealed_in_custody(wanted uuid) RETURNS TABLE (
         record_id uuid, kind text, case_id uuid, key_id uuid, epoch integer, version bigint, blob bytea, author uuid,
         signature bytea, vouch bytea, wrap bytea, custody uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -235,7 +240,7 @@ CREATE FUNCTION sealed_in_custody() RETURNS TABLE (
             JOIN public.sealed s ON s.case_id = c.case_id
             JOIN public.wraps w ON w.key_id = s.key_id AND w.epoch = s.epoch
             JOIN public.shared_keys k ON k.id = w.recipient_key AND k.purpose = 'custody'
-            WHERE c.opening_id = here;
+            WHERE c.opening_id = here AND c.case_id = wanted;
         END
     $$;
 
@@ -250,7 +255,7 @@ CREATE FUNCTION custody_to_move(opening uuid) RETURNS uuid
                       AND o.opened_at > pg_catalog.now() - interval '1 hour');
         END
     $$;
-CREATE FUNCTION custody_wraps(opening uuid, old uuid, after uuid, most bigint)
+CREATE FUNCTION custody_wraps(opening uuid, old uuid, after uuid, after_epoch integer, most bigint)
     RETURNS TABLE (key_id uuid, epoch integer, case_id uuid, wrap bytea)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -258,7 +263,7 @@ CREATE FUNCTION custody_wraps(opening uuid, old uuid, after uuid, most bigint)
             RETURN QUERY
             SELECT w.key_id, w.epoch, (SELECT s.case_id FROM public.sealed s WHERE s.key_id = w.key_id LIMIT 1), w.wrap
             FROM public.wraps w JOIN public.shared_keys k ON k.id = w.recipient_key AND k.purpose = 'custody'
-            WHERE w.recipient_key = old AND w.key_id > after AND k.organisation_id = public.custody_to_move(opening)
+            WHERE w.recipient_key = old AND (w.key_id, w.epoch) > (after, after_epoch) AND k.organisation_id = public.custody_to_move(opening)
             ORDER BY w.key_id, w.epoch LIMIT most;
         END
     $$;
@@ -269,8 +274,11 @@ CREATE FUNCTION move_custody_wraps(opening uuid, old uuid, new uuid, keys uuid[]
         BEGIN
             IF organisation IS NULL OR NOT EXISTS (
                 SELECT FROM public.custodies c WHERE c.key_id = new AND c.organisation_id = organisation
-                   AND c.opening_id = opening AND c.in_force_at IS NOT NULL) THEN
-                RETURN 0;
+                   AND c.opening_id = opening AND c.in_force_at IS NOT NULL
+                   -- Another has followed since: what is moved here could be left behind there.
+                   AND NOT EXISTS (SELECT FROM public.custodies n WHERE n.organisation_id = organisation
+                                      AND n.in_force_at IS NOT NULL AND n.number > c.number)) THEN
+                RETURN -1;
             END IF;
             WITH made AS (SELECT * FROM unnest(keys, epochs, wraps) AS t(k, e, w)),
             gone AS (
@@ -291,18 +299,29 @@ CREATE POLICY wraps_resolver_moves ON wraps FOR INSERT TO himaya_resolver
     WITH CHECK (EXISTS (SELECT FROM shared_keys k WHERE k.id = recipient_key AND k.purpose = 'custody'));
 CREATE POLICY wraps_resolver_moved ON wraps FOR DELETE TO himaya_resolver
     USING (EXISTS (SELECT FROM shared_keys k WHERE k.id = recipient_key AND k.purpose = 'custody'));
--- Once nothing rests on an older key, its shares are of use to nobody but a former custodian.
+-- Once nothing rests on a key that came before this opening's, its shares are of use to nobody but a former custodian. What is
+-- only proposed, or prepared by another opening, stays.
 CREATE FUNCTION drop_empty_custody_shares(opening uuid) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        DECLARE organisation uuid := public.custody_to_move(opening); dropped bigint;
+        DECLARE organisation uuid := public.custody_to_move(opening); mine integer; dropped bigint;
         BEGIN
-            DELETE FROM public.custody_shares s USING public.shared_keys k
+            SELECT c.number INTO mine FROM public.custodies c
+            WHERE c.opening_id = opening AND c.organisation_id = organisation AND c.in_force_at IS NOT NULL;
+            DELETE FROM public.custody_shares s USING public.shared_keys k LEFT JOIN public.custodies c ON c.key_id = k.id
             WHERE k.id = s.key_id AND k.organisation_id = organisation AND k.purpose = 'custody'
-              AND NOT EXISTS (SELECT FROM public.wraps w WHERE w.recipient_key = k.id)
-              AND NOT EXISTS (SELECT FROM public.custodies c WHERE c.key_id = k.id AND c.opening_id = opening);
+              AND (c.key_id IS NULL OR (c.in_force_at IS NOT NULL AND c.number < mine)) AND mine IS NOT NULL
+              AND NOT EXISTS (SELECT FROM public.wraps w WHERE w.recipient_key = k.id);
             GET DIAGNOSTICS dropped = ROW_COUNT;
             RETURN dropped;
+        END
+    $$;
+-- Whether a key has a share for each ordered pair of so many custodians: one that lacks them would be opened by nobody.
+CREATE FUNCTION custody_is_shared(wanted uuid, custodians bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN (SELECT count(*) FROM public.custody_shares s WHERE s.key_id = wanted) = custodians * (custodians - 1);
         END
     $$;
 -- On how many keys each CUSTODY key of an organisation still rests, for its custodians.
@@ -317,20 +336,24 @@ CREATE FUNCTION custody_rests(wanted uuid) RETURNS TABLE (key_id uuid, keys bigi
               AND (public.i_keep_custody(wanted) OR public.my_organisation() = wanted);
         END
     $$;
--- The parts of an opening, its own and the others', with what is sealed in them: when it was used, declined or has lapsed.
-CREATE FUNCTION drop_parts(opening uuid) RETURNS SETOF uuid
+-- The parts of an opening, with what is sealed in them: when it was used, taken back or has lapsed.
+CREATE FUNCTION drop_parts(opening uuid) RETURNS TABLE (id uuid, account_id uuid)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         BEGIN
-            IF NOT EXISTS (SELECT FROM public.openings o WHERE o.id = opening AND public.i_keep_custody(o.organisation_id)
+            IF NOT EXISTS (SELECT FROM public.openings o
+                           WHERE o.id = opening AND public.me() IN (o.invoked_by, o.first_id, o.second_id)
                               AND (o.state <> 'agreed' OR o.lapses_at <= pg_catalog.now())) THEN
                 RETURN;
             END IF;
             RETURN QUERY
-            WITH gone AS (DELETE FROM public.opening_parts p WHERE p.opening_id = opening RETURNING p.id),
-            wraps AS (DELETE FROM public.wraps w USING gone g WHERE w.key_id = g.id),
-            sealed AS (DELETE FROM public.sealed s USING gone g WHERE s.record_id = g.id)
-            SELECT g.id FROM gone g;
+            WITH parts AS (
+                SELECT p.id, p.account_id FROM public.opening_parts p
+                JOIN public.sealed s ON s.record_id = p.id AND s.kind = 'opening' WHERE p.opening_id = opening),
+            wraps AS (DELETE FROM public.wraps w USING parts g WHERE w.key_id = g.id),
+            sealed AS (DELETE FROM public.sealed s USING parts g WHERE s.record_id = g.id AND s.kind = 'opening'),
+            gone AS (DELETE FROM public.opening_parts p WHERE p.opening_id = opening)
+            SELECT g.id, g.account_id FROM parts g;
         END
     $$;
 GRANT DELETE ON sealed TO himaya_resolver;
@@ -348,10 +371,19 @@ CREATE OR REPLACE FUNCTION end_expired_wraps() RETURNS bigint
             WITH lapsed AS (
                 DELETE FROM public.opening_parts p USING public.openings o
                 WHERE o.id = p.opening_id AND (o.state <> 'agreed' OR o.lapses_at <= pg_catalog.now()) RETURNING p.id)
-            DELETE FROM public.sealed s USING lapsed l WHERE s.record_id = l.id;
+            DELETE FROM public.sealed s USING lapsed l WHERE s.record_id = l.id AND s.kind = 'opening';
             RETURN ended;
         END
     $$;
+CREATE FUNCTION i_am_responsible(wanted uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT EXISTS (SELECT FROM public.accounts a
+                       WHERE a.id = public.me() AND a.organisation_id = wanted AND a.nominated_responsible)
+    $$;
+CREATE FUNCTION case_is_of(wanted uuid, organisation uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ BEGIN RETURN EXISTS (SELECT FROM public.cases c WHERE c.id = wanted AND c.organisation_id = organisation); END $$;
 -- The id of a case by its number, to somebody of the squad that works it: numbers are dense, so it tells them nothing.
 CREATE FUNCTION case_of_ours(wanted bigint) RETURNS uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -367,8 +399,7 @@ CREATE OR REPLACE FUNCTION i_may_make_key(organisation uuid, wanted text) RETURN
                                    OR EXISTS (SELECT FROM public.shared_key_wraps w WHERE w.key_id = k.id)))
                 OR EXISTS (SELECT FROM public.shared_keys k JOIN public.shared_key_wraps w ON w.key_id = k.id
                            WHERE k.organisation_id = organisation AND k.purpose = wanted AND w.account_id = public.me())
-                OR (wanted = 'custody' AND EXISTS (
-                        SELECT FROM public.accounts a WHERE a.id = public.me() AND a.nominated_responsible))))
+                OR (wanted = 'custody' AND public.i_am_responsible(organisation))))
             OR (wanted = 'custody' AND public.i_keep_custody(organisation))
     $$;
 -- Shares are added to a key by who makes it.
@@ -383,28 +414,65 @@ CREATE POLICY openings_add ON openings FOR INSERT TO himaya_app WITH CHECK (
     invoked_by = public.me() AND state = 'invoked' AND first_id IS NULL
     AND (organisation_id = public.my_organisation() OR public.i_keep_custody(organisation_id)));
 CREATE POLICY openings_change ON openings FOR UPDATE TO himaya_app
-    USING (state IN ('invoked', 'agreed', 'opened'))
-    WITH CHECK ((public.i_keep_custody(organisation_id)
-                 AND CASE state WHEN 'agreed' THEN first_id = public.me() WHEN 'opened' THEN second_id = public.me() ELSE true END)
-                OR (state = 'reviewed' AND reviewed_by = public.me()
-                    AND (public.i_supervise(organisation_id) OR public.i_audit())));
+    USING (invoked_by = public.me() OR public.i_keep_custody(organisation_id) OR public.i_supervise(organisation_id)
+           OR public.i_audit())
+    WITH CHECK (true);
+-- Each step is one of these, whoever asks for it, and what was said before stays: a row that is touched once more would count
+-- as opened once more.
+CREATE FUNCTION opening_steps() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me(); same boolean; kept boolean;
+        BEGIN
+            kept := (NEW.id, NEW.organisation_id, NEW.why, NEW.reason, NEW.person_id, NEW.sections, NEW.hours, NEW.invoked_by,
+                     NEW.invoked_at, NEW.note, NEW.vouch) IS NOT DISTINCT FROM
+                    (OLD.id, OLD.organisation_id, OLD.why, OLD.reason, OLD.person_id, OLD.sections, OLD.hours, OLD.invoked_by,
+                     OLD.invoked_at, OLD.note, OLD.vouch);
+            same := (NEW.first_id, NEW.second_id, NEW.opened_at, NEW.lapses_at) IS NOT DISTINCT FROM
+                    (OLD.first_id, OLD.second_id, OLD.opened_at, OLD.lapses_at);
+            IF (kept AND mine IS NOT NULL AND CASE
+                WHEN OLD.state = 'invoked' AND NEW.state = 'agreed' THEN
+                    NEW.first_id = mine AND NEW.second_id IS NULL AND NEW.opened_at IS NULL AND public.i_keep_custody(OLD.organisation_id)
+                WHEN OLD.state = 'agreed' AND NEW.state = 'opened' THEN
+                    NEW.first_id = OLD.first_id AND OLD.first_id <> mine AND NEW.second_id = mine AND NEW.opened_at = now()
+                    AND NEW.lapses_at = OLD.lapses_at AND public.i_keep_custody(OLD.organisation_id)
+                WHEN OLD.state IN ('invoked', 'agreed') AND NEW.state = 'declined' THEN
+                    same AND (mine = OLD.invoked_by OR mine = OLD.first_id)
+                WHEN OLD.state = 'opened' AND NEW.state = 'reviewed' THEN
+                    same AND NEW.reviewed_by = mine AND (public.i_supervise(OLD.organisation_id) OR public.i_audit())
+                ELSE false END) THEN
+                RETURN NEW;
+            END IF;
+            RAISE EXCEPTION 'an opening does not take this step' USING ERRCODE = 'insufficient_privilege';
+        END
+    $$;
+CREATE TRIGGER opening_steps BEFORE UPDATE ON openings FOR EACH ROW EXECUTE FUNCTION opening_steps();
 CREATE POLICY opening_cases_read ON opening_cases FOR SELECT TO himaya_app
     USING (EXISTS (SELECT FROM openings o WHERE o.id = opening_id));
 CREATE POLICY opening_cases_add ON opening_cases FOR INSERT TO himaya_app
-    WITH CHECK (note IS NULL AND EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.invoked_by = public.me() AND o.state = 'invoked'));
+    WITH CHECK (note IS NULL AND EXISTS (
+        SELECT FROM openings o WHERE o.id = opening_id AND o.invoked_by = public.me() AND o.state = 'invoked'
+           AND public.case_is_of(case_id, o.organisation_id)));
 CREATE POLICY opening_cases_sign ON opening_cases FOR UPDATE TO himaya_app
     USING (EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND public.me() IN (o.first_id, o.second_id)));
+-- A part is a record that is sealed as one, and nothing else is ever erased with it.
+CREATE FUNCTION is_sealed_part(wanted uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$ BEGIN RETURN EXISTS (SELECT FROM public.sealed s WHERE s.record_id = wanted AND s.kind = 'opening'); END $$;
 CREATE POLICY opening_parts_mine ON opening_parts FOR SELECT TO himaya_app USING (
     account_id = public.me() OR EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.first_id = public.me()));
 CREATE POLICY opening_parts_add ON opening_parts FOR INSERT TO himaya_app
-    WITH CHECK (EXISTS (SELECT FROM openings o WHERE o.id = opening_id AND o.first_id = public.me() AND o.state = 'agreed'));
+    WITH CHECK (public.is_sealed_part(id) AND EXISTS (
+        SELECT FROM openings o WHERE o.id = opening_id AND o.first_id = public.me() AND o.state = 'agreed'));
 -- Like every statement: read by everybody who seals to the key, and worthless without its signatures.
 CREATE POLICY custodies_read ON custodies FOR SELECT TO himaya_app USING (true);
 CREATE POLICY custodies_add ON custodies FOR INSERT TO himaya_app WITH CHECK (EXISTS (
     SELECT FROM shared_keys k WHERE k.id = key_id AND k.maker_id = public.me() AND k.organisation_id = custodies.organisation_id
        AND k.purpose = 'custody') AND in_force_at IS NULL);
+-- By the other one of two: whoever made it signs it no second time.
 CREATE POLICY custodies_sign ON custodies FOR UPDATE TO himaya_app
-    USING (in_force_at IS NULL AND (public.i_keep_custody(organisation_id) OR organisation_id = public.my_organisation()))
+    USING (in_force_at IS NULL AND (public.i_keep_custody(organisation_id) OR public.i_am_responsible(organisation_id))
+           AND NOT EXISTS (SELECT FROM shared_keys k WHERE k.id = key_id AND k.maker_id = public.me()))
     WITH CHECK (in_force_at IS NOT NULL);
 
 -- Emergency access is told at once: to the case's team, the squad's supervisors and the auditors.
@@ -491,10 +559,10 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY[
-            'i_keep_custody(uuid)', 'i_audit()', 'custodians_changed(uuid)', 'opening_here()', 'case_is_opened_here(uuid)', 'sealed_in_custody()',
-            'custody_to_move(uuid)', 'custody_wraps(uuid, uuid, uuid, bigint)',
+            'i_keep_custody(uuid)', 'i_audit()', 'i_am_responsible(uuid)', 'case_is_of(uuid, uuid)', 'is_sealed_part(uuid)', 'custodians_changed(uuid)', 'opening_here()', 'case_is_opened_here(uuid)', 'sealed_in_custody(uuid)', 'key_is_opened_here(uuid)',
+            'custody_to_move(uuid)', 'custody_wraps(uuid, uuid, uuid, integer, bigint)',
             'move_custody_wraps(uuid, uuid, uuid, uuid[], integer[], bytea[])', 'drop_empty_custody_shares(uuid)',
-            'custody_rests(uuid)', 'drop_parts(uuid)', 'case_of_ours(bigint)', 'tell_of_opening()'] LOOP
+            'custody_rests(uuid)', 'custody_is_shared(uuid, bigint)', 'drop_parts(uuid)', 'case_of_ours(bigint)', 'tell_of_opening()'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO himaya_app, himaya_resolver', wanted);
@@ -621,7 +689,7 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         UNION ALL
         SELECT 'opening', id, registered_by, register_no, standing, xmin,
                jsonb_build_array(organisation_id, why, reason, person_id, sections, hours, invoked_by,
-                                 invoked_at AT TIME ZONE 'UTC', lapses_at AT TIME ZONE 'UTC', state, first_id, second_id,
+                                 invoked_at AT TIME ZONE 'UTC', note, lapses_at AT TIME ZONE 'UTC', state, first_id, second_id,
                                  opened_at AT TIME ZONE 'UTC', reviewed_by, reviewed_at AT TIME ZONE 'UTC', verdict)
         FROM openings
         UNION ALL

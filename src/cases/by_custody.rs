@@ -19,8 +19,12 @@ use crate::guard::trust::Member;
 use crate::guard::vault::{Sealed, SealingKey};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
+use ed25519_dalek::VerifyingKey;
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// By how much two replicas' clocks may be apart.
+const SKEW: TimeDelta = TimeDelta::seconds(30);
 
 /// What the two let somebody do.
 pub(crate) enum LetIn {
@@ -37,7 +41,9 @@ impl LetIn {
         match self {
             Self::Emergency { sections, hours } => {
                 let in_time = |window: Window| {
-                    window.from <= now && now < window.until && window.until - window.from <= TimeDelta::hours(*hours)
+                    window.from <= now + SKEW
+                        && now < window.until
+                        && window.until - window.from <= TimeDelta::hours(*hours)
                 };
                 stated.relation == Relation::Emergency
                     && stated.sections.as_ref() == Some(sections)
@@ -83,6 +89,14 @@ pub(crate) async fn lock_and_see<V: Does, K: About>(unit: &mut Unit<V, K>, case:
     store::lock(unit, case).await?.map(drop).ok_or_else(Problem::absent)
 }
 
+/// What the first custodian signed for a case.
+pub(crate) struct Signed<'a> {
+    pub opening: OpeningId,
+    pub what: &'a LetIn,
+    pub note: &'a str,
+    pub first: (AccountId, VerifyingKey),
+}
+
 /// Carries a permission out that the first custodian signed: countersigned, the keys wrapped, the head signed. Until when it
 /// lasts.
 ///
@@ -91,22 +105,22 @@ pub(crate) async fn lock_and_see<V: Does, K: About>(unit: &mut Unit<V, K>, case:
 pub(crate) async fn let_in<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
-    opening: OpeningId,
     member: &Member,
-    (what, note): (&LetIn, &str),
+    signed: &Signed<'_>,
     custody: &[OpenCustody],
 ) -> Result<Option<Window>, Problem> {
     let checked = head::lock(unit, case).await?;
     let who = unit.who();
-    let note = statement::countersign(note, who.account, &who.keys)
+    // The first custodian's signature, before the second's stands beside it.
+    let stated: GrantStatement = statement::verified(signed.note, &[signed.first])
+        .map_err(|_| Problem::fault("a permission is not as the first custodian signed it"))?;
+    let note = statement::countersign(signed.note, who.account, &who.keys)
         .map_err(|_| Problem::fault("a permission cannot be countersigned"))?;
-    let stated: GrantStatement =
-        statement::unverified(&note).map_err(|_| Problem::fault("a permission is not as it was signed"))?;
     let relation = CaseRelation::ALL.iter().copied().find(|relation| stated.relation == (*relation).into());
     let fits = stated.account == member.account
         && stated.case == case
-        && stated.opening == Some(opening)
-        && what.is_what_is_stated(&stated, unit.now());
+        && stated.opening == Some(signed.opening)
+        && signed.what.is_what_is_stated(&stated, unit.now());
     let relation = relation.filter(|_| fits).ok_or_else(|| Problem::fault("a permission is not what was asked for"))?;
     if member.organisation != checked.case.organisation {
         return Err(Problem::illegal("not_a_colleague", "This person does not work in the squad whose case it is."));
@@ -178,7 +192,7 @@ async fn keys<V: Does, K: About>(
     let missing = || Problem::fault("something on a case is not sealed to the CUSTODY that was opened");
     let mut under: BTreeMap<Uuid, Vec<Sealed<()>>> = BTreeMap::new();
     let mut records = 0;
-    for sealed in unit.fetch_in_custody().await?.into_iter().filter(|sealed| sealed.case() == Some(case.id)) {
+    for sealed in unit.fetch_in_custody(case.id).await? {
         records += 1;
         under.entry(sealed.key_id()).or_default().push(sealed);
     }

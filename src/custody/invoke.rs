@@ -6,15 +6,47 @@ use crate::audit::unit::Unit;
 use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::policy::Decision;
-use crate::guard::record::{OpeningId, OrganisationId, RecordKind};
+use crate::guard::record::{AccountId, CaseId, OpeningId, OrganisationId, RecordKind};
+use crate::guard::statement::{self, OpeningStatement, hex};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
 
-async fn invoke<V: Does, K: About>(unit: &mut Unit<V, K>, new: NewOpening<'_>) -> Result<Answer, Problem> {
+/// What is asked for, before it is signed.
+struct Asked {
+    organisation: OrganisationId,
+    why: Why,
+    reason: Reason,
+    person: Option<AccountId>,
+    sections: Vec<RecordKind>,
+    hours: i16,
+    /// In order.
+    cases: Vec<CaseId>,
+}
+
+async fn invoke<V: Does, K: About>(unit: &mut Unit<V, K>, asked: Asked) -> Result<Answer, Problem> {
+    let (who, id, now) = (unit.who(), OpeningId::random(), unit.now());
+    let Asked { organisation, why, reason, person, sections, hours, cases } = asked;
+    let stated = OpeningStatement {
+        opening: id,
+        organisation,
+        why: why.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+        person,
+        sections: sections.clone(),
+        hours,
+        cases: cases.clone(),
+        invoked_by: who.account,
+        invoked_at: now,
+    };
+    let fault = |_| Problem::fault("what was asked for cannot be written");
+    let note = statement::sign(&stated, who.account, &who.keys).map_err(fault)?;
+    let fingerprint = hex(&statement::fingerprint(&note).map_err(fault)?);
+    let (sections, cases, lapses_at) = (&sections, &cases, now + LAPSES);
+    let new = NewOpening { id, organisation, why, reason, person, sections, hours, cases, lapses_at, note: &note };
     store::insert(unit, &new).await?;
-    Answer::created(&Invoked { id: new.id, lapses_at: new.lapses_at })
+    Answer::created(&Invoked { id, fingerprint, lapses_at })
 }
 
 /// Ask to look at a case that is not yours, because somebody is in danger: two custodians let you in, or do not. The case's
@@ -44,18 +76,16 @@ pub async fn emergency(
     }
     let case = store::case_of_ours(&mut unit, new.case_number).await?;
     let case = case.ok_or_else(|| Problem::field("case_number", "is no case of your squad"))?;
-    let opening = NewOpening {
-        id: OpeningId::random(),
+    let asked = Asked {
         organisation: who.organisation,
         why: Why::Emergency,
         reason: new.reason,
         person: Some(who.account),
-        sections: &new.sections(),
+        sections: new.sections(),
         hours: new.hours,
-        cases: &[case],
-        lapses_at: unit.now() + LAPSES,
+        cases: vec![case],
     };
-    let answer = invoke(&mut unit, opening).await?;
+    let answer = invoke(&mut unit, asked).await?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
     Ok(answer)
@@ -97,18 +127,16 @@ pub async fn entrust(
     if store::supervised(&mut unit, &cases).await? != cases {
         return Err(Problem::field("cases", "names a case that is not your squad's"));
     }
-    let opening = NewOpening {
-        id: OpeningId::random(),
+    let asked = Asked {
         organisation: who.organisation,
         why: Why::NobodyLeft,
         reason: Reason::NobodyLeft,
         person: Some(new.account),
-        sections: &[],
+        sections: vec![],
         hours: 0,
-        cases: &cases,
-        lapses_at: unit.now() + LAPSES,
+        cases,
     };
-    let answer = invoke(&mut unit, opening).await?;
+    let answer = invoke(&mut unit, asked).await?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
     Ok(answer)
@@ -136,18 +164,16 @@ pub async fn renewal(
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
-    let opening = NewOpening {
-        id: OpeningId::random(),
+    let asked = Asked {
         organisation: OrganisationId(id),
         why: Why::Renewal,
         reason: Reason::CustodiansChanged,
         person: None,
-        sections: &[],
+        sections: vec![],
         hours: 0,
-        cases: &[],
-        lapses_at: unit.now() + LAPSES,
+        cases: vec![],
     };
-    let answer = invoke(&mut unit, opening).await?;
+    let answer = invoke(&mut unit, asked).await?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
     Ok(answer)

@@ -63,6 +63,19 @@ pub async fn propose(
     if custodians.iter().filter(|custodian| custodian.organisation.0 == id).count() < 2 {
         return Err(Problem::field("custodians", "names at least two people of the organisation itself"));
     }
+    let mut present = Vec::new();
+    for custodian in &before.custodians {
+        present.extend(unit.member(custodian.account).await?.map(|member| member.account));
+    }
+    let stay =
+        present.iter().filter(|account| custodians.iter().any(|custodian| custodian.account == **account)).count();
+    // Two who can open the present key pass on what rests on it. Where fewer than two are left, there is nothing to lose.
+    if stay < present.len().min(2) {
+        return Err(Problem::field(
+            "custodians",
+            "keeps two of the present ones, who pass on what rests on the present key",
+        ));
+    }
     let (key, note) = prepare(&mut unit, &before, &custodians, None).await?;
     let answer = Answer::created(&shown(key, note)?)?;
     once.remember(&mut unit, &answer).await?;
@@ -110,9 +123,15 @@ pub async fn countersign(
         }
         error => fault(error),
     })?;
-    before.followed_by(&signed, &founding).map_err(|_| {
-        Problem::illegal("custody_moved_on", "CUSTODY has another key since this was proposed. Propose it anew.")
-    })?;
+    let anew = || Problem::illegal("custody_moved_on", "CUSTODY or its people have changed since. Propose it anew.");
+    let next = before.followed_by(&signed, &founding).map_err(|_| anew())?;
+    for custodian in &next.custodians {
+        let member = unit.member(custodian.account).await?;
+        member.filter(|member| member.keys == custodian.keys).ok_or_else(anew)?;
+    }
+    if next.key != key || !store::is_shared(&mut unit, key, next.custodians.len()).await? {
+        return Err(Problem::fault("a CUSTODY key was proposed that its custodians could not open"));
+    }
     store::put_in_force(&mut unit, key, &signed).await?;
     let _committed = unit.commit().await?;
     Answer::ok(&shown(key, signed)?)

@@ -150,6 +150,8 @@ pub struct NewEntrusting {
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct Invoked {
     pub id: OpeningId,
+    /// To be told to the custodians: SHA-256 of the signed statement's text.
+    pub fingerprint: String,
     /// Afterwards it is too late for the custodians.
     pub lapses_at: DateTime<Utc>,
 }
@@ -183,6 +185,10 @@ pub struct OpeningView {
     pub reviewed_by: Option<AccountId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What was asked for, signed by who asked: what both custodians confirm.
+    pub statement: String,
+    /// SHA-256 of the statement's text.
+    pub fingerprint: String,
 }
 
 /// The first of two has signed.

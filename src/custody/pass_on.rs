@@ -1,7 +1,8 @@
 //! What rests on an older CUSTODY key passes on to the one in force, in steps that each commit: a crash in between loses nothing,
 //! since the shares of an older key stay until nothing rests on it.
 
-use super::store::{self, Held, WrapToMove};
+use super::asked::Held;
+use super::store::{self, WrapToMove};
 use crate::audit::unit::Unit;
 use crate::guard::custody::OpenCustody;
 use crate::guard::gate::{Target, kinds, verbs};
@@ -28,12 +29,14 @@ pub(super) async fn all(
     next: &Custody,
 ) -> Result<i64, Problem> {
     for old in keys.iter().filter(|old| old.key != next.key) {
-        let mut after = Uuid::nil();
+        let mut after = (Uuid::nil(), 0);
         while let Some(last) = step(app, who, held, old, next, after).await? {
             after = last;
         }
     }
     let mut unit = begin(app, who, held).await?;
+    // Nobody seals to a key in the moment in which its shares go.
+    unit.custody_to_replace(held.organisation).await?;
     store::drop_empty_shares(&mut unit, held.id).await?;
     let rest = store::rest_on_older(unit.sql(), held.organisation, next.key).await?;
     let _committed = unit.commit().await?;
@@ -53,11 +56,13 @@ async fn step(
     held: &Held,
     old: &OpenCustody,
     next: &Custody,
-    after: Uuid,
-) -> Result<Option<Uuid>, Problem> {
+    after: (Uuid, i32),
+) -> Result<Option<(Uuid, i32)>, Problem> {
     let mut unit = begin(app, who, held).await?;
+    // Nor does another key come in force in the middle of a step.
+    unit.custody(held.organisation).await?;
     let found = store::wraps_to_move(&mut unit, held.id, old.key, after, STEP).await?;
-    let Some(last) = found.last().map(|wrap| wrap.key) else { return Ok(None) };
+    let Some(last) = found.last().map(|wrap| (wrap.key, wrap.epoch)) else { return Ok(None) };
     let mut moved = Vec::with_capacity(found.len());
     for wrap in found {
         let epoch = u32::try_from(wrap.epoch).unwrap_or_default();
@@ -68,7 +73,12 @@ async fn step(
             tracing::error!("ALARM: a wrap to CUSTODY does not open");
         }
     }
-    store::move_wraps(&mut unit, held.id, (old.key, next.key), &moved).await?;
+    if !store::move_wraps(&mut unit, held.id, (old.key, next.key), &moved).await? {
+        return Err(Problem::illegal(
+            "custody_moved_on",
+            "Another CUSTODY key has followed: a renewal goes on from there.",
+        ));
+    }
     let _committed = unit.commit().await?;
     Ok(Some(last))
 }

@@ -4,17 +4,23 @@
 use super::model::{OpeningState, OpeningView, Reason, Verdict, Why};
 use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
-use crate::cases::by_custody::LetIn;
 use crate::guard::custody::Share;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, CaseId, OpeningId, OrganisationId, RecordKind, SharedKeyId};
+use crate::guard::statement::{fingerprint, hex};
+use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 fn word<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::fault("an opening holds a word that is none"))
+}
+
+fn print_of(note: &str) -> Result<String, Problem> {
+    let print = fingerprint(note).map_err(|_| Problem::fault("an opening's statement is none"))?;
+    Ok(hex(&print))
 }
 
 /// An opening to be invoked.
@@ -28,16 +34,20 @@ pub struct NewOpening<'a> {
     pub hours: i16,
     pub cases: &'a [CaseId],
     pub lapses_at: DateTime<Utc>,
+    /// All of this, signed.
+    pub note: &'a str,
 }
 
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &NewOpening<'_>) -> Result<(), sqlx::Error> {
     let (account, now) = (unit.account(), unit.now());
+    let vouch = unit.voucher().opening(new.id, account, new.note);
     unit.wrote(RowKind::Opening, new.id.0);
     unit.touch(new.id.0);
     let sections: Vec<String> = new.sections.iter().map(|kind| kind.as_str().to_owned()).collect();
     sqlx::query!(
-        "INSERT INTO openings (id, organisation_id, why, reason, person_id, sections, hours, invoked_by, invoked_at, lapses_at, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'invoked')",
+        "INSERT INTO openings (id, organisation_id, why, reason, person_id, sections, hours, invoked_by, invoked_at, lapses_at,
+                               note, vouch, state)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'invoked')",
         new.id.0,
         new.organisation.0,
         new.why.as_str(),
@@ -47,7 +57,9 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, new: &NewOpening<'
         new.hours,
         account.0,
         now,
-        new.lapses_at
+        new.lapses_at,
+        new.note,
+        vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;
@@ -113,57 +125,35 @@ pub async fn openings<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Re
                 opened_at: row.opened_at,
                 reviewed_by: row.reviewed_by.map(AccountId),
                 verdict: row.verdict.as_deref().map(word).transpose()?,
+                fingerprint: print_of(&row.note)?,
+                statement: row.note,
             })
         })
         .collect()
 }
 
-/// An opening that is held until this unit ends.
-pub struct Held {
-    pub id: OpeningId,
-    pub organisation: OrganisationId,
-    pub why: Why,
+/// An opening's row, held until this unit ends; nothing of it is believed but how it stands.
+pub struct Row {
     pub state: OpeningState,
-    pub person: Option<AccountId>,
-    pub sections: Vec<RecordKind>,
-    pub hours: i16,
-    pub invoked_by: AccountId,
+    pub note: String,
+    pub vouch: Vec<u8>,
     pub lapses_at: DateTime<Utc>,
     pub first: Option<AccountId>,
     pub second: Option<AccountId>,
 }
 
-impl Held {
-    /// What the two custodians let the person do on each case.
-    pub fn lets_in(&self) -> LetIn {
-        match self.why {
-            Why::Emergency => LetIn::Emergency { sections: self.sections.clone(), hours: self.hours.into() },
-            Why::NobodyLeft | Why::Renewal => LetIn::NobodyLeft,
-        }
-    }
-}
-
 /// Holds the opening that this unit is about; nothing when it is not the person's to see.
-pub async fn hold<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option<Held>, Problem> {
+pub async fn hold<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Option<Row>, Problem> {
     let id = unit.id();
     unit.serialise(id).await?;
-    let row = sqlx::query!(
-        "SELECT organisation_id, why, state, person_id, sections, hours, invoked_by, lapses_at, first_id, second_id
-         FROM openings WHERE id = $1",
-        id
-    )
-    .fetch_optional(unit.sql())
-    .await?;
+    let row = sqlx::query!("SELECT state, note, vouch, lapses_at, first_id, second_id FROM openings WHERE id = $1", id)
+        .fetch_optional(unit.sql())
+        .await?;
     row.map(|row| {
-        Ok(Held {
-            id: OpeningId(id),
-            organisation: OrganisationId(row.organisation_id),
-            why: word(&row.why)?,
+        Ok(Row {
             state: word(&row.state)?,
-            person: row.person_id.map(AccountId),
-            sections: row.sections.iter().map(|kind| word(kind)).collect::<Result<_, Problem>>()?,
-            hours: row.hours,
-            invoked_by: AccountId(row.invoked_by),
+            note: row.note,
+            vouch: row.vouch,
             lapses_at: row.lapses_at,
             first: row.first_id.map(AccountId),
             second: row.second_id.map(AccountId),
@@ -223,13 +213,12 @@ pub async fn agreed<V: Does, K: About>(
 
 /// The second opens, in this transaction.
 pub async fn opened<V: Does, K: About>(unit: &mut Unit<V, K>, opening: OpeningId) -> Result<(), Problem> {
-    let (account, now) = (unit.account(), unit.now());
+    let account = unit.account();
     let done = sqlx::query!(
-        "UPDATE openings SET state = 'opened', second_id = $2, opened_at = $3, standing = standing + 1
+        "UPDATE openings SET state = 'opened', second_id = $2, opened_at = now(), standing = standing + 1
          WHERE id = $1 AND state = 'agreed'",
         opening.0,
-        account.0,
-        now
+        account.0
     )
     .execute(unit.sql())
     .await?;
@@ -339,11 +328,18 @@ pub async fn part<V: Does, K: About>(unit: &mut Unit<V, K>, opening: OpeningId) 
         .await
 }
 
-/// Deletes every part of an opening that was used or declined; their erasure keys go with the commit.
+/// Deletes every part of an opening that was used or taken back; their erasure keys go with the commit. Only of records that
+/// this service sealed as such parts: a row that was planted erases nothing.
 pub async fn drop_parts<V: Does, K: About>(unit: &mut Unit<V, K>, opening: OpeningId) -> Result<(), sqlx::Error> {
-    let gone = sqlx::query_scalar!(r#"SELECT drop_parts($1) AS "id!""#, opening.0).fetch_all(unit.sql()).await?;
+    let gone = sqlx::query!(r#"SELECT id AS "id!", account_id AS "account!" FROM drop_parts($1)"#, opening.0)
+        .fetch_all(unit.sql())
+        .await?;
     for part in gone {
-        unit.erase_with_commit(part);
+        if part.id == unit.voucher().part_of_opening(opening, AccountId(part.account)) {
+            unit.erase_with_commit(part.id);
+        } else {
+            tracing::error!("ALARM: something that is no part of an opening was put in its place");
+        }
     }
     Ok(())
 }
@@ -380,26 +376,34 @@ pub async fn prepared<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     opening: OpeningId,
 ) -> Result<Option<(SharedKeyId, String)>, sqlx::Error> {
-    let row =
-        sqlx::query!("SELECT key_id, note FROM custodies WHERE opening_id = $1 AND in_force_at IS NULL", opening.0)
-            .fetch_optional(unit.sql())
-            .await?;
+    let query = sqlx::query!(
+        "SELECT key_id, note, vouch FROM custodies WHERE opening_id = $1 AND in_force_at IS NULL",
+        opening.0
+    );
+    let row = query.fetch_optional(unit.sql()).await?;
+    // Somebody knows the private half of what this service did not make, whoever signed it.
+    let made_here =
+        |key, note: &str, vouch: &[u8]| is_vouched(Some(vouch), &unit.voucher().custody(SharedKeyId(key), note));
+    let row = row.filter(|row| made_here(row.key_id, &row.note, &row.vouch));
     Ok(row.map(|row| (SharedKeyId(row.key_id), row.note)))
 }
 
-/// What the responsible persons proposed: one of the organisation, by its key or the newest.
+/// What a responsible person proposed through this service.
 pub async fn proposed<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     organisation: OrganisationId,
     key: SharedKeyId,
 ) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT note FROM custodies WHERE organisation_id = $1 AND key_id = $2 AND opening_id IS NULL AND in_force_at IS NULL",
+    let row = sqlx::query!(
+        "SELECT note, vouch FROM custodies
+         WHERE organisation_id = $1 AND key_id = $2 AND opening_id IS NULL AND in_force_at IS NULL",
         organisation.0,
         key.0
     )
     .fetch_optional(unit.sql())
-    .await
+    .await?;
+    let own = |note: &str, vouch: &[u8]| is_vouched(Some(vouch), &unit.voucher().custody(key, note));
+    Ok(row.filter(|row| own(&row.note, &row.vouch)).map(|row| row.note))
 }
 
 /// The newest proposal that would follow the key in force.
@@ -408,16 +412,29 @@ pub async fn newest_proposal<V: Does, K: About>(
     organisation: OrganisationId,
     number: i32,
 ) -> Result<Option<(SharedKeyId, String)>, sqlx::Error> {
-    let row = sqlx::query!(
-        "SELECT c.key_id, c.note FROM custodies c JOIN shared_keys k ON k.id = c.key_id
+    let rows = sqlx::query!(
+        "SELECT c.key_id, c.note, c.vouch FROM custodies c JOIN shared_keys k ON k.id = c.key_id
          WHERE c.organisation_id = $1 AND c.number = $2 AND c.opening_id IS NULL AND c.in_force_at IS NULL
-         ORDER BY k.opens_at DESC, c.key_id LIMIT 1",
+         ORDER BY k.opens_at DESC, c.key_id LIMIT 100",
         organisation.0,
         number
     )
-    .fetch_optional(look.sql())
+    .fetch_all(look.sql())
     .await?;
-    Ok(row.map(|row| (SharedKeyId(row.key_id), row.note)))
+    let (_, trust) = look.with_trust();
+    let own = |key, note: &str, vouch: &[u8]| is_vouched(Some(vouch), &trust.voucher().custody(SharedKeyId(key), note));
+    let newest = rows.into_iter().find(|row| own(row.key_id, &row.note, &row.vouch));
+    Ok(newest.map(|row| (SharedKeyId(row.key_id), row.note)))
+}
+
+/// Whether a key has a share for each ordered pair of so many custodians.
+pub async fn is_shared<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    key: SharedKeyId,
+    custodians: usize,
+) -> Result<bool, sqlx::Error> {
+    let custodians = i64::try_from(custodians).unwrap_or_default();
+    sqlx::query_scalar!(r#"SELECT custody_is_shared($1, $2) AS "it!""#, key.0, custodians).fetch_one(unit.sql()).await
 }
 
 /// Both have signed: it is the one in force from this commit on.
@@ -454,14 +471,15 @@ pub async fn wraps_to_move<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     opening: OpeningId,
     old: SharedKeyId,
-    after: Uuid,
+    after: (Uuid, i32),
     most: i64,
 ) -> Result<Vec<WrapToMove>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT key_id AS "key!", epoch AS "epoch!", case_id, wrap AS "wrap!" FROM custody_wraps($1, $2, $3, $4)"#,
+        r#"SELECT key_id AS "key!", epoch AS "epoch!", case_id, wrap AS "wrap!" FROM custody_wraps($1, $2, $3, $4, $5)"#,
         opening.0,
         old.0,
-        after,
+        after.0,
+        after.1,
         most
     )
     .fetch_all(unit.sql())
@@ -475,20 +493,28 @@ pub async fn wraps_to_move<V: Does, K: About>(
     Ok(moved.collect())
 }
 
-/// Puts these wraps in the place of those to the older key.
+/// Puts these wraps in the place of those to the older key. False when another key has followed in the meantime.
 pub async fn move_wraps<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     opening: OpeningId,
     (old, new): (SharedKeyId, SharedKeyId),
     wraps: &[WrapToMove],
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let keys: Vec<Uuid> = wraps.iter().map(|wrap| wrap.key).collect();
     let epochs: Vec<i32> = wraps.iter().map(|wrap| wrap.epoch).collect();
     let bytes: Vec<Vec<u8>> = wraps.iter().map(|wrap| wrap.wrap.clone()).collect();
-    sqlx::query!("SELECT move_custody_wraps($1, $2, $3, $4, $5, $6)", opening.0, old.0, new.0, &keys, &epochs, &bytes)
-        .fetch_one(unit.sql())
-        .await?;
-    Ok(())
+    let moved = sqlx::query_scalar!(
+        r#"SELECT move_custody_wraps($1, $2, $3, $4, $5, $6) AS "moved!""#,
+        opening.0,
+        old.0,
+        new.0,
+        &keys,
+        &epochs,
+        &bytes
+    )
+    .fetch_one(unit.sql())
+    .await?;
+    Ok(moved >= 0)
 }
 
 /// Deletes the shares of keys on which nothing rests any more.

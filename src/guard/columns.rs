@@ -231,6 +231,8 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "hours",
             "invoked_by",
             "invoked_at",
+            "note",
+            "vouch",
             "lapses_at",
             "state",
             "first_id",

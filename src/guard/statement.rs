@@ -40,6 +40,7 @@ statements! {
     AssignmentStatement => "himaya/assignment/v1",
     CaseHead => "himaya/case-head/v2",
     CustodyStatement => "himaya/custody/v1",
+    OpeningStatement => "himaya/opening/v1",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -147,6 +148,25 @@ pub struct CustodyStatement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<OpeningId>,
     pub made_at: DateTime<Utc>,
+}
+
+/// What two custodians are asked to open CUSTODY for; signed by who asks. It is what both of them confirm, whatever stands in the
+/// row beside it.
+#[derive(Serialize, Deserialize)]
+pub struct OpeningStatement {
+    pub opening: OpeningId,
+    pub organisation: OrganisationId,
+    /// Codes of [`crate::custody::model`].
+    pub why: String,
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<AccountId>,
+    pub sections: Vec<RecordKind>,
+    pub hours: i16,
+    /// In order.
+    pub cases: Vec<CaseId>,
+    pub invoked_by: AccountId,
+    pub invoked_at: DateTime<Utc>,
 }
 
 /// Somebody who keeps a part of CUSTODY; perhaps of another organisation.

@@ -49,6 +49,8 @@ pub struct Founding {
     pub organisation: OrganisationId,
     pub kind: OrganisationKind,
     custody: Recipient,
+    /// SHA-256 of the note.
+    digest: [u8; 32],
     members: HashMap<AccountId, Arc<Member>>,
 }
 
@@ -117,6 +119,8 @@ pub enum TrustError {
     Forming,
     #[error("there is no such key in force")]
     NoKey,
+    #[error("a key that was in force is gone")]
+    WentBack,
     #[error("a statement is not believed: {0}")]
     Statement(#[from] StatementError),
     #[error("the statements could not be read")]
@@ -140,6 +144,8 @@ struct Seen {
     members: HashMap<([u8; 32], [u8; 32]), Arc<Member>>,
     /// By the digest of the whole chain.
     custodies: HashMap<[u8; 32], Arc<Custody>>,
+    /// The highest number that was in force.
+    highest_custody: HashMap<OrganisationId, i32>,
 }
 
 fn digest_of(note: &str) -> [u8; 32] {

@@ -151,7 +151,7 @@ pub async fn fetch<T>(
     believed_authors(connection, erasure, trust, rows).await
 }
 
-/// Fetches what is sealed on the cases of the opening that this transaction carries out. Opens nothing.
+/// Fetches what is sealed on a case of the opening that this transaction carries out. Opens nothing.
 ///
 /// # Errors
 /// As [`fetch`].
@@ -159,8 +159,9 @@ pub async fn fetch_in_custody(
     connection: &mut PgConnection,
     erasure: &PgPool,
     trust: &Trust,
+    case: CaseId,
 ) -> Result<Vec<Sealed<()>>, VaultError> {
-    let rows = store::sealed_in_custody(connection).await?;
+    let rows = store::sealed_in_custody(connection, case).await?;
     believed_authors(connection, erasure, trust, rows).await
 }
 

@@ -6,7 +6,7 @@
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
 use super::keys::derive;
-use super::record::{AccountId, AssignmentId, CaseId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, CaseId, OpeningId, SharedKeyId};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -105,6 +105,22 @@ impl Voucher {
                 &expires.to_be_bytes(),
             ],
         )
+    }
+
+    /// For what custodians are asked to open CUSTODY for.
+    #[must_use]
+    pub fn opening(&self, opening: OpeningId, signer: AccountId, note: &str) -> Code {
+        let note = Sha256::digest(note.as_bytes());
+        self.code("opening", &[opening.0.as_bytes(), signer.0.as_bytes(), &note])
+    }
+
+    /// Under which id the part of an opening is sealed that is for one custodian: nothing else is ever erased with it.
+    #[must_use]
+    pub fn part_of_opening(&self, opening: OpeningId, custodian: AccountId) -> Uuid {
+        let code = self.code("part of an opening", &[opening.0.as_bytes(), custodian.0.as_bytes()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(code.split_at(16).0);
+        uuid::Builder::from_random_bytes(id).into_uuid()
     }
 
     /// For the statement of a CUSTODY key, with the signatures that it has.

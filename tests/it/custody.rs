@@ -29,9 +29,12 @@ pub async fn invoke(world: &World, who: &Actor, case: Uuid, sections: &[&str], h
     invoked.id("id")
 }
 
-/// A custodian, or whoever tries to be one, takes a step.
+/// A custodian, or whoever tries to be one, takes a step: what they confirm is what they are shown.
 pub async fn step(who: &Actor, opening: Uuid, what: &str) -> Reply {
-    who.post(&format!("/api/v1/openings/{opening}/{what}"), &json!({})).await.unwrap()
+    let shown = who.get("/api/v1/openings", "").await.unwrap();
+    let shown = shown.body["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == json!(opening)));
+    let print = shown.map_or(json!("00"), |shown| shown["fingerprint"].clone());
+    who.post(&format!("/api/v1/openings/{opening}/{what}"), &json!({ "fingerprint": print })).await.unwrap()
 }
 
 /// Two custodians open.
@@ -92,6 +95,9 @@ async fn two_custodians_let_somebody_see_what_was_asked_for_and_everybody_concer
         }
     }
     assert_eq!(step(&helper, opening, "agree").await.status, 404);
+    let other =
+        first.post(&format!("/api/v1/openings/{opening}/agree"), &json!({ "fingerprint": "00" })).await.unwrap();
+    assert_eq!((other.status, other.body["errors"][0]["field"].as_str()), (422, Some("fingerprint")), "{}", other.text);
     let early = step(&second, opening, "open").await;
     assert_eq!((early.status, early.code()), (409, "illegal_transition"), "{}", early.text);
     let agreed = step(&first, opening, "agree").await;
@@ -195,6 +201,12 @@ async fn somebody_else_reviews_an_emergency_or_there_is_an_alert() {
     for stranger in ["duty2", "duty1", "officer1", "hsupervisor1", "admin1"] {
         assert_eq!(review(stranger, reviewed).await.status, 404, "{stranger}");
     }
+    let early = review("ssupervisor2", reviewed).await;
+    assert_eq!((early.status, early.code()), (409, "still_open"), "{}", early.text);
+    world.clock.advance(TimeDelta::minutes(61));
+    for who in ["ssupervisor2", "auditor1"] {
+        world.signed_in(who).await.refresh().await.unwrap();
+    }
     let done = review("ssupervisor2", reviewed).await;
     assert_eq!((done.status, done.text_of("state")), (200, "reviewed"), "{}", done.text);
     assert_eq!(review("auditor1", reviewed).await.status, 409, "once");
@@ -203,9 +215,9 @@ async fn somebody_else_reviews_an_emergency_or_there_is_an_alert() {
         world.clock.advance(TimeDelta::hours(hours));
         world.app.databases.timekeeper.look(&world.clock).await.unwrap().unwrap()
     };
-    look(71).await;
+    look(70).await;
     let auditor = world.country.person("auditor2").unwrap().elsewhere();
-    world.clock.advance(TimeDelta::hours(-71));
+    world.clock.advance(TimeDelta::hours(-70));
     auditor.sign_in().await.unwrap();
     let unreviewed = |alerts: Vec<String>| alerts.iter().filter(|what| *what == "emergency_unreviewed").count();
     assert_eq!(unreviewed(alerts(&auditor, forgotten).await), 0);
@@ -286,7 +298,14 @@ async fn of_two_who_open_at_once_one_does_and_an_opening_that_lapsed_or_was_decl
 
     let declined = invoke(&world, &helper, played.case, &["legal"], 1).await;
     assert_eq!(step(&one, declined, "agree").await.status, 200);
-    assert_eq!(step(&two, declined, "decline").await.status, 200);
+    for other in [&two, &three] {
+        let not_theirs = step(other, declined, "decline").await;
+        assert_eq!((not_theirs.status, not_theirs.code()), (409, "not_yours"), "{}", not_theirs.text);
+    }
+    assert_eq!(step(&one, declined, "decline").await.status, 200);
+    let taken_back = invoke(&world, &helper, played.case, &["legal"], 1).await;
+    assert_eq!(step(&helper, taken_back, "decline").await.status, 200);
+    assert_eq!(step(&one, taken_back, "agree").await.status, 409);
     let parts = "SELECT count(*) FROM opening_parts";
     let left: i64 = sqlx::query_scalar(parts).fetch_one(&mut world.owner().await).await.unwrap();
     assert_eq!(left, 0, "what the first left is gone");

@@ -162,14 +162,34 @@ async fn who_keeps_custody_is_named_by_both_responsible_persons() {
         let refused = world.signed_in(stranger).await.post(&custody, &three).await.unwrap();
         assert_eq!(refused.status, 404, "{stranger}: {}", refused.text);
     }
-    // One from elsewhere is welcome, and goes first.
-    name_custodians(&world, &["officer1", "officer2", "worker1"]).await;
+    // Two of the present ones stay: what rests on the present key is theirs to pass on.
+    let others = json!({ "custodians": [account("officer1"), account("officer2"), account("ssupervisor1")] });
+    let refused = responsible.post(&custody, &others).await.unwrap();
+    assert_eq!(
+        (refused.status, refused.body["errors"][0]["field"].as_str()),
+        (422, Some("custodians")),
+        "{}",
+        refused.text
+    );
+    // A proposal alone makes nobody a custodian.
+    let with_one = json!({ "custodians": [account("ssupervisor1"), account("ssupervisor2"), account("worker1")] });
+    assert_eq!(responsible.post(&custody, &with_one).await.unwrap().status, 201);
+    assert_eq!(world.signed_in("worker1").await.get(&custody, "").await.unwrap().status, 404);
+    // One from elsewhere is welcome, and goes first: who opens a case is a colleague.
+    name_custodians(&world, &["ssupervisor1", "ssupervisor2", "worker1"]).await;
     let seen = world.signed_in("worker1").await.get(&custody, "").await.unwrap();
     assert_eq!((seen.status, seen.body["custodians"].as_array().map(Vec::len)), (200, Some(3)), "{}", seen.text);
     let played = story::play(&world.country).await.unwrap();
     let opening = invoke(&world, &world.signed_in("duty2").await, played.case, &["narrative"], 1).await;
-    let opened = opened_by(&world, opening, "worker1", "officer1").await;
+    let opened = opened_by(&world, opening, "worker1", "ssupervisor1").await;
     assert!(opened.body["rest_on_older"].as_i64().unwrap() >= 0, "{}", opened.text);
+    let next = invoke(&world, &world.signed_in("duty2").await, played.case, &["legal"], 1).await;
+    assert_eq!(step(&world.signed_in("ssupervisor2").await, next, "agree").await.status, 200);
+    let foreign = step(&world.signed_in("worker1").await, next, "open").await;
+    assert_eq!((foreign.status, foreign.code()), (409, "other_custodian_second"), "{}", foreign.text);
+    let read =
+        world.signed_in("officer1").await.get(&format!("/api/v1/cases/{}", played.case), "case_work").await.unwrap();
+    assert_eq!(read.status, 200, "{}", read.text);
 }
 
 /// A CUSTODY key of the thief's own, as two bribed people would sign it.

@@ -22,6 +22,7 @@ mod canary;
 mod cancelled;
 mod catalogue;
 mod custody;
+mod custody_injected;
 mod custody_stolen;
 mod deployed;
 mod desk;

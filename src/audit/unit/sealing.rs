@@ -3,6 +3,7 @@
 use super::Unit;
 use crate::audit::mark::Mark;
 use crate::guard::gate::{About, Does};
+use crate::guard::record::CaseId;
 use crate::guard::store;
 use crate::guard::vault::{self, Placement, Sealed, SealingKey, VaultError};
 use crate::platform::problem::Problem;
@@ -19,12 +20,12 @@ impl<V: Does, K: About> Unit<V, K> {
         vault::fetch(&mut self.transaction, &self.places.erasure, &self.places.trust, records).await
     }
 
-    /// Fetches what is sealed on the cases of the opening that this unit carries out.
+    /// Fetches what is sealed on a case of the opening that this unit carries out.
     ///
     /// # Errors
     /// [`VaultError`] when one of them is not as it was written.
-    pub async fn fetch_in_custody(&mut self) -> Result<Vec<Sealed<()>>, VaultError> {
-        vault::fetch_in_custody(&mut self.transaction, &self.places.erasure, &self.places.trust).await
+    pub async fn fetch_in_custody(&mut self, case: CaseId) -> Result<Vec<Sealed<()>>, VaultError> {
+        vault::fetch_in_custody(&mut self.transaction, &self.places.erasure, &self.places.trust, case).await
     }
 
     /// Makes keys to seal under; their erasure keys are durable before anything uses them, and erased again if this unit

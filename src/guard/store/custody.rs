@@ -2,7 +2,7 @@
 
 use super::SealedRow;
 use crate::guard::action::Relation;
-use crate::guard::record::{AccountId, OrganisationId};
+use crate::guard::record::{AccountId, CaseId, OrganisationId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -53,18 +53,19 @@ pub async fn replace_custody(connection: &mut PgConnection, organisation: Organi
     Ok(())
 }
 
-/// What is sealed on the cases of the opening that this very transaction carries out; `shared_key` names the CUSTODY key that
+/// What is sealed on a case of the opening that this very transaction carries out; `shared_key` names the CUSTODY key that
 /// the wrap is for.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sealed_in_custody(connection: &mut PgConnection) -> Result<Vec<SealedRow>, sqlx::Error> {
+pub async fn sealed_in_custody(connection: &mut PgConnection, case: CaseId) -> Result<Vec<SealedRow>, sqlx::Error> {
     sqlx::query_as!(
         SealedRow,
         r#"SELECT record_id AS "record_id!", kind AS "kind!", case_id, key_id AS "key_id!", epoch AS "epoch!",
                   version AS "version!", blob AS "blob!", author AS "author!", signature AS "signature!", vouch,
                   wrap AS "wrap!", NULL::uuid AS grant_id, custody AS shared_key, NULL::bytea AS shared_wrap
-           FROM sealed_in_custody()"#
+           FROM sealed_in_custody($1)"#,
+        case.0
     )
     .fetch_all(connection)
     .await

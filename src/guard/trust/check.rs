@@ -42,6 +42,7 @@ pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
     Ok(Founding {
         organisation: statement.organisation,
         kind: statement.kind,
+        digest: super::digest_of(note),
         custody: Recipient { id: RecipientId::SharedKey(statement.custody_key), kem: custody },
         members,
     })

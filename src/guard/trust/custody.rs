@@ -87,7 +87,8 @@ impl Custody {
             .map(|member| Custodian { account: member.account, organisation: member.organisation, keys: member.keys })
             .collect();
         let digest = Sha256::new()
-            .chain_update(b"himaya custody chain v1")
+            .chain_update(b"himaya custody chain v2")
+            .chain_update(founding.digest)
             .chain_update(founding.organisation.0.as_bytes())
             .chain_update(key.0.as_bytes())
             .chain_update(founding.custody.kem.0);
@@ -158,7 +159,8 @@ impl Trust {
     /// The CUSTODY key in force of an organisation, and who keeps it.
     ///
     /// # Errors
-    /// [`TrustError::Forming`] for an organisation that is not founded.
+    /// [`TrustError::Forming`] for an organisation that is not founded; [`TrustError::WentBack`] when a key is gone that this
+    /// process has seen in force: nothing is sealed to one that came before.
     pub async fn custody(
         &self,
         connection: &mut PgConnection,
@@ -176,6 +178,13 @@ impl Trust {
                 tracing::error!("ALARM: a CUSTODY key lies in the database that nobody made");
             }
         }
+        let mut seen = self.seen();
+        let highest = seen.highest_custody.entry(organisation).or_default();
+        if custody.number < *highest {
+            tracing::error!("ALARM: a CUSTODY key was taken away that was in force");
+            return Err(TrustError::WentBack);
+        }
+        *highest = custody.number;
         Ok(custody)
     }
 
