@@ -47,7 +47,8 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     responses(
         (status = 201, description = "The colleague stands in.", body = AbsenceBegun),
         (status = 409, description = "`on_already`: the colleague works on all of these cases; `otherwise_on_case`: may \
-            read one of them, or stands in on it at another time.", body = ProblemDocument),
+            read one of them, or stands in on it at another time; `barred`: is kept off one of them.",
+            body = ProblemDocument),
         (status = 422, description = "A field is not right; `stand_in`: not a colleague who works on cases; `cases`: one of \
             them is not yours.", body = ProblemDocument),
     ),

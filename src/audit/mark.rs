@@ -37,6 +37,7 @@ words! {
         Direction = "direction",
         Shift = "shift",
         Absence = "absence",
+        Bar = "bar",
     }
 }
 

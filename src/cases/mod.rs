@@ -1,8 +1,8 @@
 //! Cases: what the squad works on once a notice is accepted. A case is a clear row, people who are on it, and sealed
 //! sections, each under a key of its own.
 //!
-//! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues on
-//! and takes them off. `opening` is for [`crate::notices`], which makes a case of a notice.
+//! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues
+//! on, `leaving` takes them off, `bars` keeps them off. `opening` is for [`crate::notices`], which makes a case of a notice.
 //!
 //! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
 //! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
@@ -10,12 +10,14 @@
 
 pub mod access;
 pub(crate) mod assignments;
+pub mod bars;
 pub mod codes;
 pub mod document;
 pub(crate) mod hanging;
 pub(crate) mod head;
 pub mod http;
 pub(crate) mod iso;
+pub mod leaving;
 pub mod model;
 pub mod notes;
 pub(crate) mod opening;
@@ -48,5 +50,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(section::read_of_person, section::write_of_person))
         .routes(routes!(notes::list, notes::append))
         .routes(routes!(access::give))
-        .routes(routes!(access::end))
+        .routes(routes!(leaving::end))
+        .routes(routes!(bars::http::recuse))
+        .routes(routes!(bars::http::list, bars::http::create))
+        .routes(routes!(bars::http::lift))
 }

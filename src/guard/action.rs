@@ -94,6 +94,10 @@ words! {
         Share = "share",
         /// Taken back: a request by who made it, a consent or a refusal by the person.
         Withdraw = "withdraw",
+        /// Steps back from a case for good: nobody puts them on it again.
+        Recuse = "recuse",
+        /// What a supervisor put in the way is taken out of it.
+        Lift = "lift",
     }
 }
 
@@ -218,6 +222,10 @@ pub const ALL_WORK: &[Work] = {
         work(K::Alert, V::Acknowledge, TASK, false),
         work(K::Workload, V::Read, NOBODY, true),
         work(K::Assignment, V::Create, CASE, false),
+        work(K::Bar, V::Recuse, CASE, false),
+        work(K::Bar, V::Create, CASE, false),
+        work(K::Bar, V::List, CASE, true),
+        work(K::Bar, V::Lift, CASE, false),
         work(K::Direction, V::Create, NOTICE, false),
         work(K::Shift, V::List, NOBODY, false),
         work(K::Shift, V::Create, NOBODY, false),

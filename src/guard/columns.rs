@@ -295,6 +295,23 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
+    (
+        "bars",
+        &[
+            "id",
+            "case_id",
+            "account_id",
+            "note",
+            "vouch",
+            "made_at",
+            "lifted_at",
+            "lift_note",
+            "lift_vouch",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
     ("directions", &["id", "notice_id", "account_id", "made_at", "registered_by", "register_no", "standing"]),
     (
         "shifts",

@@ -53,6 +53,8 @@ words! {
         Workload = "workload",
         /// A supervisor's signed instruction to put somebody on a case.
         Assignment = "assignment",
+        /// Somebody is kept off a case.
+        Bar = "bar",
         /// Which duty officer is to take a notice that waits.
         Direction = "direction",
         /// A turn at a desk.
@@ -131,6 +133,7 @@ ids! {
     AlertId,
     /// A supervisor's instruction; the grant that it becomes has the same id.
     AssignmentId,
+    BarId,
     ShiftId,
     AbsenceId,
 }

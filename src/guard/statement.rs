@@ -1,15 +1,17 @@
-//! What people sign: foundings, memberships, shared keys, grants and case heads, as C2SP signed notes.
+//! What people sign: foundings, memberships, shared keys, grants, bars and case heads, as C2SP signed notes.
 //!
 //! The signed bytes are the stored bytes: a first line that names the statement, then one line of JSON. Nothing is
 //! encoded again to check a signature, so there is no second encoding to disagree with the first.
 
 mod kinds;
 
-pub use kinds::{AccessReason, OrganisationKind, SharedPurpose};
+pub use kinds::{AccessReason, BarReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AbsenceId, AccountId, AssignmentId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId};
+use super::record::{
+    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId,
+};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -35,6 +37,8 @@ statements! {
     SharedKeyStatement => "himaya/shared-key/v1",
     GrantStatement => "himaya/grant/v1",
     AssignmentStatement => "himaya/assignment/v1",
+    BarStatement => "himaya/bar/v1",
+    BarLiftStatement => "himaya/bar-lift/v1",
     CaseHead => "himaya/case-head/v2",
 }
 
@@ -143,6 +147,25 @@ pub struct AssignmentStatement {
     pub lapses_at: DateTime<Utc>,
 }
 
+/// Somebody is kept off a case: signed by themselves, who step back from it, or by a supervisor.
+#[derive(Serialize, Deserialize)]
+pub struct BarStatement {
+    pub bar: BarId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub reason: BarReason,
+    pub at: DateTime<Utc>,
+}
+
+/// A bar has no effect any more; signed by a supervisor. It gives nobody access back.
+#[derive(Serialize, Deserialize)]
+pub struct BarLiftStatement {
+    pub bar: BarId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub at: DateTime<Utc>,
+}
+
 /// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.
 #[derive(Serialize, Deserialize)]
 pub struct CaseHead {
@@ -152,6 +175,9 @@ pub struct CaseHead {
     /// The permissions in force, in order: one that had ended and is put back is not among them, and one that was written
     /// anew is another.
     pub team: Vec<TeamLine>,
+    /// Every bar there ever was on the case, in order: one that is taken away in the database is missed at the next write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bars: Vec<BarLine>,
     /// How many notes the officers have written on the case.
     pub notes: i64,
     pub sealed: Vec<HeadLine>,
@@ -170,6 +196,20 @@ impl TeamLine {
     #[must_use]
     pub fn of(grant: GrantId, note: &str, window: Option<Window>) -> Self {
         Self { grant, digest: hex(&Sha256::digest(note.as_bytes())), until: window.map(|window| window.until) }
+    }
+}
+
+/// One bar on a case: id, and SHA-256 of the signed statement.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
+pub struct BarLine {
+    pub bar: BarId,
+    pub digest: String,
+}
+
+impl BarLine {
+    #[must_use]
+    pub fn of(bar: BarId, note: &str) -> Self {
+        Self { bar, digest: hex(&Sha256::digest(note.as_bytes())) }
     }
 }
 

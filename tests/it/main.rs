@@ -15,6 +15,7 @@ mod attachments_pace;
 mod attachments_sealed;
 mod auditor;
 mod bad_input;
+mod bars;
 mod bribed;
 mod bucket;
 mod bucket_failing;

@@ -26,7 +26,7 @@ pub mod verbs {
     }
     verbs! {
         Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
-        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw
+        Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw Recuse Lift
     }
 }
 
@@ -70,6 +70,7 @@ pub mod kinds {
         Alert => Alert,
         Workload => Workload,
         Assignment => Assignment,
+        Bar => Bar,
         Direction => Direction,
         Shift => Shift,
         Absence => Absence,

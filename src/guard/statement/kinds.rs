@@ -1,4 +1,5 @@
-//! The words that statements are made of: kinds of organisation, what a shared key is for, why somebody is given access.
+//! The words that statements are made of: kinds of organisation, what a shared key is for, why somebody is given access, or
+//! kept off.
 
 use crate::guard::action::Role;
 use crate::guard::words::words;
@@ -74,5 +75,16 @@ words! {
         Workload = "workload",
         Expertise = "expertise",
         WishOfThePerson = "wish_of_the_person",
+    }
+}
+
+words! {
+    /// Why somebody is kept off a case. A code, as with access.
+    pub enum BarReason {
+        ConflictOfInterest = "conflict_of_interest",
+        Kinship = "kinship",
+        /// They, or those close to them, are threatened.
+        Threatened = "threatened",
+        Other = "other",
     }
 }
