@@ -38,6 +38,7 @@ words! {
         Shift = "shift",
         Absence = "absence",
         Bar = "bar",
+        Proposal = "proposal",
     }
 }
 

@@ -20,15 +20,24 @@ use axum::Json;
 use axum::extract::State;
 use uuid::Uuid;
 
-/// Takes somebody off a case: a colleague, or oneself.
+/// Who must be left on a case.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remains {
+    /// Somebody who works on it.
+    Worker,
+    /// Nobody, if two persons say so: the custodians hold its keys.
+    Anybody,
+}
+
+/// Leaves a case, or takes a colleague off it, which only a supervisor does alone ([`super::removal`]).
 #[utoipa::path(
     delete, path = "/api/v1/cases/{id}/access/{account}", operation_id = "end_case_access", tag = "cases",
     params(("id" = CaseId, Path), ("account" = AccountId, Path)),
     responses(
         (status = 200, description = "Access has ended.", body = AccessEnded),
         (status = 404, description = "There is no such access for the writer.", body = ProblemDocument),
-        (status = 409, description = "`nobody_would_remain`: nobody would be left to work on it.",
-            body = ProblemDocument),
+        (status = 409, description = "`nobody_would_remain`: nobody would be left to work on it; `two_persons`: propose it, and \
+            another confirms.", body = ProblemDocument),
     ),
 )]
 pub async fn end(
@@ -57,10 +66,14 @@ pub async fn end(
     if holds_keys {
         if leaver != who.account {
             team::check_for_good(&mut unit, case).await?;
+            return Err(Problem::illegal(
+                "two_persons",
+                "Nobody takes a colleague off alone: propose it, and somebody else confirms it. Nothing was stored.",
+            ));
         }
         take_off(&mut unit, &row, leaver).await?;
     } else {
-        put_off(&mut unit, &row, leaver).await?;
+        put_off(&mut unit, &row, leaver, Remains::Worker).await?;
     }
     let _ = unit.commit().await?;
     // A supervisor holds no key to renew with.
@@ -86,9 +99,12 @@ pub(super) async fn put_off<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     row: &CaseRow,
     leaver: AccountId,
+    remains: Remains,
 ) -> Result<bool, Problem> {
     let Some(leaving) = leaving(unit, row, leaver).await? else { return Ok(false) };
-    staying(unit, row, &leaving).await?;
+    if remains == Remains::Worker {
+        staying(unit, row, &leaving).await?;
+    }
     store::set_epoch_pending(unit, row.id).await?;
     end_all(unit, leaving).await?;
     Ok(true)
@@ -132,6 +148,7 @@ async fn staying<V: Does, K: About>(
     }
     Err(Problem::illegal(
         "nobody_would_remain",
-        "Nobody would be left to work on this case. Assign a colleague first. Nothing was stored.",
+        "Nobody would be left to work on this case. Assign a colleague first, or let two supervisors take the last one off. \
+         Nothing was stored.",
     ))
 }

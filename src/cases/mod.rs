@@ -2,7 +2,7 @@
 //! sections, each under a key of its own.
 //!
 //! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues
-//! on, `leaving` takes them off, `bars` keeps them off. `opening` is for [`crate::notices`], which makes a case of a notice.
+//! on, `leaving` and `removal` take them off, `bars` keeps them off; `two_persons` is what nobody does alone. `opening` is for [`crate::notices`], which makes a case of a notice.
 //!
 //! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
 //! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
@@ -21,6 +21,7 @@ pub mod leaving;
 pub mod model;
 pub mod notes;
 pub(crate) mod opening;
+pub mod removal;
 pub(crate) mod renewal;
 pub mod section;
 pub mod sections;
@@ -29,6 +30,7 @@ pub mod states;
 pub(crate) mod store;
 pub(crate) mod team;
 pub mod terms;
+pub(crate) mod two_persons;
 
 pub(crate) use head::{lock_and_check, sign_new_head, vouched};
 pub(crate) use notes::seal_beside_notes;
@@ -51,6 +53,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(notes::list, notes::append))
         .routes(routes!(access::give))
         .routes(routes!(leaving::end))
+        .routes(routes!(removal::list, removal::propose))
+        .routes(routes!(removal::confirm))
         .routes(routes!(bars::http::recuse))
         .routes(routes!(bars::http::list, bars::http::create))
         .routes(routes!(bars::http::lift))

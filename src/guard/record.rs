@@ -55,6 +55,8 @@ words! {
         Assignment = "assignment",
         /// Somebody is kept off a case.
         Bar = "bar",
+        /// That a colleague be taken off a case: proposed by one person, confirmed by another.
+        Removal = "removal",
         /// Which duty officer is to take a notice that waits.
         Direction = "direction",
         /// A turn at a desk.
@@ -134,6 +136,8 @@ ids! {
     /// A supervisor's instruction; the grant that it becomes has the same id.
     AssignmentId,
     BarId,
+    /// Something that one person proposes and another confirms.
+    ProposalId,
     ShiftId,
     AbsenceId,
 }

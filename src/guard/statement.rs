@@ -1,16 +1,16 @@
-//! What people sign: foundings, memberships, shared keys, grants, bars and case heads, as C2SP signed notes.
+//! What people sign: foundings, memberships, shared keys, grants, proposals, bars and case heads, as C2SP signed notes.
 //!
 //! The signed bytes are the stored bytes: a first line that names the statement, then one line of JSON. Nothing is
 //! encoded again to check a signature, so there is no second encoding to disagree with the first.
 
 mod kinds;
 
-pub use kinds::{AccessReason, BarReason, OrganisationKind, SharedPurpose};
+pub use kinds::{AccessReason, Act, BarReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{
-    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, MembershipId, OrganisationId, SharedKeyId,
+    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, MembershipId, OrganisationId, ProposalId, SharedKeyId,
 };
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
@@ -39,6 +39,7 @@ statements! {
     AssignmentStatement => "himaya/assignment/v1",
     BarStatement => "himaya/bar/v1",
     BarLiftStatement => "himaya/bar-lift/v1",
+    ProposalStatement => "himaya/proposal/v1",
     CaseHead => "himaya/case-head/v2",
 }
 
@@ -164,6 +165,22 @@ pub struct BarLiftStatement {
     pub case: CaseId,
     pub account: AccountId,
     pub at: DateTime<Utc>,
+}
+
+/// Something that nobody does alone; signed by who proposes it, and then by who confirms it.
+#[derive(Serialize, Deserialize)]
+pub struct ProposalStatement {
+    pub proposal: ProposalId,
+    pub act: Act,
+    pub case: CaseId,
+    /// To what: a removal ends this permission, and no later one of the same person.
+    pub about: Uuid,
+    /// Whom it concerns, who has no part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    pub at: DateTime<Utc>,
+    /// Afterwards it has no effect any more.
+    pub lapses_at: DateTime<Utc>,
 }
 
 /// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.

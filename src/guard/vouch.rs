@@ -6,7 +6,7 @@
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
 use super::keys::derive;
-use super::record::{AccountId, AssignmentId, BarId, CaseId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, BarId, CaseId, ProposalId, SharedKeyId};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -124,6 +124,18 @@ impl Voucher {
     #[must_use]
     pub fn bar_lift(&self, bar: BarId, signer: AccountId, note: &str) -> Code {
         self.code("bar lift", &[bar.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For what one person proposes, and another is to confirm.
+    #[must_use]
+    pub fn proposal(&self, proposal: ProposalId, signer: AccountId, note: &str) -> Code {
+        self.code("proposal", &[proposal.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For the same with the second person's signature, and who that is.
+    #[must_use]
+    pub fn confirmation(&self, proposal: ProposalId, second: AccountId, note: &str) -> Code {
+        self.code("confirmation", &[proposal.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For the length of somebody's register.

@@ -79,7 +79,7 @@ impl Hanging {
             let Some((_, record)) = record.or(list.then_some(&self.of[0])) else { continue };
             let concrete = path.replace("{id}", record).replace("{person}", &self.person);
             let concrete = concrete.replace("{attachment}", &self.attachment).replace("{account}", &about.to_string());
-            let concrete = concrete.replace("{bar}", record);
+            let concrete = concrete.replace("{bar}", record).replace("{removal}", record);
             for kind in ["narrative", "investigation", "legal", "identity", "contact_and_safety"] {
                 routes.push((method.clone(), concrete.replace("{kind}", kind)));
                 if !path.contains("{kind}") {
@@ -172,6 +172,13 @@ async fn a_supervisor_with_a_conflict_of_interest_is_a_stranger_too() {
         assert_eq!(refused.unwrap().status, 404, "nobody lifts their own");
     }
     assert_eq!(bar(&one, &case, officer.account).await.status, 404);
+    // An absence that they end would leave the case open which they do not see.
+    let stand_in = world.signed_in("officer2").await;
+    let end = format!("/api/v1/absences/{}/end", hand_over(&world, &officer, &stand_in, 0, 3600).await.id("id"));
+    assert_eq!(one.post(&end, &json!({})).await.unwrap().code(), "barred");
+    assert_eq!(reads(&stand_in, &case).await, 200);
+    assert_eq!(other.post(&end, &json!({})).await.unwrap().body["cases"], 1);
+    assert_eq!(reads(&stand_in, &case).await, 404);
     assert_eq!(other.post(&lift, &json!({})).await.unwrap().status, 200);
     assert_eq!(seen(&one).await, 2);
 }
@@ -226,8 +233,8 @@ async fn nobody_puts_a_barred_colleague_on_the_case_by_whatever_way() {
     assert_eq!(bar(&supervisor, &case, barred.account).await.status, 201);
     assert_eq!(reads(&barred, &case).await, 404);
     assert_eq!(reads(&officer, &case).await, 200);
-    let listed = supervisor.get(&format!("{case}/bars"), "supervision").await.unwrap();
-    assert_eq!(listed.body["items"].as_array().unwrap().len(), 2, "{}", listed.text);
+    let all = supervisor.get(&format!("{case}/bars"), "supervision").await.unwrap();
+    assert_eq!(all.body["items"].as_array().unwrap().len(), 2, "{}", all.text);
     world.stop().await;
     let found = findings(&world).await;
     assert!(found.iter().all(|finding| finding.contains("assignment")), "{found:#?}");

@@ -54,6 +54,7 @@ mod sweeping;
 mod tampering;
 mod tasks;
 mod thief;
+mod two_persons;
 mod types;
 mod walls;
 mod words;

@@ -3,8 +3,9 @@
 use super::model::{BarView, NewBar, Recusal, Recused};
 use super::{of_case, store};
 use crate::audit::unit::Unit;
+use crate::cases::leaving::{self, Remains};
 use crate::cases::model::CaseRow;
-use crate::cases::{leaving, store as cases};
+use crate::cases::store as cases;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
@@ -109,7 +110,7 @@ async fn keep_off<V: Does, K: About>(
     let note =
         statement::sign(&stated, who.account, &who.keys).map_err(|_| Problem::fault("a bar cannot be written"))?;
     cases::withdraw_assignments(unit, case, account).await?;
-    if !leaving::put_off(unit, row, account).await? {
+    if !leaving::put_off(unit, row, account, Remains::Worker).await? {
         // The next who works on the case signs a head that lists the bar, also where no key has to be made anew.
         cases::set_epoch_pending(unit, case).await?;
     }

@@ -71,6 +71,7 @@ pub mod kinds {
         Workload => Workload,
         Assignment => Assignment,
         Bar => Bar,
+        Removal => Removal,
         Direction => Direction,
         Shift => Shift,
         Absence => Absence,

@@ -88,3 +88,11 @@ words! {
         Other = "other",
     }
 }
+
+words! {
+    /// What two persons do together, one of whom proposes it and the other confirms it.
+    pub enum Act {
+        /// A colleague is taken off a case.
+        Removal = "removal",
+    }
+}
