@@ -76,8 +76,8 @@ pub(super) async fn propose<V: Does, K: About>(
     Ok(Proposal { id, by: who.account, what, made_at, lapses_at, note })
 }
 
-/// Proposals that wait for a second person, the oldest first. One that is not believed is passed over: planting one must not
-/// stop those that are true.
+/// Proposals that wait for a second person, the oldest first. One that does not count is passed over: its proposer has left the
+/// case, or it was planted, which must not stop those that are true.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -89,9 +89,8 @@ pub(super) async fn waiting<V: Does, K: About>(
 ) -> Result<Vec<Proposal>, Problem> {
     let mut waiting = Vec::new();
     for row in store::waiting(unit, case.id, act).await? {
-        match believed(unit, policy, case, row).await? {
-            Some(proposal) => waiting.push(proposal),
-            None => tracing::error!("ALARM: a proposal lies in the database that is not believed"),
+        if let Some(proposal) = believed(unit, policy, case, row).await? {
+            waiting.push(proposal);
         }
     }
     Ok(waiting)
