@@ -179,6 +179,8 @@ CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
             WITH own AS MATERIALIZED (
                 SELECT a.case_id, a.relation FROM public.case_access a
                 WHERE a.account_id = mine AND a.ended_at IS NULL
+                  AND NOT EXISTS (SELECT FROM public.bars b
+                                  WHERE b.case_id = a.case_id AND b.account_id = a.account_id AND b.lifted_at IS NULL)
                   AND (a.active_until IS NULL
                        OR (a.active_from <= pg_catalog.now() AND a.active_until > pg_catalog.now())))
             SELECT c.id, c.number, c.organisation_id, c.state, c.epoch,
@@ -192,7 +194,7 @@ CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
             ORDER BY c.number DESC LIMIT most;
         END
     $$;
--- As it was (0015), and for the custodian who opens a case, as long as the transaction lasts.
+-- As it was (0018), and for the custodian who opens a case, as long as the transaction lasts.
 CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -202,7 +204,7 @@ CREATE OR REPLACE FUNCTION i_am_on_case(wanted uuid) RETURNS boolean
                        WHERE c.case_id = wanted AND c.account_id = mine AND c.ended_at IS NULL
                          AND (c.active_until IS NULL
                               OR (c.active_from <= pg_catalog.now() AND c.active_until > pg_catalog.now()))) THEN
-                RETURN true;
+                RETURN NOT public.i_am_barred(wanted);
             END IF;
             RETURN public.case_is_opened_here(wanted);
         END
@@ -387,7 +389,10 @@ CREATE FUNCTION case_is_of(wanted uuid, organisation uuid) RETURNS boolean
 -- The id of a case by its number, to somebody of the squad that works it: numbers are dense, so it tells them nothing.
 CREATE FUNCTION case_of_ours(wanted bigint) RETURNS uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$ SELECT c.id FROM public.cases c WHERE c.number = wanted AND c.organisation_id = public.my_organisation() $$;
+    AS $$
+        SELECT c.id FROM public.cases c
+        WHERE c.number = wanted AND c.organisation_id = public.my_organisation() AND NOT public.i_am_barred(c.id)
+    $$;
 -- A new CUSTODY key is made by a custodian, or by a responsible person of the organisation; which of them, the signatures say.
 CREATE OR REPLACE FUNCTION i_may_make_key(organisation uuid, wanted text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -407,9 +412,9 @@ DROP POLICY custody_shares_add ON custody_shares;
 CREATE POLICY custody_shares_add ON custody_shares FOR INSERT TO himaya_app WITH CHECK (EXISTS (
     SELECT FROM shared_keys k WHERE k.id = key_id AND k.maker_id = public.me() AND k.purpose = 'custody'));
 
-CREATE POLICY openings_read ON openings FOR SELECT TO himaya_app USING (
+CREATE POLICY openings_read ON openings FOR SELECT TO himaya_app USING (NOT public.i_am_barred_from(id) AND (
     invoked_by = public.me() OR person_id = public.me() OR public.i_supervise(organisation_id)
-    OR public.i_keep_custody(organisation_id) OR public.i_audit());
+    OR public.i_keep_custody(organisation_id) OR public.i_audit()));
 CREATE POLICY openings_add ON openings FOR INSERT TO himaya_app WITH CHECK (
     invoked_by = public.me() AND state = 'invoked' AND first_id IS NULL
     AND (organisation_id = public.my_organisation() OR public.i_keep_custody(organisation_id)));
@@ -489,7 +494,7 @@ CREATE UNIQUE INDEX alerts_once_for_each ON alerts (what, level, about, occasion
     WHERE what IN ('custody_opened', 'emergency_unreviewed');
 DROP POLICY alerts_mine ON alerts;
 CREATE POLICY alerts_mine ON alerts FOR SELECT TO himaya_app USING (
-    CASE what WHEN 'task_overdue' THEN EXISTS (
+    (CASE what WHEN 'task_overdue' THEN EXISTS (
                   SELECT FROM tasks t WHERE t.id = about AND (t.case_id IS NULL OR public.i_am_on_case(t.case_id))
                      AND (t.assignee_id = public.me() OR public.i_stand_in_for(t.assignee_id, t.case_id)
                           OR (public.my_relation_to_case(t.case_id) = 'assigned' AND public.nobody_does(t.assignee_id, t.case_id))))
@@ -497,7 +502,24 @@ CREATE POLICY alerts_mine ON alerts FOR SELECT TO himaya_app USING (
     OR (desk AND public.i_keep_desk(organisation_id))
     -- A supervisor is told of an opening once, and not for each of the team.
     OR (public.i_supervise(organisation_id) AND (what <> 'custody_opened' OR account_id IS NULL))
-    OR (desk AND organisation_id = public.my_organisation() AND public.i_audit()));
+    OR (desk AND organisation_id = public.my_organisation() AND public.i_audit()))
+    AND NOT public.i_am_barred_from(about));
+-- As it was (0018), and by an opening of the case.
+CREATE OR REPLACE FUNCTION i_am_barred_from(about uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE mine uuid := public.me();
+        BEGIN
+            RETURN EXISTS (
+                SELECT FROM public.bars b
+                WHERE b.account_id = mine AND b.lifted_at IS NULL
+                  AND (EXISTS (SELECT FROM public.tasks t WHERE t.id = about AND t.case_id = b.case_id)
+                       OR EXISTS (SELECT FROM public.placements p WHERE p.id = about AND p.case_id = b.case_id)
+                       OR EXISTS (SELECT FROM public.notices n WHERE n.id = about AND n.case_id = b.case_id)
+                       OR EXISTS (SELECT FROM public.opening_cases o
+                                  WHERE o.opening_id = about AND o.case_id = b.case_id)));
+        END
+    $$;
 CREATE FUNCTION tell_of_opening() RETURNS bigint
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -686,6 +708,15 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
                jsonb_build_array(organisation_id, account_id, stand_in_id, starts_at AT TIME ZONE 'UTC',
                                  ends_at AT TIME ZONE 'UTC', made_at AT TIME ZONE 'UTC', ended_at AT TIME ZONE 'UTC')
         FROM absences
+        UNION ALL
+        SELECT 'bar', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, account_id, note, made_at AT TIME ZONE 'UTC', lifted_at AT TIME ZONE 'UTC', lift_note)
+        FROM bars
+        UNION ALL
+        SELECT 'proposal', id, registered_by, register_no, standing, xmin,
+               jsonb_build_array(case_id, act, about, account_id, note, made_at AT TIME ZONE 'UTC', lapses_at AT TIME ZONE 'UTC',
+                                 confirmed_at AT TIME ZONE 'UTC', confirm_note)
+        FROM proposals
         UNION ALL
         SELECT 'opening', id, registered_by, register_no, standing, xmin,
                jsonb_build_array(organisation_id, why, reason, person_id, sections, hours, invoked_by,

@@ -47,7 +47,8 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     responses(
         (status = 201, description = "The colleague stands in.", body = AbsenceBegun),
         (status = 409, description = "`on_already`: the colleague works on all of these cases; `otherwise_on_case`: may \
-            read one of them, or stands in on it at another time.", body = ProblemDocument),
+            read one of them, or stands in on it at another time; `barred`: is kept off one of them.",
+            body = ProblemDocument),
         (status = 422, description = "A field is not right; `stand_in`: not a colleague who works on cases; `cases`: one of \
             them is not yours.", body = ProblemDocument),
     ),
@@ -121,13 +122,21 @@ pub async fn begin(
     responses(
         (status = 200, description = "The colleague's access has ended.", body = AbsenceEnded),
         (status = 404, description = "There is no such absence for you.", body = ProblemDocument),
-        (status = 409, description = "`illegal_transition`: it is over.", body = ProblemDocument),
+        (status = 409, description = "`illegal_transition`: it is over; `barred`: you are kept off one of its cases.",
+            body = ProblemDocument),
     ),
 )]
 pub async fn end(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
     let target = Target::Record(RecordKind::Absence, id);
     let leave = app.gate.authorize::<verbs::Close, kinds::Absence>(&who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    if store::is_barred_from(&mut unit).await? {
+        return Err(Problem::illegal(
+            "barred",
+            "You are kept off one of these cases, and would leave it open: another supervisor, or whoever is away, ends this \
+             absence. Nothing was stored.",
+        ));
+    }
     if !store::end(&mut unit).await? {
         return Err(Problem::illegal("illegal_transition", "This absence is over. Nothing was stored."));
     }

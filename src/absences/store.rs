@@ -57,6 +57,12 @@ pub async fn insert<V: Does, K: About>(
     Ok(())
 }
 
+/// Whether the absence hands over a case from which the person is kept off.
+pub async fn is_barred_from<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<bool, sqlx::Error> {
+    let id = unit.id();
+    sqlx::query_scalar!(r#"SELECT i_am_barred_from_absence($1) AS "it!""#, id).fetch_one(unit.sql()).await
+}
+
 /// Ends the absence that a unit is about; false if it is over.
 pub async fn end<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<bool, Problem> {
     let (id, now) = (unit.id(), unit.now());

@@ -39,6 +39,8 @@ words! {
         Absence = "absence",
         Opening = "opening",
         Custody = "custody",
+        Bar = "bar",
+        Proposal = "proposal",
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::model::{CaseRelation, CaseRow};
 use super::store::{self, AssignmentRow};
-use super::{access, head, team};
+use super::{access, bars, head, team};
 use crate::audit::unit::Unit;
 use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{Target, kinds, verbs};
@@ -100,6 +100,10 @@ async fn one(app: &App, unit: &mut Carrying, case: &CaseRow, waiting: &Assignmen
     let Some(member) = member.filter(|member| works_cases(member.role)) else { return Ok(false) };
     // For somebody who stands in, and signs in themselves: a colleague puts them on for good, as everybody else.
     if stated.account == unit.account() {
+        return Ok(false);
+    }
+    // Who is kept off the case since stays off it, whatever was said before.
+    if bars::barred(unit, case).await?.contains(&stated.account) {
         return Ok(false);
     }
     theirs.retain(|given| given.account == stated.account);

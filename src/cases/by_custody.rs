@@ -8,7 +8,7 @@
 use super::model::{CaseRelation, CaseRow};
 use super::store::{self, NewGrant};
 use super::team::{self, Teammate};
-use super::{access, head};
+use super::{access, bars, head};
 use crate::audit::unit::Unit;
 use crate::guard::action::Relation;
 use crate::guard::custody::OpenCustody;
@@ -86,7 +86,10 @@ pub(crate) fn permission<V: Does, K: About>(
 /// # Errors
 /// Absent where the opening does not reach it.
 pub(crate) async fn lock_and_see<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
-    store::lock(unit, case).await?.map(drop).ok_or_else(Problem::absent)
+    let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
+    let account = unit.account();
+    // Whoever is kept off a case is no custodian for it either.
+    if bars::barred(unit, &row).await?.contains(&account) { Err(Problem::absent()) } else { Ok(()) }
 }
 
 /// What the first custodian signed for a case.
@@ -111,6 +114,7 @@ pub(crate) async fn let_in<V: Does, K: About>(
 ) -> Result<Option<Window>, Problem> {
     let checked = head::lock(unit, case).await?;
     let who = unit.who();
+    bars::refuse_barred(unit, &checked.case, member.account).await?;
     // The first custodian's signature, before the second's stands beside it.
     let stated: GrantStatement = statement::verified(signed.note, &[signed.first])
         .map_err(|_| Problem::fault("a permission is not as the first custodian signed it"))?;

@@ -4,6 +4,7 @@
 //! Who writes locks the case and compares the head with everything there ([`lock_and_check`]), writes, and signs the next
 //! head in the same unit ([`sign_new_head`]). Who reads compares what is opened with the head ([`vouched`]).
 
+use super::bars;
 use super::model::CaseRow;
 use super::renewal;
 use super::store::{self, HeadRow, Line};
@@ -12,7 +13,7 @@ use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{CaseId, GrantId};
-use crate::guard::statement::{self, CaseHead, HeadLine, TeamLine, hex};
+use crate::guard::statement::{self, BarLine, CaseHead, HeadLine, TeamLine, hex};
 use crate::guard::trust::{Member, Trust};
 use crate::guard::vault::Sealed;
 use crate::guard::vouch::is_vouched;
@@ -48,7 +49,10 @@ pub(super) async fn lock<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId)
     let team = store::grants(unit, case).await?;
     // Fewer than the head lists is well: a supervisor ended somebody's access, and signs no head.
     let listed = team.iter().filter(|grant| grant.in_force).all(|grant| head.team.contains(&grant.line()));
-    if !listed || head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
+    // A bar that was taken away would let somebody in; a new one is listed by whoever writes next.
+    let bars = bars::of_case(unit, &row).await?;
+    let kept = head.bars.iter().all(|line| bars.iter().any(|bar| bar.line == *line));
+    if !listed || !kept || head.notes != notes || !head.sealed.iter().eq(lines.iter().map(|line| &line.head)) {
         return Err(Problem::fault(DISAGREES));
     }
     Ok(Checked { case: row, head, lines })
@@ -115,11 +119,16 @@ async fn sign<V: Does, K: About>(
     if !own || !given || !none_gone || old.is_some_and(|head| head.notes > notes) {
         return Err(Problem::fault(DISAGREES));
     }
+    let bars: Vec<BarLine> = bars::of_case(unit, &row).await?.into_iter().map(|bar| bar.line).collect();
+    if !old.is_none_or(|head| head.bars.iter().all(|line| bars.contains(line))) {
+        return Err(Problem::fault(DISAGREES));
+    }
     let head = CaseHead {
         case,
         number: old.map_or(1, |head| head.number + 1),
         epoch: row.epoch,
         team,
+        bars,
         notes,
         sealed: lines.into_iter().map(|line| line.head).collect(),
     };

@@ -1,8 +1,8 @@
 //! Cases: what the squad works on once a notice is accepted. A case is a clear row, people who are on it, and sealed
 //! sections, each under a key of its own.
 //!
-//! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues on
-//! and takes them off. `opening` is for [`crate::notices`], which makes a case of a notice.
+//! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues
+//! on, `leaving` and `removal` take them off, `bars` keeps them off; `two_persons` is what nobody does alone. `opening` is for [`crate::notices`], which makes a case of a notice.
 //!
 //! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
 //! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
@@ -10,6 +10,7 @@
 
 pub mod access;
 pub(crate) mod assignments;
+pub mod bars;
 pub(crate) mod by_custody;
 pub mod codes;
 pub mod document;
@@ -17,9 +18,11 @@ pub(crate) mod hanging;
 pub(crate) mod head;
 pub mod http;
 pub(crate) mod iso;
+pub mod leaving;
 pub mod model;
 pub mod notes;
 pub(crate) mod opening;
+pub mod removal;
 pub(crate) mod renewal;
 pub mod section;
 pub mod sections;
@@ -28,6 +31,7 @@ pub mod states;
 pub(crate) mod store;
 pub(crate) mod team;
 pub mod terms;
+pub(crate) mod two_persons;
 
 pub(crate) use by_custody::lock_and_see;
 pub(crate) use head::{lock_and_check, sign_new_head, vouched};
@@ -50,5 +54,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(section::read_of_person, section::write_of_person))
         .routes(routes!(notes::list, notes::append))
         .routes(routes!(access::give))
-        .routes(routes!(access::end))
+        .routes(routes!(leaving::end))
+        .routes(routes!(removal::list, removal::propose))
+        .routes(routes!(removal::confirm))
+        .routes(routes!(bars::http::recuse))
+        .routes(routes!(bars::http::list, bars::http::create))
+        .routes(routes!(bars::http::lift))
 }

@@ -3,7 +3,9 @@
 use super::states::CaseState;
 use super::terms::Category;
 use crate::guard::action::Relation;
-use crate::guard::record::{AccountId, CaseId, CaseNoteId, OrganisationId, RecordKind, SectionId, SubjectId};
+use crate::guard::record::{
+    AccountId, CaseId, CaseNoteId, OrganisationId, ProposalId, RecordKind, SectionId, SubjectId,
+};
 use crate::guard::statement::AccessReason;
 use crate::guard::words::words;
 use chrono::{DateTime, Utc};
@@ -97,6 +99,27 @@ pub struct AccessEnded {
     pub account: AccountId,
     /// The next who works on the case makes its new keys; access has ended already.
     pub epoch_pending: bool,
+}
+
+/// A colleague is to be taken off a case.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRemoval {
+    #[garde(skip)]
+    pub account: AccountId,
+}
+
+/// A removal that waits for a second person.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct RemovalView {
+    pub id: ProposalId,
+    /// Who is to be taken off.
+    pub account: AccountId,
+    /// Who proposed it.
+    pub by: AccountId,
+    pub made_at: DateTime<Utc>,
+    /// Afterwards it has no effect any more.
+    pub lapses_at: DateTime<Utc>,
 }
 
 /// A section kind of a case or of a person. Every kind is listed, and whether one that the reader cannot open has

@@ -5,7 +5,7 @@
 //! ([`super::renewal`]).
 
 use super::model::CaseRelation;
-use super::{access, head, store, team};
+use super::{access, bars, head, store, team};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AbsenceId, CaseId, GrantId};
@@ -17,7 +17,7 @@ use crate::platform::problem::Problem;
 ///
 /// # Errors
 /// Absent unless the person works on the case without an end of their own: nobody hands on for longer than they have it.
-/// 409 when the colleague has access of another kind, or for another time that does not meet this one.
+/// 409 when the colleague is kept off the case, has access of another kind, or for another time that does not meet this one.
 pub(crate) async fn hand_over<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
@@ -30,6 +30,12 @@ pub(crate) async fn hand_over<V: Does, K: About>(
     let own = store::grants(unit, case).await?.into_iter().find(|grant| grant.begun && grant.account == account);
     let relation = CaseRelation::Assigned;
     own.filter(|own| own.relation == relation && own.window.is_none()).ok_or_else(Problem::absent)?;
+    if bars::barred(unit, &row).await?.contains(&stand_in.account) {
+        return Err(Problem::illegal(
+            "barred",
+            "The colleague cannot stand in on one of these cases: name those on which they can. Nothing was stored.",
+        ));
+    }
     let there =
         store::grants(unit, case).await?.into_iter().find(|grant| grant.in_force && grant.account == stand_in.account);
     if let Some(there) = there {

@@ -1,6 +1,7 @@
 //! Who is on a case, proven: each permission is signed by a colleague who was on the case, and each colleague is a member
 //! in force. Keys are wrapped to these people only, so a row added to the database gives nobody a key.
 
+use super::bars;
 use super::model::{CaseRelation, CaseRow};
 use super::store::{self, GrantRow, NewGrant};
 use crate::audit::unit::Unit;
@@ -137,16 +138,18 @@ pub(super) async fn stand_ins_for<V: Does, K: About>(
     Ok(theirs.map(|(grant, _)| grant.grant).collect())
 }
 
-/// [`team`] for a case that is locked, with the relations. Who is no member any more is left out, and with them who stands
-/// in for them: nothing more is wrapped to these.
+/// [`team`] for a case that is locked, with the relations. Who is no member any more, or is kept off the case, is left out, and
+/// with them who stands in for them: nothing more is wrapped to these.
 pub(super) async fn members<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: &CaseRow,
 ) -> Result<Vec<Teammate>, Problem> {
     let grants = store::grants(unit, case.id).await?;
     let givers = check_signatures(unit, case, &grants).await?;
+    let barred = bars::barred(unit, case).await?;
+    let counts = |grant: &GrantRow| grant.in_force && !barred.contains(&grant.account);
     let mut team = Vec::new();
-    for (grant, giver) in grants.into_iter().zip(givers).filter(|(grant, _)| grant.in_force) {
+    for (grant, giver) in grants.into_iter().zip(givers).filter(|(grant, _)| counts(grant)) {
         if let Some(member) = colleague(unit, case.organisation, grant.account).await? {
             let Giver { account: giver, sections, .. } = giver;
             let GrantRow { grant, relation, window, begun, .. } = grant;

@@ -219,13 +219,19 @@ async fn case(stage: &mut Stage<'_>) -> Result<(), ActorError> {
 
 async fn colleague(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let (officer, colleague) = (stage.who("officer1")?, stage.who("officer2")?);
+    let duty = stage.who("duty1")?;
     let case = format!("/api/v1/cases/{}", stage.played.case);
     let narrative = format!("{case}/sections/narrative");
-    stage.say("5. A colleague is given access, and loses it again with a new epoch.");
+    stage.say("5. A colleague is given access, and loses it again with a new epoch: one officer proposes it, another confirms.");
     let given = json!({ "account": colleague.account, "relation": "assigned", "reason": "shift_change" });
     ok(officer.post(&format!("{case}/access"), &given).await?, 201, &officer, "give access")?;
     stage.tries(&narrative, "what happened", "case_work", &[("officer1", 200), ("officer2", 200)]).await?;
-    ok(officer.delete(&format!("{case}/access/{}", colleague.account)).await?, 200, &officer, "take access away")?;
+    let removal = json!({ "account": colleague.account });
+    let proposed = officer.post(&format!("{case}/removals"), &removal).await?;
+    let removal = ok(proposed, 201, &officer, "propose to take access away")?.id("id");
+    let confirm = format!("{case}/removals/{removal}/confirm");
+    ok(officer.post(&confirm, &json!({})).await?, 409, &officer, "be told that it takes two")?;
+    ok(duty.post(&confirm, &json!({})).await?, 200, &duty, "confirm it")?;
     stage.tries(&narrative, "what happened, after", "case_work", &[("officer1", 200), ("officer2", 404)]).await?;
     Ok(())
 }

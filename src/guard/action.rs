@@ -102,6 +102,10 @@ words! {
         Open = "open",
         /// Somebody else looks at what was opened.
         Review = "review",
+        /// Steps back from a case for good: nobody puts them on it again.
+        Recuse = "recuse",
+        /// What a supervisor put in the way is taken out of it.
+        Lift = "lift",
     }
 }
 
@@ -228,6 +232,13 @@ pub const ALL_WORK: &[Work] = {
         work(K::Alert, V::Acknowledge, TASK, false),
         work(K::Workload, V::Read, NOBODY, true),
         work(K::Assignment, V::Create, CASE, false),
+        work(K::Bar, V::Recuse, CASE, false),
+        work(K::Bar, V::Create, CASE, false),
+        work(K::Bar, V::List, CASE, true),
+        work(K::Bar, V::Lift, CASE, false),
+        work(K::Removal, V::Propose, CASE, false),
+        work(K::Removal, V::List, CASE, true),
+        work(K::Removal, V::Countersign, CASE, false),
         work(K::Direction, V::Create, NOTICE, false),
         work(K::Shift, V::List, NOBODY, false),
         work(K::Shift, V::Create, NOBODY, false),

@@ -53,6 +53,10 @@ words! {
         Workload = "workload",
         /// A supervisor's signed instruction to put somebody on a case.
         Assignment = "assignment",
+        /// Somebody is kept off a case.
+        Bar = "bar",
+        /// That a colleague be taken off a case: proposed by one person, confirmed by another.
+        Removal = "removal",
         /// Which duty officer is to take a notice that waits.
         Direction = "direction",
         /// A turn at a desk.
@@ -139,6 +143,9 @@ ids! {
     AlertId,
     /// A supervisor's instruction; the grant that it becomes has the same id.
     AssignmentId,
+    BarId,
+    /// Something that one person proposes and another confirms.
+    ProposalId,
     ShiftId,
     AbsenceId,
     /// One use of CUSTODY by two custodians.

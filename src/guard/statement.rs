@@ -1,17 +1,17 @@
-//! What people sign: foundings, memberships, shared keys, grants and case heads, as C2SP signed notes.
+//! What people sign: foundings, memberships, shared keys, grants, proposals, bars and case heads, as C2SP signed notes.
 //!
 //! The signed bytes are the stored bytes: a first line that names the statement, then one line of JSON. Nothing is
 //! encoded again to check a signature, so there is no second encoding to disagree with the first.
 
 mod kinds;
 
-pub use kinds::{AccessReason, OrganisationKind, SharedPurpose};
+pub use kinds::{AccessReason, Act, BarReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{
-    AbsenceId, AccountId, AssignmentId, CaseId, GrantId, MembershipId, OpeningId, OrganisationId, RecordKind,
-    SharedKeyId,
+    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, MembershipId, OpeningId, OrganisationId, ProposalId,
+    RecordKind, SharedKeyId,
 };
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
@@ -38,6 +38,9 @@ statements! {
     SharedKeyStatement => "himaya/shared-key/v1",
     GrantStatement => "himaya/grant/v1",
     AssignmentStatement => "himaya/assignment/v1",
+    BarStatement => "himaya/bar/v1",
+    BarLiftStatement => "himaya/bar-lift/v1",
+    ProposalStatement => "himaya/proposal/v1",
     CaseHead => "himaya/case-head/v2",
     CustodyStatement => "himaya/custody/v1",
     OpeningStatement => "himaya/opening/v1",
@@ -197,6 +200,41 @@ pub struct AssignmentStatement {
     pub lapses_at: DateTime<Utc>,
 }
 
+/// Somebody is kept off a case: signed by themselves, who step back from it, or by a supervisor.
+#[derive(Serialize, Deserialize)]
+pub struct BarStatement {
+    pub bar: BarId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub reason: BarReason,
+    pub at: DateTime<Utc>,
+}
+
+/// A bar has no effect any more; signed by a supervisor. It gives nobody access back.
+#[derive(Serialize, Deserialize)]
+pub struct BarLiftStatement {
+    pub bar: BarId,
+    pub case: CaseId,
+    pub account: AccountId,
+    pub at: DateTime<Utc>,
+}
+
+/// Something that nobody does alone; signed by who proposes it, and then by who confirms it.
+#[derive(Serialize, Deserialize)]
+pub struct ProposalStatement {
+    pub proposal: ProposalId,
+    pub act: Act,
+    pub case: CaseId,
+    /// To what: a removal ends this permission, and no later one of the same person.
+    pub about: Uuid,
+    /// Whom it concerns, who has no part in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    pub at: DateTime<Utc>,
+    /// Afterwards it has no effect any more.
+    pub lapses_at: DateTime<Utc>,
+}
+
 /// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.
 #[derive(Serialize, Deserialize)]
 pub struct CaseHead {
@@ -206,6 +244,9 @@ pub struct CaseHead {
     /// The permissions in force, in order: one that had ended and is put back is not among them, and one that was written
     /// anew is another.
     pub team: Vec<TeamLine>,
+    /// Every bar there ever was on the case, in order: one that is taken away in the database is missed at the next write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bars: Vec<BarLine>,
     /// How many notes the officers have written on the case.
     pub notes: i64,
     pub sealed: Vec<HeadLine>,
@@ -224,6 +265,20 @@ impl TeamLine {
     #[must_use]
     pub fn of(grant: GrantId, note: &str, window: Option<Window>) -> Self {
         Self { grant, digest: hex(&Sha256::digest(note.as_bytes())), until: window.map(|window| window.until) }
+    }
+}
+
+/// One bar on a case: id, and SHA-256 of the signed statement.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone)]
+pub struct BarLine {
+    pub bar: BarId,
+    pub digest: String,
+}
+
+impl BarLine {
+    #[must_use]
+    pub fn of(bar: BarId, note: &str) -> Self {
+        Self { bar, digest: hex(&Sha256::digest(note.as_bytes())) }
     }
 }
 

@@ -6,7 +6,7 @@
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
 use super::keys::derive;
-use super::record::{AccountId, AssignmentId, CaseId, OpeningId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, BarId, CaseId, OpeningId, ProposalId, SharedKeyId};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -134,6 +134,30 @@ impl Voucher {
     pub fn assignment(&self, assignment: AssignmentId, signer: AccountId, note: &str) -> Code {
         let note = Sha256::digest(note.as_bytes());
         self.code("assignment", &[assignment.0.as_bytes(), signer.0.as_bytes(), &note])
+    }
+
+    /// For a bar: what it says, and who said it.
+    #[must_use]
+    pub fn bar(&self, bar: BarId, signer: AccountId, note: &str) -> Code {
+        self.code("bar", &[bar.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For the end of a bar, likewise.
+    #[must_use]
+    pub fn bar_lift(&self, bar: BarId, signer: AccountId, note: &str) -> Code {
+        self.code("bar lift", &[bar.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For what one person proposes, and another is to confirm.
+    #[must_use]
+    pub fn proposal(&self, proposal: ProposalId, signer: AccountId, note: &str) -> Code {
+        self.code("proposal", &[proposal.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For the same with the second person's signature, and who that is.
+    #[must_use]
+    pub fn confirmation(&self, proposal: ProposalId, second: AccountId, note: &str) -> Code {
+        self.code("confirmation", &[proposal.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For the length of somebody's register.

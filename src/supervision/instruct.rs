@@ -23,7 +23,7 @@ use axum::extract::State;
     responses(
         (status = 201, description = "Signed, and pending.", body = PendingAssignment),
         (status = 404, description = "There is no such case for you.", body = ProblemDocument),
-        (status = 409, description = "`already_on_case`, or instructed already.", body = ProblemDocument),
+        (status = 409, description = "`already_on_case`, or instructed already; `barred`: they are kept off it.", body = ProblemDocument),
         (status = 422, description = "`account`: not a colleague who works on cases.", body = ProblemDocument),
     ),
 )]
@@ -52,6 +52,7 @@ pub async fn instruct(
         .await?
         .filter(|member| member.organisation == row.organisation && works_cases(member.role))
         .ok_or_else(|| Problem::field("account", "is not a colleague of yours who works on cases"))?;
+    cases::bars::refuse_barred(&mut unit, &row, new.account).await?;
     if store::is_on_or_instructed(&mut unit, case, new.account).await? {
         return Err(Problem::illegal(
             "already_on_case",

@@ -291,7 +291,7 @@ async fn a_colleague_who_was_granted_a_case_reads_what_hangs_on_it_and_adds_noth
         (row.get::<i32, _>(0), row.get::<i64, _>(1), row.get::<Vec<u8>, _>(2))
     };
     let before = sealed().await;
-    assert_eq!(officer.delete(&format!("{case}/access/{}", colleague.account)).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("duty1").await, &case, colleague.account).await;
     let after = sealed().await;
     assert!(after.0 == before.0 + 1 && after.1 == before.1 + 1 && after.2 != before.2);
     assert_eq!(content(&colleague, &path, "case_work").await.0, 404);

@@ -361,7 +361,7 @@ async fn a_new_epoch_seals_the_record_anew_and_leaves_the_bytes() {
     assert_eq!(officer.post(&format!("{case}/access"), &given).await.unwrap().status, 201);
     assert_eq!(content(&colleague, &paths[0], "case_work").await.0, 200);
     let thief = stolen_keys(&world, "officer2").await;
-    assert_eq!(officer.delete(&format!("{case}/access/{}", colleague.account)).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("duty1").await, case, colleague.account).await;
     let records = ciphertexts(&world).await;
     let attachments: Vec<_> = records.iter().filter(|record| record.kind == "attachment").collect();
     assert_eq!(attachments.len(), 2);

@@ -87,6 +87,13 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let absence = officer.post("/api/v1/absences", &away).await.unwrap();
     assert_eq!(absence.status, 201, "{}", absence.text);
     let absence = absence.id("id").to_string();
+    let kept_off = json!({ "account": world.country.person("ssupervisor2").unwrap().account, "reason": "kinship" });
+    let bar = squads.post(&format!("/api/v1/cases/{}/bars", played.case), &kept_off).await.unwrap();
+    let bar = bar.id("id").to_string();
+    let taken_off = json!({ "account": stand_in });
+    let removal = squads.post(&format!("/api/v1/cases/{}/removals", played.case), &taken_off).await.unwrap();
+    assert_eq!(removal.status, 201, "{}", removal.text);
+    let removal = removal.id("id").to_string();
     let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
     let duty = world.country.person("duty1").unwrap().account.to_string();
     let officer = world.signed_in("officer1").await;
@@ -125,6 +132,8 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             .replace("{membership}", &squad)
             .replace("{person}", &played.person.to_string())
             .replace("{account}", &duty)
+            .replace("{bar}", &bar)
+            .replace("{removal}", &removal)
             .replace("{kind}", if path.contains("{person}") { "identity" } else { "narrative" })
     };
     let granted = json!({
@@ -190,6 +199,8 @@ async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
         format!("/api/v1/cases/{}", played.case),
         format!("/api/v1/cases/{}/sections/narrative", played.case),
         format!("/api/v1/cases/{}/notes", played.case),
+        format!("/api/v1/cases/{}/bars", played.case),
+        format!("/api/v1/cases/{}/removals", played.case),
         format!("/api/v1/cases/{}/persons/{}/consents", played.case, played.person),
         format!("/api/v1/accommodations/{}/address", played.house),
         format!("/api/v1/placements/{}", played.placement),

@@ -43,8 +43,7 @@ async fn a_colleague_who_loses_access_holds_no_key_of_the_new_epoch() {
     let on = json!({ "account": world.country.person("duty2").unwrap().account, "relation": "granted", "reason": "workload" });
     assert_eq!(colleague.post(&format!("{case}/access"), &on).await.unwrap().status, 404);
 
-    let path = format!("{case}/access/{}", colleague.account);
-    assert_eq!(officer.delete(&path).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("duty1").await, &case, colleague.account).await;
     assert_eq!(colleague.get(&narrative, "case_work").await.unwrap().status, 404);
     let (after, wraps, theirs) = epochs(&world, played.case, colleague.account).await;
     assert_eq!((after, wraps, theirs), (before + 1, vec![before + 1], 0));

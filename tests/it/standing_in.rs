@@ -147,9 +147,10 @@ async fn a_desk_that_sleeps_keeps_nobody_on_a_case_and_nobody_off_it() {
     for actor in [&placing.officer, &duty, &comes] {
         actor.sign_in().await.unwrap();
     }
-    let access_of = |account: Uuid| format!("{}/access/{account}", placing.case());
-    let off = placing.officer.delete(&access_of(duty.account)).await.unwrap();
-    assert_eq!(off.status, 200, "{}", off.text);
+    // The supervisor confirms, who sees no placement; the next line is the officer's own.
+    let supervisor = world.signed_in("ssupervisor1").await;
+    supervisor.sign_in().await.unwrap();
+    crate::two_persons::take_off(&placing.officer, &supervisor, &placing.case(), duty.account).await;
     assert_eq!(reads(&duty, &placement).await, 404);
     let on = placing.officer.post(&format!("{}/access", placing.case()), &access(comes.account)).await.unwrap();
     assert_eq!(on.status, 201, "{}", on.text);
@@ -180,7 +181,7 @@ async fn whom_a_supervisor_takes_off_is_not_put_on_by_what_waited() {
     // Put on by a colleague while it waits, and taken off by them: that was the instruction.
     assert_eq!(supervisor.post(&instructions, &body).await.unwrap().status, 201);
     assert_eq!(officer.post(&format!("{case}/access"), &access(named.account)).await.unwrap().status, 201);
-    assert_eq!(officer.delete(&of_them).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("duty1").await, &case, named.account).await;
     officer.sign_in().await.unwrap();
     assert_eq!(reads(&officer, &case).await, 200);
     assert_eq!(reads(&named, &case).await, 404);
@@ -232,7 +233,7 @@ async fn the_work_of_somebody_who_left_is_in_the_list_of_those_who_stay_and_its_
     let back = json!({ "assignee": duty.account });
     assert_eq!(officer.post(&format!("/api/v1/tasks/{task}/hand-on"), &back).await.unwrap().status, 200);
     assert_eq!(ids(&due(&officer).await["tasks"], "id"), Vec::<String>::new());
-    assert_eq!(officer.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("ssupervisor1").await, &case, duty.account).await;
     assert_eq!(ids(&due(&officer).await["tasks"], "id"), [task.to_string()]);
     assert_eq!(ids(&due(&duty).await["tasks"], "id"), Vec::<String>::new());
 }

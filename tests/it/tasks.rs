@@ -78,7 +78,7 @@ async fn a_task_is_due_for_one_colleague_and_its_words_are_the_cases() {
     let given = json!({ "account": outsider.account, "relation": "granted", "reason": "expertise" });
     let case = format!("/api/v1/cases/{}", played.case);
     assert_eq!(officer.post(&format!("{case}/access"), &given).await.unwrap().status, 201);
-    assert_eq!(officer.delete(&format!("{case}/access/{}", outsider.account)).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &duty, &case, outsider.account).await;
     assert_eq!(duty.get(&path, "case_work").await.unwrap().body["text"], "Ask her sister in Sumqayit.");
     world.stop().await;
     whole_ledger(&world).await;

@@ -247,7 +247,7 @@ async fn a_forged_or_changed_or_old_instruction_brings_nobody_onto_a_case() {
     assert_eq!(officer.get(&case, "case_work").await.unwrap().status, 200);
     assert_eq!(bribed.get(&narrative, "case_work").await.unwrap().status, 200);
     // Taken off again, and the old instruction put back.
-    assert_eq!(officer.delete(&format!("{case}/access/{mine}")).await.unwrap().status, 200);
+    crate::two_persons::take_off(&officer, &world.signed_in("duty1").await, &case, mine).await;
     let back = "UPDATE assignments SET carried_out_at = NULL WHERE id = $1";
     sqlx::query(back).bind(eight).execute(&mut world.owner().await).await.unwrap();
     assert_eq!(officer.get(&case, "case_work").await.unwrap().status, 200);

@@ -192,6 +192,6 @@ pub async fn set_epoch_pending<V: Does, K: About>(unit: &mut Unit<V, K>, case: C
 }
 
 /// A row that was locked or checked a moment ago is still there.
-fn one(rows: u64) -> Result<(), Problem> {
+pub(super) fn one(rows: u64) -> Result<(), Problem> {
     if rows == 1 { Ok(()) } else { Err(Problem::fault("a case is not as it was locked")) }
 }

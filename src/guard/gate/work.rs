@@ -27,6 +27,7 @@ pub mod verbs {
     verbs! {
         Create List Read Write HandOver Close Append Acknowledge Return Accept Assign Unassign Found Countersign Propose
         Disable Renew Decline Consent Transport Admit Transfer Exit Share Withdraw Agree Open Review
+        Recuse Lift
     }
 }
 
@@ -70,6 +71,8 @@ pub mod kinds {
         Alert => Alert,
         Workload => Workload,
         Assignment => Assignment,
+        Bar => Bar,
+        Removal => Removal,
         Direction => Direction,
         Shift => Shift,
         Absence => Absence,

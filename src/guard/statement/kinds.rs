@@ -1,4 +1,5 @@
-//! The words that statements are made of: kinds of organisation, what a shared key is for, why somebody is given access.
+//! The words that statements are made of: kinds of organisation, what a shared key is for, why somebody is given access, or
+//! kept off.
 
 use crate::guard::action::Role;
 use crate::guard::words::words;
@@ -78,5 +79,24 @@ words! {
         Emergency = "emergency",
         /// Two custodians gave it to somebody: nobody was left.
         NobodyLeft = "nobody_left",
+    }
+}
+
+words! {
+    /// Why somebody is kept off a case. A code, as with access.
+    pub enum BarReason {
+        ConflictOfInterest = "conflict_of_interest",
+        Kinship = "kinship",
+        /// They, or those close to them, are threatened.
+        Threatened = "threatened",
+        Other = "other",
+    }
+}
+
+words! {
+    /// What two persons do together, one of whom proposes it and the other confirms it.
+    pub enum Act {
+        /// A colleague is taken off a case.
+        Removal = "removal",
     }
 }
