@@ -3,10 +3,11 @@
 //! Everything here works without a session, through the door's own database role. A wrong handle and a wrong passphrase
 //! take the same time and get the same answer.
 
+use super::limits::{self, Tries};
 use super::model::{
     CurrentSession, Enrolled, Enrolment, Made, Refresh, Refreshed, SignIn, SignedInView, key_fingerprint,
 };
-use super::{shared_keys, store};
+use super::{devices, shared_keys, store};
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::unit::Unit;
 use crate::cases::assignments;
@@ -18,7 +19,7 @@ use crate::guard::record::{AccountId, OrganisationId, RecordKind, SessionId};
 use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, SignedIn};
+use crate::platform::http::{Answer, Body, Origin, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::platform::random;
 use axum::Json;
@@ -81,11 +82,13 @@ async fn enter(app: &App, event: Event) -> Result<(), Problem> {
 /// Make keys, once, with the code that the administrator handed over.
 #[utoipa::path(operation_id = "enrol", post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
     security(()), responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
-pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answer, Problem> {
+pub async fn enrol(State(app): State<App>, origin: Origin, body: Body<Enrolment>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let (code, now) = (hash(&given.code), app.places.clock.now());
     let door = &app.databases.door;
     let Some((account, organisation)) = store::account_enrolling(door, &given.handle, &code, now).await? else {
+        // A code is long: only whoever was given it sends the right one, and is never kept out by others.
+        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
         let nobody = AccountId(Uuid::nil());
         let refused = Event {
             account: nobody,
@@ -124,24 +127,41 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
 /// Sign in.
 #[utoipa::path(operation_id = "sign_in", post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
     security(()), responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
-pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answer, Problem> {
+pub async fn sign_in(State(app): State<App>, origin: Origin, body: Body<SignIn>) -> Result<Answer, Problem> {
     let given = body.check()?;
+    let device = devices::recognise(&app, &given.handle, given.device.as_deref()).await?;
+    let taken = limits::sign_in(&app, &origin, &given.handle, device).await?;
     let found = store::account_signing_in(&app.databases.door, &given.handle).await?;
     let (account, organisation) =
         found.as_ref().map_or((AccountId(Uuid::nil()), None), |account| (account.id, Some(account.organisation)));
     let slot = found.as_ref().and_then(|account| account.slot.as_ref());
     let unlocked = app.stretcher.unlock(&Passphrase::typed(&given.passphrase), account, slot).await;
+    if matches!(unlocked, Err(UnlockError::Busy | UnlockError::Fault)) {
+        // Nobody looked at the words.
+        limits::give_back(&app, taken).await;
+        return Err(unlocked.err().map_or_else(wrong, Problem::from));
+    }
     let outcome = if unlocked.is_ok() { Outcome::Done } else { Outcome::Refused };
     let session = SessionId::random();
     let event =
         Event { account, organisation, kind: RecordKind::Session, verb: Verb::Create, outcome, record: session.0 };
     enter(&app, event).await?;
     let keys = unlocked?;
-    let view = start(&app, account, session, &keys).await?;
+    let mut transaction = app.databases.door.begin().await?;
+    let device = devices::remember(&mut transaction, account, device, given.device).await?;
+    transaction.commit().await?;
+    let view = start(&app, account, session, &keys, device).await?;
+    limits::give_back(&app, taken).await;
     Answer::created(&view)
 }
 
-async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonKeys) -> Result<SignedInView, Problem> {
+async fn start(
+    app: &App,
+    account: AccountId,
+    session: SessionId,
+    keys: &PersonKeys,
+    device: String,
+) -> Result<SignedInView, Problem> {
     let (secret, now) = (SessionSecret::generate(), app.places.clock.now());
     let refresh = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
     let sealed = secret.seal_keys(session, keys).map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
@@ -171,6 +191,7 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
         access_token: access,
         session_secret: text.as_str().to_owned(),
         refresh_handle: refresh,
+        device,
         access_expires_at: now + token::LIFE,
         session_expires_at: now + LONGEST,
     })
@@ -179,12 +200,15 @@ async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonK
 /// Get a new access token and refresh handle.
 #[utoipa::path(operation_id = "refresh", post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
     security(()), responses((status = 200, body = Refreshed), (status = "4XX", body = ProblemDocument)))]
-pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answer, Problem> {
+pub async fn refresh(State(app): State<App>, origin: Origin, body: Body<Refresh>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let now = app.places.clock.now();
     let mut transaction = app.databases.door.begin().await?;
     let found = store::session_to_refresh(&mut transaction, &hash(&given.refresh_handle)).await?;
     let Some(found) = found else {
+        drop(transaction);
+        // Likewise.
+        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
         return Err(Problem::sign_in());
     };
     if !found.current && now > found.refreshed_at + GRACE {

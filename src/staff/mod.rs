@@ -6,9 +6,11 @@
 //! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
 
 pub mod colleagues;
+pub mod devices;
 pub mod door;
 pub mod founding;
 pub mod http;
+pub mod limits;
 pub mod membership;
 pub mod model;
 pub mod sessions;
@@ -35,6 +37,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(door::enrol))
         .routes(routes!(door::sign_in, sessions::list, sessions::end_others))
         .routes(routes!(sessions::end))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::forget))
         .routes(routes!(door::refresh))
         .routes(routes!(door::current, door::sign_out))
 }

@@ -2,7 +2,7 @@
 
 use crate::guard::action::Role;
 use crate::guard::keys::PublicKeys;
-use crate::guard::record::{AccountId, MembershipId, OrganisationId, SessionId};
+use crate::guard::record::{AccountId, DeviceId, MembershipId, OrganisationId, SessionId};
 use crate::guard::statement::OrganisationKind;
 use crate::platform::http::spoken;
 use chrono::{DateTime, Utc};
@@ -116,6 +116,11 @@ pub struct SignIn {
     #[garde(length(min = 1, max = 256))]
     #[schema(min_length = 1, max_length = 256)]
     pub passphrase: String,
+    /// The token that this device was given at an earlier sign-in: others' wrong tries do not count here.
+    #[garde(inner(length(min = 1, max = 64)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub device: Option<String>,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -138,6 +143,8 @@ pub struct SignedInView {
     pub session_secret: String,
     /// Gets the next access token, once.
     pub refresh_handle: String,
+    /// To be kept on this device and sent at the next sign-in. It opens nothing.
+    pub device: String,
     pub access_expires_at: DateTime<Utc>,
     pub session_expires_at: DateTime<Utc>,
 }
@@ -174,6 +181,15 @@ pub struct SessionView {
     pub last_seen_at: DateTime<Utc>,
     /// It ends then at the latest, and after twenty minutes without a request.
     pub expires_at: DateTime<Utc>,
+}
+
+/// A device on which the person has signed in.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct DeviceView {
+    pub id: DeviceId,
+    pub made_at: DateTime<Utc>,
+    /// After half a year without a sign-in it is forgotten.
+    pub last_used_at: DateTime<Utc>,
 }
 
 /// Sessions that ended just now.

@@ -34,6 +34,7 @@ mod houses;
 mod injected;
 mod killed;
 mod ledger;
+mod limits;
 mod line;
 mod matrix;
 mod planted;
