@@ -21,7 +21,7 @@ CREATE INDEX known_devices_of_account ON known_devices (account_id, last_used_at
 
 -- A second kind of slot: the printed recovery code. The kind is bound into what is sealed.
 ALTER TABLE credential_slots DROP CONSTRAINT credential_slots_kind_check;
-ALTER TABLE credential_slots ADD CONSTRAINT credential_slots_kind_check CHECK (kind IN ('passphrase', 'recovery'));
+ALTER TABLE credential_slots ADD CONSTRAINT credential_slots_kind_check CHECK (kind IN ('passphrase', 'recovery_code'));
 ALTER TABLE credential_slots ADD COLUMN last_used_at timestamptz;
 
 -- Codes from an authenticator. The secret is sealed under the person's own keys.

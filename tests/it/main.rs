@@ -21,6 +21,7 @@ mod bucket_failing;
 mod canary;
 mod cancelled;
 mod catalogue;
+mod credentials;
 mod deployed;
 mod desk;
 mod doctor;

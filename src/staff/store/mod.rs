@@ -1,5 +1,6 @@
-//! All SQL about organisations, accounts, memberships, sessions, devices, tries at the door and shared keys.
+//! All SQL about organisations, accounts, memberships, sessions, credentials, devices, tries at the door and shared keys.
 
+mod credentials;
 mod devices;
 mod door;
 mod foundings;
@@ -9,6 +10,7 @@ mod organisations;
 mod sessions;
 mod shared_keys;
 
+pub use credentials::*;
 pub use devices::*;
 pub use door::*;
 pub use foundings::*;
