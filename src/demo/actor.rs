@@ -71,6 +71,7 @@ pub struct Actor {
     base: String,
     client: Client,
     session: Arc<Mutex<Option<Session>>>,
+    device: Arc<Mutex<Option<String>>>,
 }
 
 /// Why an actor could not do something at all; a refusal is a [`Reply`].
@@ -116,6 +117,7 @@ impl Actor {
             base: base.to_owned(),
             client,
             session: Arc::default(),
+            device: Arc::default(),
         })
     }
 
@@ -130,6 +132,7 @@ impl Actor {
             base: base.to_owned(),
             client: Client::new(),
             session: Arc::default(),
+            device: Arc::default(),
         }
     }
 
@@ -144,10 +147,10 @@ impl Actor {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
-    /// The same person without a session: at another client.
+    /// The same person without a session: at another client, on which they have not signed in before.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
-        Self { session: Arc::default(), ..self.clone() }
+        Self { session: Arc::default(), device: Arc::default(), ..self.clone() }
     }
 
     /// Signs in with the passphrase.
@@ -155,9 +158,28 @@ impl Actor {
     /// # Errors
     /// [`ActorError`] if that is refused.
     pub async fn sign_in(&self) -> Result<Reply, ActorError> {
-        let body = json!({ "handle": self.handle, "passphrase": self.passphrase });
-        let sent = self.client.post(format!("{}/api/v1/sessions", self.base)).json(&body).send().await?;
-        let reply = Reply::of(sent).await?.expect_status(201, &self.handle, "sign in")?;
+        let reply = self.try_sign_in(json!({ "passphrase": self.passphrase })).await?;
+        reply.expect_status(201, &self.handle, "sign in")
+    }
+
+    /// Tries to sign in with these words, as this person and on this device. If they are right the session is kept.
+    ///
+    /// # Errors
+    /// [`ActorError::Http`] if there is no answer.
+    pub async fn try_sign_in(&self, mut shown: Value) -> Result<Reply, ActorError> {
+        let mut device = self.device.lock().await;
+        if let Some(shown) = shown.as_object_mut() {
+            shown.insert("handle".to_owned(), json!(self.handle));
+            if let Some(device) = device.as_ref() {
+                shown.insert("device".to_owned(), json!(device));
+            }
+        }
+        let sent = self.client.post(format!("{}/api/v1/sessions", self.base)).json(&shown).send().await?;
+        let reply = Reply::of(sent).await?;
+        if reply.status != 201 {
+            return Ok(reply);
+        }
+        *device = Some(reply.text_of("device").to_owned());
         *self.session.lock().await = Some(Session {
             access: reply.text_of("access_token").to_owned(),
             secret: reply.text_of("session_secret").to_owned(),

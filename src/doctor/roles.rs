@@ -20,6 +20,9 @@ const RULES: [Rule; 8] = [
         never_reads: &[
             "public.sessions",
             "public.credential_slots",
+            "public.totp_secrets",
+            "public.known_devices",
+            "public.sign_in_tries",
             "public.ledger_entries",
             "public.ledger_detail_keys",
         ],
@@ -57,7 +60,13 @@ const RULES: [Rule; 8] = [
     Rule {
         field: "database.auditor",
         role: "himaya_auditor",
-        never_reads: &["public.wraps", "public.shared_key_wraps", "public.sessions", "public.credential_slots"],
+        never_reads: &[
+            "public.wraps",
+            "public.shared_key_wraps",
+            "public.sessions",
+            "public.credential_slots",
+            "public.totp_secrets",
+        ],
         writes: false,
     },
     Rule {

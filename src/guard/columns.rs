@@ -12,6 +12,7 @@ pub const SEALED: &[(&str, &str)] = &[
     ("sealed", "blob"),
     ("sessions", "sealed_keys"),
     ("shared_key_wraps", "wrap"),
+    ("totp_secrets", "sealed"),
     ("wraps", "wrap"),
 ];
 
@@ -157,7 +158,10 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
-    ("credential_slots", &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at"]),
+    (
+        "credential_slots",
+        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "last_used_at"],
+    ),
     (
         "custodies",
         &[
@@ -290,6 +294,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "previous_refresh_hash",
             "refreshed_at",
             "ended_at",
+            "second_factor_at",
         ],
     ),
     ("shared_key_wraps", &["key_id", "account_id"]),
@@ -417,4 +422,8 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         "alerts",
         &["id", "number", "what", "level", "about", "occasion", "organisation_id", "desk", "account_id", "raised_at"],
     ),
+    ("known_devices", &["id", "account_id", "token_hash", "made_at", "last_used_at"]),
+    // A bucket is a keyed hash: it says neither a name nor an address.
+    ("sign_in_tries", &["bucket", "window_ends_at", "taken"]),
+    ("totp_secrets", &["id", "account_id", "made_at", "active_at", "last_step", "last_used_at"]),
 ];

@@ -23,6 +23,7 @@ pub mod sweep;
 pub mod theft;
 pub mod token;
 pub mod tombstones;
+pub mod totp;
 pub mod trust;
 pub mod vault;
 pub mod vouch;

@@ -6,6 +6,7 @@
 use super::bytes::{self, ContentKey, Context};
 use super::keys::{PersonKeys, derive};
 use super::record::AccountId;
+use super::words::words;
 use crate::platform::{metrics, random};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
@@ -13,8 +14,26 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-/// Words in a generated passphrase: 7 × log2(7776) = 90 bits.
-pub const WORDS: usize = 7;
+words! {
+    /// What words open a slot. It is bound into what is sealed: a slot that is put down as another kind does not open.
+    pub enum SlotKind {
+        Passphrase = "passphrase",
+        /// Printed, kept elsewhere, and used once.
+        RecoveryCode = "recovery_code",
+    }
+}
+
+impl SlotKind {
+    /// Words in one that is generated: 7 × log2(7776) = 90 bits to be typed each day; 129 bits to be kept for years.
+    #[must_use]
+    pub const fn words(self) -> usize {
+        match self {
+            Self::Passphrase => 7,
+            Self::RecoveryCode => 10,
+        }
+    }
+}
+
 /// Argon2id as OWASP's and RFC 9106's second choice would have it: 64 MiB, three passes, one lane.
 pub const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
@@ -47,12 +66,12 @@ impl Passphrase {
         Self(clean)
     }
 
-    /// Seven words of the EFF's large list (J. Bonneau, 2016), drawn evenly.
+    /// Words of the EFF's large list (J. Bonneau, 2016), drawn evenly.
     #[must_use]
-    pub fn generate() -> Self {
+    pub fn generate(kind: SlotKind) -> Self {
         let list = diceware_wordlists::EFF_LONG_WORDLIST;
-        let mut text = Zeroizing::new(String::with_capacity(WORDS * 10));
-        for i in 0..WORDS {
+        let mut text = Zeroizing::new(String::with_capacity(kind.words() * 10));
+        for i in 0..kind.words() {
             if i > 0 {
                 text.push(' ');
             }
@@ -82,8 +101,9 @@ fn draw<'a>(list: &[&'a str]) -> &'a str {
     }
 }
 
-/// A passphrase slot as stored: salt, cost and the sealed keys.
+/// A slot as stored: what opens it, salt, cost and the sealed keys.
 pub struct Slot {
+    pub kind: SlotKind,
     pub salt: [u8; 16],
     pub cost: Cost,
     pub sealed: Vec<u8>,
@@ -150,12 +170,18 @@ impl Stretcher {
     ///
     /// # Errors
     /// [`UnlockError::Busy`] when the pool is full.
-    pub async fn lock(&self, words: &Passphrase, account: AccountId, keys: &PersonKeys) -> Result<Slot, UnlockError> {
+    pub async fn lock(
+        &self,
+        kind: SlotKind,
+        words: &Passphrase,
+        account: AccountId,
+        keys: &PersonKeys,
+    ) -> Result<Slot, UnlockError> {
         let salt = random::bytes();
         let key = self.stretch(words, salt, COST).await?;
         let sealed =
-            bytes::seal(&key, 1, &slot_context(account), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
-        Ok(Slot { salt, cost: COST, sealed })
+            bytes::seal(&key, 1, &slot_context(account, kind), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
+        Ok(Slot { kind, salt, cost: COST, sealed })
     }
 
     /// Opens the keys, or says that these are the wrong words. Without a slot (no such account) it works just as long.
@@ -171,13 +197,14 @@ impl Stretcher {
         let (salt, cost) = slot.map_or((*b"no such account.", COST), |slot| (slot.salt, slot.cost));
         let key = self.stretch(words, salt, cost).await?;
         let slot = slot.ok_or(UnlockError::WrongWords)?;
-        let secret = bytes::open(&key, 1, &slot_context(account), &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
+        let context = slot_context(account, slot.kind);
+        let secret = bytes::open(&key, 1, &context, &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
         PersonKeys::from_secret(&secret).map_err(|_| UnlockError::Fault)
     }
 }
 
-fn slot_context(account: AccountId) -> Context {
-    Context::new("credential_slots", account.0.into_bytes(), "passphrase", 1, 1)
+fn slot_context(account: AccountId, kind: SlotKind) -> Context {
+    Context::new("credential_slots", account.0.into_bytes(), kind.as_str(), 1, 1)
 }
 
 #[cfg(test)]
@@ -185,26 +212,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_passphrase_is_seven_words_of_the_list() {
-        let words = Passphrase::generate();
-        assert_eq!(words.reveal().split(' ').count(), WORDS);
-        assert_ne!(words.reveal(), Passphrase::generate().reveal());
+    fn a_passphrase_is_seven_words_of_the_list_and_a_recovery_code_ten() {
+        for (kind, count) in [(SlotKind::Passphrase, 7), (SlotKind::RecoveryCode, 10)] {
+            let words = Passphrase::generate(kind);
+            assert_eq!(words.reveal().split(' ').count(), count);
+            assert_ne!(words.reveal(), Passphrase::generate(kind).reveal());
+        }
     }
 
     #[tokio::test]
     async fn the_right_words_open_and_others_do_not() {
         let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
-        let (account, words, keys) = (AccountId::random(), Passphrase::generate(), PersonKeys::generate());
-        let slot = stretcher.lock(&words, account, &keys).await.ok().filter(|slot| slot.cost == COST);
+        let kind = SlotKind::Passphrase;
+        let (account, words, keys) = (AccountId::random(), Passphrase::generate(kind), PersonKeys::generate());
+        let slot = stretcher.lock(kind, &words, account, &keys).await.ok().filter(|slot| slot.cost == COST);
         let typed = Passphrase::typed(&format!("  {} ", words.reveal().to_uppercase()));
         let opened = stretcher.unlock(&typed, account, slot.as_ref()).await;
         assert!(opened.is_ok_and(|opened| opened.to_secret() == keys.to_secret()));
-        let wrong = stretcher.unlock(&Passphrase::generate(), account, slot.as_ref()).await;
+        let wrong = stretcher.unlock(&Passphrase::generate(kind), account, slot.as_ref()).await;
         assert_eq!(wrong.err(), Some(UnlockError::WrongWords));
         let other_account = stretcher.unlock(&words, AccountId::random(), slot.as_ref()).await;
         assert_eq!(other_account.err(), Some(UnlockError::WrongWords));
         let pepper_lost = Stretcher::new(Zeroizing::new([8; 32]), 1).unlock(&words, account, slot.as_ref()).await;
         assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords));
+        let other_kind = slot.map(|slot| Slot { kind: SlotKind::RecoveryCode, ..slot });
+        let other_kind = stretcher.unlock(&words, account, other_kind.as_ref()).await;
+        assert_eq!(other_kind.err(), Some(UnlockError::WrongWords));
     }
 
     #[tokio::test]

@@ -45,6 +45,10 @@ words! {
         /// Who works in one's own organisation, by name and role: what everybody there knows.
         Colleague = "colleague",
         Session = "session",
+        /// A way to show who one is: a passphrase, a recovery code, an authenticator.
+        Credential = "credential",
+        /// Somewhere a person has signed in before.
+        Device = "device",
         /// Something to be done by somebody until a time; its words hang on a case, or on a call.
         Task = "task",
         /// A clock has run: raised by the timekeeper, acknowledged by people.
@@ -136,6 +140,10 @@ ids! {
     /// A member of staff: whoever signs in.
     AccountId,
     SessionId,
+    /// One of a person's ways to show who they are.
+    CredentialId,
+    /// A device on which somebody has signed in.
+    DeviceId,
     /// One epoch of a key that an organisation holds together: INTAKE, REVIEW or LEDGER.
     SharedKeyId,
     MembershipId,

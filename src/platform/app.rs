@@ -16,6 +16,7 @@ use crate::platform::metrics;
 use crate::platform::objects::{Objects, OpenError};
 use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
+use crate::staff::limits::Limits;
 use ed25519_dalek::SigningKey;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub struct Parts {
     pub policy: Arc<DecisionTable>,
     pub tokens: Tokens,
     pub stretcher: Stretcher,
+    pub limits: Limits,
     pub databases: Databases,
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
@@ -98,6 +100,7 @@ impl App {
             clock: clock.clone(),
         };
         let gate = Gate::new(Arc::clone(&policy), ledger, databases.app.clone(), clock);
+        let limits = Limits::new(&secrets.pepper, config.limits.clone());
         let stretcher = Stretcher::new(secrets.pepper, config.sign_ins_at_once);
         Ok(Self(Arc::new(Parts {
             places,
@@ -105,6 +108,7 @@ impl App {
             policy,
             tokens: Tokens::new(&secrets.token),
             stretcher,
+            limits,
             databases,
             objects,
             checkpoint_key: secrets.ledger,

@@ -1,15 +1,17 @@
 //! Configuration: one TOML file and `HIMAYA_…` environment variables over it; secrets only from files.
 //!
-//! `secrets` reads the files, `address` looks into database addresses, `attachments` is where files lie, `production` says
-//! what a real service must not be told. Each refusal names its field and what to do.
+//! `secrets` reads the files, `address` looks into database addresses, `attachments` is where files lie, `limits` how many
+//! tries there are at the door, `production` what a real service must not be told. Each refusal names its field and what to do.
 
 pub mod address;
 mod attachments;
+mod limits;
 mod patience;
 mod production;
 mod secrets;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
+pub use limits::LimitsConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
@@ -32,7 +34,8 @@ pub struct Config {
     pub production: bool,
     /// Where the service listens: `127.0.0.1:8080`, or `unix:/run/himaya/socket`.
     pub listen: Listen,
-    /// Somebody else in front of the service speaks TLS: needed in production for an address that others reach.
+    /// Somebody else in front of the service speaks TLS: needed in production for an address that others reach. The last
+    /// entry of their `X-Forwarded-For` is then the address under which tries are counted, so nobody else may reach it.
     pub behind_proxy: bool,
     /// The service speaks TLS itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +69,9 @@ pub struct Config {
     pub keeps_time: bool,
     /// How many passphrases are stretched at once (64 MiB each).
     pub sign_ins_at_once: usize,
+    /// How many tries there may be at the door.
+    #[serde(default)]
+    pub limits: LimitsConfig,
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,

@@ -1,6 +1,7 @@
 //! The listener: TCP or a unix socket, with TLS or without, and its end within a bound.
 
 use super::config::Listen;
+use super::http::Peer;
 use axum::Router;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Address, Handle, Server};
@@ -54,7 +55,7 @@ impl Listening {
         within: Duration,
         stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let service = router.into_make_service();
+        let service = router.into_make_service_with_connect_info::<Peer>();
         match (self, tls) {
             (Self::Tcp(listener), None) => {
                 patient(axum_server::from_tcp(listener.into_std()?)?, within, stop).serve(service).await

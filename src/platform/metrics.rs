@@ -17,6 +17,7 @@ const BACKLOG: &str = "himaya_ledger_backlog_seconds";
 const BEHIND: &str = "himaya_ledger_behind";
 const REFUSED: &str = "himaya_refusals_total";
 const BUSY: &str = "himaya_passphrase_pool_busy_total";
+const TOO_MANY: &str = "himaya_too_many_tries_total";
 const SWEEPS: &str = "himaya_sweeps_total";
 const SWEPT: &str = "himaya_sweep_erased_total";
 const ALARMS: &str = "himaya_sweep_alarms_total";
@@ -56,6 +57,7 @@ fn describe() {
     describe_gauge!(BEHIND, "1 while no record is opened because entries wait too long");
     describe_counter!(REFUSED, "Requests that the policy refused");
     describe_counter!(BUSY, "Sign-ins and enrolments that were told to come back: the passphrase pool was full");
+    describe_counter!(TOO_MANY, "Tries at the door that were refused because there were too many");
     describe_counter!(SWEEPS, "Sweeps of the erasure store that were done here");
     describe_counter!(SWEPT, "Erasure keys that belonged to nothing, or had come back, and were erased");
     describe_counter!(ALARMS, "Sweeps that stopped because too many keys seemed to belong to nothing");
@@ -111,6 +113,11 @@ pub fn refused() {
 /// The passphrase pool was full.
 pub fn busy() {
     counter!(BUSY).increment(1);
+}
+
+/// A try was refused because there were too many.
+pub fn too_many_tries() {
+    counter!(TOO_MANY).increment(1);
 }
 
 /// A sweep was done.

@@ -40,7 +40,7 @@ pub struct Problem {
     code: &'static str,
     detail: Cow<'static, str>,
     errors: Vec<FieldProblem>,
-    retry_after: Option<u16>,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -115,6 +115,14 @@ impl Problem {
     #[must_use]
     pub fn away(code: &'static str, detail: &'static str) -> Self {
         Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
+    }
+
+    /// Too many wrong tries: wait so long.
+    #[must_use]
+    pub fn too_many_tries(seconds: u32) -> Self {
+        const DETAIL: &str = "There were too many wrong tries. Wait, then try again. On a device on which you have signed \
+                              in before, others' tries do not count.";
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", DETAIL) }
     }
 
     #[must_use]

@@ -3,7 +3,6 @@
 //! A watch looks once a second and remembers; `/ready` only tells what it remembers, so that asking often costs nothing.
 
 use crate::platform::problem::Problem;
-use axum::http::StatusCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -52,7 +51,7 @@ impl Readiness {
     /// 503 with a code for the first thing that is missing.
     pub fn told(&self, now: Instant) -> Result<&'static str, Problem> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let not = |code, detail| Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail));
+        let not = |code, detail| Err(Problem::away(code, detail));
         if seen.ending {
             return not("ending", "The service is ending.");
         }

@@ -31,7 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
     description = "Case management for the protection of victims of human trafficking. A record that you may not see \
                    answers exactly like one that is not there."
 ), modifiers(&Sessions), security(("access_token" = [], "session_secret" = [])), tags(
-    (name = "door", description = "Making keys with a one-time code, signing in, keeping a session."),
+    (name = "door", description = "Making keys with a one-time code, signing in and with what, keeping a session."),
     (name = "calls", description = "The helpline's calls: a draft for the shift, then the supervisor's."),
     (name = "notices", description = "A call handed over to the squad: the desk's queue, and the sender's slip."),
     (name = "cases", description = "Cases, their persons, sections and notes, and who is on them."),

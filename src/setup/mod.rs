@@ -11,7 +11,7 @@ pub use store::make_database;
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
 use crate::platform::config::{
-    AttachmentsConfig, Config, DatabaseConfig, Listen, SecretsFor, address, keep_passwords, make_secrets,
+    AttachmentsConfig, Config, DatabaseConfig, LimitsConfig, Listen, SecretsFor, address, keep_passwords, make_secrets,
 };
 use crate::platform::db::{self, MigrateError};
 use crate::platform::{clock::Clock, random};
@@ -143,6 +143,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         sweeps: true,
         keeps_time: true,
         sign_ins_at_once: 2,
+        limits: LimitsConfig::default(),
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
     })
 }

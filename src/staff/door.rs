@@ -1,67 +1,49 @@
-//! The door: making keys at the first sign-in, signing in, and keeping a session alive.
+//! The door: making keys with a one-time code, and keeping a session alive. Signing in is next door (`sign_in`).
 //!
-//! Everything here works without a session, through the door's own database role. A wrong handle and a wrong passphrase
-//! take the same time and get the same answer.
+//! Who comes without a session is dealt with by the door's own database role, which sees no record.
 
-use super::model::{
-    CurrentSession, Enrolled, Enrolment, Made, Refresh, Refreshed, SignIn, SignedInView, key_fingerprint,
-};
-use super::{shared_keys, store};
+use super::factors::wrong_words;
+use super::limits::{self, Tries};
+use super::model::{CurrentSession, Enrolled, Enrolment, Made, Refresh, Refreshed, key_fingerprint};
+use super::store;
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::unit::Unit;
-use crate::cases::assignments;
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
 use crate::guard::keys::PersonKeys;
-use crate::guard::passphrase::{Passphrase, UnlockError};
+use crate::guard::passphrase::{Passphrase, SlotKind};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind, SessionId};
-use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, SignedIn};
+use crate::platform::http::{Answer, Body, Origin, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::platform::random;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// How long the refresh handle before the newest one is still good: a client may not have got the answer.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
-fn wrong() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "This name and these words do not belong together.")
-}
-
-fn hash(text: &str) -> [u8; 32] {
+pub(super) fn hash(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
-impl From<UnlockError> for Problem {
-    fn from(error: UnlockError) -> Self {
-        match error {
-            UnlockError::WrongWords => wrong(),
-            UnlockError::Busy => Self::away("signing_in_busy", "Too many people are signing in. Try again in seconds."),
-            UnlockError::Fault => Self::fault("a passphrase could not be stretched"),
-        }
-    }
+/// What is entered of somebody who has no session yet.
+pub(super) struct Event {
+    pub account: AccountId,
+    pub organisation: Option<OrganisationId>,
+    pub kind: RecordKind,
+    pub verb: Verb,
+    pub outcome: Outcome,
+    pub records: Vec<Uuid>,
 }
 
-struct Event {
-    account: AccountId,
-    organisation: Option<OrganisationId>,
-    kind: RecordKind,
-    verb: Verb,
-    outcome: Outcome,
-    record: Uuid,
-}
-
-async fn enter(app: &App, event: Event) -> Result<(), Problem> {
+pub(super) async fn enter(app: &App, event: Event) -> Result<(), Problem> {
     let entry = Entry {
         at: app.places.clock.now(),
         account: event.account,
@@ -72,7 +54,7 @@ async fn enter(app: &App, event: Event) -> Result<(), Problem> {
         kind: event.kind,
         purpose: None,
         outcome: event.outcome,
-        records: vec![event.record],
+        records: event.records,
         mark: None,
     };
     app.places.ledger.enter(entry).await.map_err(ledger_problem)
@@ -81,11 +63,13 @@ async fn enter(app: &App, event: Event) -> Result<(), Problem> {
 /// Make keys, once, with the code that the administrator handed over.
 #[utoipa::path(operation_id = "enrol", post, path = "/api/v1/enrolments", tag = "door", request_body = Enrolment,
     security(()), responses((status = 201, body = Enrolled), (status = "4XX", body = ProblemDocument)))]
-pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answer, Problem> {
+pub async fn enrol(State(app): State<App>, origin: Origin, body: Body<Enrolment>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let (code, now) = (hash(&given.code), app.places.clock.now());
     let door = &app.databases.door;
     let Some((account, organisation)) = store::account_enrolling(door, &given.handle, &code, now).await? else {
+        // A code is long: only whoever was given it sends the right one, and is never kept out by others.
+        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
         let nobody = AccountId(Uuid::nil());
         let refused = Event {
             account: nobody,
@@ -93,14 +77,14 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
             kind: RecordKind::Account,
             verb: Verb::Create,
             outcome: Outcome::Refused,
-            record: nobody.0,
+            records: vec![nobody.0],
         };
         enter(&app, refused).await?;
-        return Err(wrong());
+        return Err(wrong_words());
     };
-    let (keys, words) = (PersonKeys::generate(), Passphrase::generate());
+    let (keys, words) = (PersonKeys::generate(), Passphrase::generate(SlotKind::Passphrase));
     let public = keys.public().map_err(|_| Problem::fault("new keys are none"))?;
-    let slot = app.stretcher.lock(&words, account, &keys).await?;
+    let slot = app.stretcher.lock(SlotKind::Passphrase, &words, account, &keys).await?;
     let event = Event {
         account,
         organisation: Some(organisation),
@@ -108,11 +92,11 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
         verb: Verb::Create,
         outcome: Outcome::Done,
         // Not the account's id: beside the pseudonym it would tell the auditor who that is.
-        record: Uuid::nil(),
+        records: vec![Uuid::nil()],
     };
     enter(&app, event).await?;
     if !store::store_enrolment(door, account, &code, &public, &slot, now).await? {
-        return Err(wrong());
+        return Err(wrong_words());
     }
     Answer::created(&Enrolled {
         account,
@@ -121,70 +105,18 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
     })
 }
 
-/// Sign in.
-#[utoipa::path(operation_id = "sign_in", post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
-    security(()), responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
-pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answer, Problem> {
-    let given = body.check()?;
-    let found = store::account_signing_in(&app.databases.door, &given.handle).await?;
-    let (account, organisation) =
-        found.as_ref().map_or((AccountId(Uuid::nil()), None), |account| (account.id, Some(account.organisation)));
-    let slot = found.as_ref().and_then(|account| account.slot.as_ref());
-    let unlocked = app.stretcher.unlock(&Passphrase::typed(&given.passphrase), account, slot).await;
-    let outcome = if unlocked.is_ok() { Outcome::Done } else { Outcome::Refused };
-    let session = SessionId::random();
-    let event =
-        Event { account, organisation, kind: RecordKind::Session, verb: Verb::Create, outcome, record: session.0 };
-    enter(&app, event).await?;
-    let keys = unlocked?;
-    let view = start(&app, account, session, &keys).await?;
-    Answer::created(&view)
-}
-
-async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonKeys) -> Result<SignedInView, Problem> {
-    let (secret, now) = (SessionSecret::generate(), app.places.clock.now());
-    let refresh = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
-    let sealed = secret.seal_keys(session, keys).map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
-    let row = store::NewSession {
-        id: session,
-        account,
-        lookup_hash: &Sha256::digest(secret.lookup().bytes()),
-        sealed_keys: &sealed,
-        refresh_hash: &hash(&refresh),
-        now,
-        expires_at: now + LONGEST,
-    };
-    store::insert_session(&app.databases.door, &row).await?;
-    let access = app.tokens.issue(account, session, now).ok_or_else(|| Problem::fault("a token cannot be written"))?;
-    let text = secret.reveal();
-    let entered = match Presented::read(&app.tokens, &access, &text, now) {
-        Ok(presented) => session::enter(&app.places.visits, &app.places.trust, presented).await,
-        Err(error) => Err(error),
-    };
-    let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
-    shared_keys::renew_or_warn(app, &who).await;
-    assignments::carry_out_all_or_warn(app, &who).await;
-    Ok(SignedInView {
-        account,
-        session,
-        role: who.role(),
-        access_token: access,
-        session_secret: text.as_str().to_owned(),
-        refresh_handle: refresh,
-        access_expires_at: now + token::LIFE,
-        session_expires_at: now + LONGEST,
-    })
-}
-
 /// Get a new access token and refresh handle.
 #[utoipa::path(operation_id = "refresh", post, path = "/api/v1/sessions/refresh", tag = "door", request_body = Refresh,
     security(()), responses((status = 200, body = Refreshed), (status = "4XX", body = ProblemDocument)))]
-pub async fn refresh(State(app): State<App>, body: Body<Refresh>) -> Result<Answer, Problem> {
+pub async fn refresh(State(app): State<App>, origin: Origin, body: Body<Refresh>) -> Result<Answer, Problem> {
     let given = body.check()?;
     let now = app.places.clock.now();
     let mut transaction = app.databases.door.begin().await?;
     let found = store::session_to_refresh(&mut transaction, &hash(&given.refresh_handle)).await?;
     let Some(found) = found else {
+        drop(transaction);
+        // Likewise.
+        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
         return Err(Problem::sign_in());
     };
     if !found.current && now > found.refreshed_at + GRACE {

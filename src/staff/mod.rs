@@ -1,18 +1,24 @@
 //! The people who work here and how they come in: organisations, accounts, foundings, memberships, signing in, and the
 //! keys that an organisation holds together.
 //!
-//! The administrator makes organisations and empty accounts. A person makes keys at the first sign-in (`door`). Two
+//! The administrator makes organisations and empty accounts. A person makes keys with a code (`door`), signs in
+//! (`sign_in`, by what `factors` look at, within the `limits`), and changes how (`credentials`, `devices`). Two
 //! responsible persons found the organisation (`founding`) and admit its members (`membership`). Nobody of these can
 //! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
 
 pub mod colleagues;
+pub mod credentials;
+pub mod devices;
 pub mod door;
+mod factors;
 pub mod founding;
 pub mod http;
+pub mod limits;
 pub mod membership;
 pub mod model;
 pub mod sessions;
 pub mod shared_keys;
+pub mod sign_in;
 pub(crate) mod store;
 
 use crate::platform::app::App;
@@ -33,8 +39,17 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(membership::propose))
         .routes(routes!(membership::countersign))
         .routes(routes!(door::enrol))
-        .routes(routes!(door::sign_in, sessions::list, sessions::end_others))
+        .routes(routes!(sign_in::sign_in, sessions::list, sessions::end_others))
         .routes(routes!(sessions::end))
+        .routes(routes!(devices::list))
+        .routes(routes!(credentials::list))
+        .routes(routes!(credentials::change_passphrase))
+        .routes(routes!(credentials::make_recovery_code))
+        .routes(routes!(credentials::remove_recovery_code))
+        .routes(routes!(credentials::begin_totp))
+        .routes(routes!(credentials::confirm_totp))
+        .routes(routes!(credentials::remove_totp))
+        .routes(routes!(devices::forget))
         .routes(routes!(door::refresh))
         .routes(routes!(door::current, door::sign_out))
 }

@@ -2,8 +2,9 @@
 
 use crate::guard::action::Role;
 use crate::guard::keys::PublicKeys;
-use crate::guard::record::{AccountId, MembershipId, OrganisationId, SessionId};
+use crate::guard::record::{AccountId, CredentialId, DeviceId, MembershipId, OrganisationId, SessionId};
 use crate::guard::statement::OrganisationKind;
+use crate::guard::words::words;
 use crate::platform::http::spoken;
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -113,9 +114,25 @@ pub struct SignIn {
     #[garde(length(min = 1, max = 64))]
     #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
-    #[garde(length(min = 1, max = 256))]
+    #[garde(inner(length(min = 1, max = 256)))]
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]
-    pub passphrase: String,
+    pub passphrase: Option<String>,
+    /// The printed one. It stands for the passphrase, or beside it for the code, and is used up.
+    #[garde(inner(length(min = 1, max = 256)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
+    pub recovery_code: Option<String>,
+    /// As the authenticator shows it, for somebody who has one.
+    #[garde(inner(length(min = 1, max = 16)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 16)]
+    pub code: Option<String>,
+    /// The token that this device was given at an earlier sign-in: others' wrong tries do not count here.
+    #[garde(inner(length(min = 1, max = 64)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub device: Option<String>,
 }
 
 #[derive(Deserialize, Validate, ToSchema)]
@@ -138,6 +155,14 @@ pub struct SignedInView {
     pub session_secret: String,
     /// Gets the next access token, once.
     pub refresh_handle: String,
+    /// To be kept on this device and sent at the next sign-in. It opens nothing.
+    pub device: String,
+    /// The new one, shown once, when a recovery code stood for the one before: that opens nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<String>,
+    /// The next one, shown once, when one was used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_code: Option<String>,
     pub access_expires_at: DateTime<Utc>,
     pub session_expires_at: DateTime<Utc>,
 }
@@ -174,6 +199,83 @@ pub struct SessionView {
     pub last_seen_at: DateTime<Utc>,
     /// It ends then at the latest, and after twenty minutes without a request.
     pub expires_at: DateTime<Utc>,
+}
+
+words! {
+    /// How somebody shows who they are.
+    pub enum CredentialKind {
+        Passphrase = "passphrase",
+        RecoveryCode = "recovery_code",
+        Totp = "totp",
+    }
+}
+
+/// One of a person's ways to show who they are.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct CredentialView {
+    pub id: CredentialId,
+    pub kind: CredentialKind,
+    pub made_at: DateTime<Utc>,
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A factor shown anew: with an authenticator its code or the recovery code, without one the passphrase.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fresh {
+    #[garde(inner(length(min = 1, max = 256)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
+    pub passphrase: Option<String>,
+    #[garde(inner(length(min = 1, max = 256)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
+    pub recovery_code: Option<String>,
+    #[garde(inner(length(min = 1, max = 16)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 16)]
+    pub code: Option<String>,
+}
+
+/// The first code of an authenticator.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotpCode {
+    #[garde(length(min = 1, max = 16))]
+    #[schema(min_length = 1, max_length = 16)]
+    pub code: String,
+}
+
+/// Shown once: what the authenticator is to share.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct TotpBegun {
+    /// To be typed.
+    pub secret: String,
+    /// To be shown as a picture.
+    pub uri: String,
+    /// The next one, when one was used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_code: Option<String>,
+}
+
+/// What was changed. New words are shown once.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct CredentialChanged {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_code: Option<String>,
+    /// The person's other sessions: they ended.
+    pub ended: Vec<SessionId>,
+}
+
+/// A device on which the person has signed in.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct DeviceView {
+    pub id: DeviceId,
+    pub made_at: DateTime<Utc>,
+    /// After half a year without a sign-in it is forgotten.
+    pub last_used_at: DateTime<Utc>,
 }
 
 /// Sessions that ended just now.

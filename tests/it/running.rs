@@ -174,6 +174,16 @@ pub fn certificate(folder: &Path, days: i64) -> (TlsConfig, Vec<u8>) {
 
 /// Asks over TLS for `/health`, trusting this certificate only: the answer's first line and the protocol.
 async fn over_tls(port: u16, trusted: &[u8], versions: &[&'static rustls::SupportedProtocolVersion]) -> Option<String> {
+    sent_over_tls(port, trusted, versions, "GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await
+}
+
+/// The same for any request.
+pub async fn sent_over_tls(
+    port: u16,
+    trusted: &[u8],
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    request: &str,
+) -> Option<String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(trusted.to_vec().into()).unwrap();
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -184,7 +194,7 @@ async fn over_tls(port: u16, trusted: &[u8], versions: &[&'static rustls::Suppor
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let mut tls = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
-    tls.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    tls.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tls.read_to_string(&mut answer).await.ok()?;
     let version = tls.get_ref().1.protocol_version().unwrap();

@@ -261,7 +261,7 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
         consent.parse().unwrap(),
         attachment,
     ];
-    // What is everybody's: their own session, their colleagues' names, the founding of their own organisation, the status.
+    // What is everybody's: their own session and ways in, their colleagues' names, the founding of their own organisation, the status.
     let own = [
         "/api/v1/status",
         "/api/v1/colleagues",
@@ -270,6 +270,14 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
         "/api/v1/sessions/current",
         "/api/v1/sessions/refresh",
         "/api/v1/enrolments",
+        "/api/v1/devices",
+        "/api/v1/credentials",
+        "/api/v1/credentials/passphrase",
+        "/api/v1/credentials/recovery-code",
+        "/api/v1/credentials/recovery-code/remove",
+        "/api/v1/credentials/totp",
+        "/api/v1/credentials/totp/confirm",
+        "/api/v1/credentials/totp/remove",
     ];
     let routes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/routes.txt")).unwrap();
     let mut asked = 0;

@@ -165,7 +165,7 @@ async fn with_an_operators_passphrase_the_thief_does_not_open_what_the_operator_
 
 /// What the thief does with a passphrase, a dump and the pepper: exactly what the service does at sign-in.
 pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
-    use himaya::guard::passphrase::{Cost, Passphrase, Slot, Stretcher};
+    use himaya::guard::passphrase::{Cost, Passphrase, Slot, SlotKind, Stretcher};
     let person = world.country.person(handle).unwrap();
     let row = sqlx::query("SELECT salt, memory_kib, passes, lanes, sealed FROM credential_slots WHERE account_id = $1")
         .bind(person.account)
@@ -175,7 +175,8 @@ pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
     let number = |i: usize| u32::try_from(row.get::<i32, _>(i)).unwrap();
     let cost = Cost { memory_kib: number(1), passes: number(2), lanes: number(3) };
     assert_eq!(cost, himaya::guard::passphrase::COST);
-    let slot = Slot { salt: row.get::<Vec<u8>, _>(0).try_into().unwrap(), cost, sealed: row.get(4) };
+    let kind = SlotKind::Passphrase;
+    let slot = Slot { kind, salt: row.get::<Vec<u8>, _>(0).try_into().unwrap(), cost, sealed: row.get(4) };
     let pepper = std::fs::read_to_string(world.app.config.secrets.join("pepper")).unwrap();
     let pepper = Zeroizing::new(himaya::guard::statement::unhex(pepper.trim()).unwrap());
     let account = himaya::guard::record::AccountId(person.account);

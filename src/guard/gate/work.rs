@@ -65,6 +65,8 @@ pub mod kinds {
         Membership => Membership,
         Colleague => Colleague,
         Session => Session,
+        Credential => Credential,
+        Device => Device,
         Status => Status,
         LedgerEntry => Ledger,
         Task => Task,

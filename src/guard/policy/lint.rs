@@ -52,7 +52,7 @@ pub enum RuleFault {
     PurposeMissing,
     #[error("this work asks for no purpose: the rule must say `-`")]
     PurposeUnasked,
-    #[error("who is not admitted keeps to their own session and account, and to founding their organisation")]
+    #[error("who is not admitted keeps to their own account and ways in, and to founding their organisation")]
     Unadmitted,
     #[error("the same rule stands on line {first}")]
     Duplicate { first: usize },
@@ -169,7 +169,7 @@ fn possible(Question { role, relation, kind, verb, purpose }: Question) -> Resul
 fn open_to_the_unadmitted(relation: Relation, kind: RecordKind, verb: Verb) -> bool {
     matches!(
         (relation, kind, verb),
-        (Relation::Oneself, RecordKind::Session | RecordKind::Account, _)
+        (Relation::Oneself, RecordKind::Session | RecordKind::Account | RecordKind::Credential | RecordKind::Device, _)
             | (Relation::ResponsibleOf, RecordKind::Organisation, Verb::Found | Verb::Countersign)
     )
 }

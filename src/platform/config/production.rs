@@ -68,6 +68,8 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     if let Some(why) = sink(&config.checkpoints) {
         refuse("checkpoints", why);
     }
+    found.extend(config.limits.faults());
+    let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
     if config.production {
         only_in_production(config, secrets, &mut refuse);
     }

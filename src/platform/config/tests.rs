@@ -59,6 +59,11 @@ fn a_whole_configuration_is_taken_and_each_fault_is_refused_by_its_field_in_prod
     assert!(refused("policy_sha256", &|config| config.policy_sha256 = Some("08".repeat(32))).contains("policy_sha256"));
     assert!(refused("checkpoints", &|config| config.checkpoints = folder.join("nowhere")).contains("checkpoints"));
 
+    assert!(
+        refused("limits.account", &|config| config.limits.account = 0).contains("limits.account is 0: set 3 to 100")
+    );
+    assert!(refused("limits.address", &|config| config.limits.address = 1_000_000).contains("limits.address"));
+
     std::fs::write(folder.join("pins"), "# founding\nnot a fingerprint\n").unwrap();
     assert!(said(&good).contains("line 2"), "{}", said(&good));
     std::fs::remove_dir_all(folder).unwrap();

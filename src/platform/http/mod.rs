@@ -1,11 +1,12 @@
 //! What every handler takes in and gives out: who asks, a checked body, the headers that make repeating safe.
 //!
-//! Here is who asks, why, and about what; `body` checks what is sent, `repeat` makes sending again safe, `time` is what
+//! Here is who asks, why, and about what; `origin` is from where, `body` checks what is sent, `repeat` makes sending again safe, `time` is what
 //! counts as a time, `answer` and `pages` are what goes out.
 
 mod answer;
 mod body;
 mod client;
+mod origin;
 mod pages;
 mod repeat;
 mod time;
@@ -13,6 +14,7 @@ mod time;
 pub use answer::Answer;
 pub use body::{Body, LARGEST_BODY};
 pub use client::{Client, Here};
+pub use origin::{Origin, Peer};
 pub use pages::{Listed, Page, Paged};
 pub use repeat::{IdempotencyKey, IfMatch, Once};
 pub(crate) use time::{maybe_moment, moment};

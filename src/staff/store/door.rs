@@ -3,7 +3,7 @@
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::keys::PublicKeys;
-use crate::guard::passphrase::{Cost, Slot};
+use crate::guard::passphrase::Slot;
 use crate::guard::record::{AccountId, OrganisationId, SessionId};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
@@ -13,7 +13,6 @@ use uuid::Uuid;
 pub struct DoorAccount {
     pub id: AccountId,
     pub organisation: OrganisationId,
-    pub slot: Option<Slot>,
 }
 
 /// The account that enrols with this code, if the code is right and in time.
@@ -64,45 +63,17 @@ pub async fn store_enrolment(
     )
     .execute(&mut *transaction)
     .await?;
-    sqlx::query!(
-        "INSERT INTO credential_slots (id, account_id, kind, salt, memory_kib, passes, lanes, sealed, created_at)
-         VALUES ($1, $2, 'passphrase', $3, $4, $5, $6, $7, $8)",
-        crate::platform::random::uuid(),
-        account.0,
-        slot.salt.as_slice(),
-        i32::try_from(slot.cost.memory_kib).unwrap_or(i32::MAX),
-        i32::try_from(slot.cost.passes).unwrap_or(i32::MAX),
-        i32::try_from(slot.cost.lanes).unwrap_or(i32::MAX),
-        slot.sealed,
-        now
-    )
-    .execute(&mut *transaction)
-    .await?;
+    super::replace_slot(&mut transaction, account, slot, now).await?;
     transaction.commit().await?;
     Ok(true)
 }
 
-/// The account and passphrase slot behind a handle.
+/// The account behind a handle.
 pub async fn account_signing_in(pool: &PgPool, handle: &str) -> Result<Option<DoorAccount>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT a.id, a.organisation_id, s.salt AS "salt?", s.memory_kib AS "memory_kib?", s.passes AS "passes?",
-                  s.lanes AS "lanes?", s.sealed AS "sealed?"
-           FROM accounts a LEFT JOIN credential_slots s ON s.account_id = a.id AND s.kind = 'passphrase'
-           WHERE a.handle = $1 AND a.disabled_at IS NULL"#,
-        handle
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(row.map(|row| {
-        let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(1);
-        let cost = Cost { memory_kib: number(row.memory_kib), passes: number(row.passes), lanes: number(row.lanes) };
-        let slot = row.salt.and_then(|salt| salt.try_into().ok()).zip(row.sealed);
-        DoorAccount {
-            id: AccountId(row.id),
-            organisation: OrganisationId(row.organisation_id),
-            slot: slot.map(|(salt, sealed)| Slot { salt, cost, sealed }),
-        }
-    }))
+    let row =
+        sqlx::query!("SELECT id, organisation_id FROM accounts WHERE handle = $1 AND disabled_at IS NULL", handle);
+    let row = row.fetch_optional(pool).await?;
+    Ok(row.map(|row| DoorAccount { id: AccountId(row.id), organisation: OrganisationId(row.organisation_id) }))
 }
 
 pub struct NewSession<'a> {
@@ -113,22 +84,24 @@ pub struct NewSession<'a> {
     pub refresh_hash: &'a [u8],
     pub now: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    pub second_factor_at: Option<DateTime<Utc>>,
 }
 
-pub async fn insert_session(pool: &PgPool, session: &NewSession<'_>) -> Result<(), sqlx::Error> {
+pub async fn insert_session(connection: &mut PgConnection, session: &NewSession<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO sessions (id, account_id, lookup_hash, sealed_keys, started_at, last_seen_at, expires_at, refresh_hash,
-                               refreshed_at)
-         VALUES ($1, $2, $3, $4, $5, now(), $6, $7, $5)",
+                               refreshed_at, second_factor_at)
+         VALUES ($1, $2, $3, $4, $5, now(), $6, $7, $5, $8)",
         session.id.0,
         session.account.0,
         session.lookup_hash,
         session.sealed_keys,
         session.now,
         session.expires_at,
-        session.refresh_hash
+        session.refresh_hash,
+        session.second_factor_at
     )
-    .execute(pool)
+    .execute(connection)
     .await?;
     Ok(())
 }

@@ -1,14 +1,20 @@
-//! All SQL about organisations, accounts, memberships, sessions and shared keys.
+//! All SQL about organisations, accounts, memberships, sessions, credentials, devices, tries at the door and shared keys.
 
+mod credentials;
+mod devices;
 mod door;
 mod foundings;
+mod limits;
 mod memberships;
 mod organisations;
 mod sessions;
 mod shared_keys;
 
+pub use credentials::*;
+pub use devices::*;
 pub use door::*;
 pub use foundings::*;
+pub use limits::*;
 pub use memberships::*;
 pub use organisations::*;
 pub use sessions::*;

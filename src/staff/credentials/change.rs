@@ -1,0 +1,203 @@
+//! A change of one's credentials: the factor that is shown anew, what it leads to, and the transaction that holds both.
+
+use crate::audit::entry::Outcome;
+use crate::guard::gate::{Authorized, Does, kinds, ledger_problem};
+use crate::guard::passphrase::SlotKind;
+use crate::guard::record::{CredentialId, SessionId};
+use crate::guard::session::Who;
+use crate::platform::app::App;
+use crate::platform::http::Answer;
+use crate::platform::problem::Problem;
+use crate::staff::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
+use crate::staff::limits::{self, Taken, Tries};
+use crate::staff::model::{CredentialChanged, Fresh};
+use crate::staff::store;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use std::sync::Arc;
+
+/// What is to be changed.
+pub(super) enum What {
+    NewWords(SlotKind),
+    NoRecoveryCode,
+    BeginTotp(CredentialId, Vec<u8>),
+    ConfirmTotp(CredentialId, i64),
+    NoTotp,
+}
+
+/// A change, with all the new words that it brings.
+pub(super) struct Change {
+    what: What,
+    passphrase: Option<NewWords>,
+    recovery: Option<NewWords>,
+}
+
+impl Change {
+    pub(super) fn of(what: What) -> Self {
+        Self { what, passphrase: None, recovery: None }
+    }
+
+    /// New words are stretched before anything is locked. A recovery code that was shown is used up and brings the next
+    /// one, unless the person wants none.
+    async fn make(app: &App, who: &Who, what: What, proof: Proof) -> Result<Self, Problem> {
+        let used = matches!(proof, Proof::RecoveryCode(_)) && !matches!(what, What::NoRecoveryCode);
+        let mut change = Self::of(what);
+        if matches!(change.what, What::NewWords(SlotKind::Passphrase)) {
+            change.passphrase = Some(NewWords::make(app, SlotKind::Passphrase, who.account, &who.keys).await?);
+        }
+        if used || matches!(change.what, What::NewWords(SlotKind::RecoveryCode)) {
+            change.recovery = Some(NewWords::make(app, SlotKind::RecoveryCode, who.account, &who.keys).await?);
+        }
+        Ok(change)
+    }
+
+    /// In the transaction: which credentials it was about. `None` when what was to be removed or confirmed is not there.
+    async fn store(
+        &self,
+        connection: &mut PgConnection,
+        who: &Who,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<CredentialId>>, sqlx::Error> {
+        let mut about = Vec::new();
+        for new in [&self.passphrase, &self.recovery].into_iter().flatten() {
+            about.push(new.keep(connection, who.account, now).await?);
+        }
+        match &self.what {
+            What::NewWords(_) => {}
+            What::NoRecoveryCode => {
+                about.extend(store::remove_slot(connection, who.account, SlotKind::RecoveryCode).await?);
+            }
+            What::BeginTotp(id, sealed) => {
+                store::begin_totp(connection, who.account, *id, sealed, now).await?;
+                about.push(*id);
+            }
+            What::ConfirmTotp(id, step) => {
+                if store::activate_totp(connection, who.account, *id, *step, now).await? {
+                    about.push(*id);
+                }
+            }
+            What::NoTotp => about.extend(store::remove_totp(connection, who.account).await?),
+        }
+        Ok((!about.is_empty()).then_some(about))
+    }
+}
+
+pub(super) async fn change<V: Does>(
+    app: &App,
+    who: &Arc<Who>,
+    leave: Authorized<V, kinds::Credential>,
+    fresh: &Fresh,
+    what: What,
+) -> Result<Answer, Problem> {
+    Answer::ok(&changed(app, who, leave, fresh, what).await?)
+}
+
+pub(super) async fn changed<V: Does>(
+    app: &App,
+    who: &Arc<Who>,
+    leave: Authorized<V, kinds::Credential>,
+    fresh: &Fresh,
+    what: What,
+) -> Result<CredentialChanged, Problem> {
+    let mut taken = Vec::new();
+    match shown_anew(app, who, fresh, &mut taken).await {
+        Ok(proof) => {
+            limits::give_back(app, taken).await;
+            let change = Change::make(app, who, what, proof).await?;
+            carry_out(app, who, leave, Some(proof), change).await
+        }
+        Err(denied) if denied.counts => Err(refused(app, leave, denied.problem).await),
+        Err(denied) => {
+            limits::give_back(app, taken).await;
+            Err(denied.problem)
+        }
+    }
+}
+
+/// Looks at the factor that came with the request.
+async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>) -> Result<Proof, Denied> {
+    let kept = store::credentials(&app.databases.door, who.account).await?;
+    let needed = |field, message: &'static str| Denied::uncounted(Problem::field(field, message));
+    taken.push(limits::take(app, Tries::Again(who.account)).await.map_err(Denied::uncounted)?);
+    let denied = |problem: Problem| Denied::wrong(problem);
+    if kept.totp.is_none() {
+        let words = fresh.passphrase.as_deref().ok_or_else(|| needed("passphrase", "is needed for this, once more"))?;
+        let found = opened(app, who.account, Some(words), kept.passphrase.as_ref()).await?;
+        return found.map(|(id, _)| Proof::Passphrase(id)).ok_or_else(|| denied(not_again()));
+    }
+    let shown = match (&fresh.code, &fresh.recovery_code) {
+        (Some(code), None) => SecondShown::Code(code),
+        (None, Some(words)) => {
+            let found = opened(app, who.account, Some(words), kept.recovery.as_ref()).await?;
+            SecondShown::RecoveryCode(found.map(|(id, _)| id))
+        }
+        _ => return Err(needed("code", "is needed for this, as your authenticator shows it; or `recovery_code`")),
+    };
+    let second = factors::second(app, &who.keys, &kept, shown, (Tries::CodesAgain(who.account), taken)).await;
+    second.map_err(|denied| Denied { problem: at_a_session(denied.problem), ..denied })
+}
+
+/// 401 would say that the session is over, which it is not.
+fn at_a_session(problem: Problem) -> Problem {
+    if problem.status() == StatusCode::UNAUTHORIZED { not_again() } else { problem }
+}
+
+fn not_again() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "wrong_factor",
+        "This does not show who you are: it is wrong, too old, or was used before. Nothing was changed.",
+    )
+}
+
+/// Enters that nothing was changed.
+pub(super) async fn refused<V: Does>(app: &App, leave: Authorized<V, kinds::Credential>, problem: Problem) -> Problem {
+    let mut entry = leave.entry(&app.places.clock, vec![]);
+    entry.outcome = Outcome::Refused;
+    match app.places.ledger.enter(entry).await {
+        Ok(()) => at_a_session(problem),
+        Err(error) => ledger_problem(error),
+    }
+}
+
+/// Uses up what was shown, changes what is to be changed, and ends all other sessions: in one transaction, alone with the
+/// account, and after its entry is durable.
+pub(super) async fn carry_out<V: Does>(
+    app: &App,
+    who: &Arc<Who>,
+    leave: Authorized<V, kinds::Credential>,
+    proof: Option<Proof>,
+    change: Change,
+) -> Result<CredentialChanged, Problem> {
+    let now = app.places.clock.now();
+    let mut transaction = app.databases.door.begin().await?;
+    let alive = store::lock_account(&mut transaction, who.account).await?
+        && store::session_lives(&mut transaction, who.account, who.session).await?;
+    if !alive {
+        return Err(Problem::sign_in());
+    }
+    if let Some(proof) = proof
+        && !redeem(&mut transaction, proof, now).await?
+    {
+        transaction.rollback().await?;
+        return Err(refused(app, leave, not_again()).await);
+    }
+    let Some(about) = change.store(&mut transaction, who, now).await? else {
+        transaction.rollback().await?;
+        return Err(refused(app, leave, Problem::absent()).await);
+    };
+    if proof.is_none_or(Proof::is_second) {
+        store::second_factor_shown(&mut transaction, who.session, now).await?;
+    }
+    let ended: Vec<SessionId> = match change.what {
+        // Nothing counts yet.
+        What::BeginTotp(..) => vec![],
+        _ => store::end_others(&mut transaction, who.account, who.session).await?,
+    };
+    let entry = leave.entry(&app.places.clock, about.iter().map(|id| id.0).collect());
+    app.places.ledger.enter(entry).await.map_err(ledger_problem)?;
+    transaction.commit().await?;
+    let reveal = |new: Option<NewWords>| new.map(|new| new.words.reveal().to_owned());
+    Ok(CredentialChanged { passphrase: reveal(change.passphrase), recovery_code: reveal(change.recovery), ended })
+}

@@ -1,0 +1,140 @@
+//! How many tries there may be at the door, and that nobody is locked out by the tries of others.
+//!
+//! A try takes from a budget before anything costly is done for it, and gives it back when it was right: what is counted is
+//! what was wrong, and what is under way. A person's own known device has a budget of its own, so that ten thousand wrong
+//! tries from elsewhere do not keep them from their work. A name that nobody has is counted like any other.
+
+use super::store;
+use crate::guard::keys::derive;
+use crate::guard::record::{AccountId, DeviceId};
+use crate::platform::app::App;
+use crate::platform::config::LimitsConfig;
+use crate::platform::http::Origin;
+use crate::platform::metrics;
+use crate::platform::problem::Problem;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+const DAY: u32 = 24 * 60;
+
+/// Who or what tries.
+#[derive(Clone, Copy)]
+pub enum Tries<'a> {
+    /// Anybody from one address.
+    From(&'a Origin),
+    /// Anybody for one name, whether somebody has it or not.
+    For(&'a str),
+    /// A device on which the person has signed in.
+    On(DeviceId),
+    /// Codes for one person, from devices that are not known.
+    CodesFor(AccountId),
+    /// Codes from a known device.
+    CodesOn(DeviceId),
+    /// Somebody who is signed in shows once more who they are.
+    Again(AccountId),
+    /// Likewise, with a code.
+    CodesAgain(AccountId),
+}
+
+/// The budgets, and the secret under which what is counted is named.
+pub struct Limits {
+    key: Zeroizing<[u8; 32]>,
+    told: LimitsConfig,
+}
+
+/// One try that was taken from a budget.
+#[must_use = "a try that was right is given back"]
+pub struct Taken(store::TryTaken);
+
+impl Limits {
+    #[must_use]
+    pub fn new(pepper: &[u8; 32], told: LimitsConfig) -> Self {
+        Self { key: derive(pepper, &[], "himaya tries v1"), told }
+    }
+
+    /// What is counted in one place. The same words in two places are two things: the place is hashed too.
+    fn bucket(&self, tries: Tries<'_>) -> Result<[u8; 32], Problem> {
+        let (place, what): (&[u8], &[u8]) = match &tries {
+            Tries::From(origin) => (b"from", origin.bytes()),
+            Tries::For(handle) => (b"for", handle.as_bytes()),
+            Tries::On(device) => (b"on", device.0.as_bytes()),
+            Tries::CodesFor(account) => (b"codes for", account.0.as_bytes()),
+            Tries::CodesOn(device) => (b"codes on", device.0.as_bytes()),
+            Tries::Again(account) => (b"again", account.0.as_bytes()),
+            Tries::CodesAgain(account) => (b"codes again", account.0.as_bytes()),
+        };
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.key).map_err(|_| Problem::fault("a hash has no key"))?;
+        for part in [place, what] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Ok(mac.finalize().into_bytes().into())
+    }
+
+    /// How many there may be in so many minutes.
+    fn budget(&self, tries: Tries<'_>) -> (u32, u32) {
+        let told = &self.told;
+        match tries {
+            Tries::From(_) => (told.address, told.window_minutes),
+            Tries::For(_) | Tries::Again(_) => (told.account, told.window_minutes),
+            Tries::On(_) => (told.device, told.window_minutes),
+            Tries::CodesFor(_) | Tries::CodesOn(_) | Tries::CodesAgain(_) => (told.codes_a_day, DAY),
+        }
+    }
+}
+
+/// Whoever cannot count lets nobody in.
+fn uncounted(error: &sqlx::Error) -> Problem {
+    tracing::warn!(%error, "tries cannot be counted: nobody is let in");
+    Problem::away("database_away", "The database does not answer. Nothing was stored. Try again in seconds.")
+}
+
+/// Takes one try from a budget.
+///
+/// # Errors
+/// 429 with the seconds to wait when it is used up; 503 when nobody can count.
+pub async fn take(app: &App, tries: Tries<'_>) -> Result<Taken, Problem> {
+    let (bucket, (most, minutes)) = (app.limits.bucket(tries)?, app.limits.budget(tries));
+    let door = &app.databases.door;
+    let taken = store::take_try(door, &bucket, most, minutes).await.map_err(|error| uncounted(&error))?;
+    let Some(taken) = taken else {
+        metrics::too_many_tries();
+        let seconds = store::seconds_to_wait(door, &bucket).await.map_err(|error| uncounted(&error))?;
+        return Err(Problem::too_many_tries(seconds));
+    };
+    // Whoever begins a window takes some away that are over: the table does not grow with the tries of a year.
+    if taken.first
+        && let Err(error) = store::sweep_tries(door).await
+    {
+        tracing::warn!(%error, "old tries were not swept");
+    }
+    Ok(Taken(taken))
+}
+
+/// Gives back what a right try took, or one that came to nothing through no fault of the person.
+pub async fn give_back(app: &App, taken: Vec<Taken>) {
+    for Taken(one) in taken {
+        if let Err(error) = store::give_try_back(&app.databases.door, &one).await {
+            tracing::warn!(%error, "a try was not given back");
+        }
+    }
+}
+
+/// A try to sign in. On a known device it counts there alone: neither others' tries for this name nor those of the house in
+/// which the person sits keep them out.
+///
+/// # Errors
+/// As [`take`].
+pub async fn sign_in(
+    app: &App,
+    origin: &Origin,
+    handle: &str,
+    device: Option<DeviceId>,
+) -> Result<Vec<Taken>, Problem> {
+    if let Some(device) = device {
+        return Ok(vec![take(app, Tries::On(device)).await?]);
+    }
+    let from = take(app, Tries::From(origin)).await?;
+    Ok(vec![from, take(app, Tries::For(handle)).await?])
+}
