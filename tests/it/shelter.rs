@@ -307,8 +307,8 @@ async fn the_address_is_for_the_manager_and_the_officers_of_a_current_placement(
     assert_eq!(status(&colleague, &arrival, "case_work").await, 200);
     assert_eq!(status(&colleague, &placement, "case_work").await, 200);
     assert_eq!(status(&placing.worker, &placement, "care").await, 200);
-    let leaves = format!("{access}/{}", colleague.account);
-    assert_eq!(placing.officer.delete(&leaves).await.unwrap().status, 200);
+    let duty = placing.world.signed_in("duty1").await;
+    crate::two_persons::take_off(&placing.officer, &duty, &placing.case(), colleague.account).await;
     for path in [&arrival, &placement] {
         assert_eq!(status(&colleague, path, "case_work").await, 404, "{path}");
     }
@@ -532,11 +532,11 @@ async fn an_officer_who_left_is_not_sealed_to_again_and_one_who_comes_back_is() 
     let placement = placing.placed("acknowledged").await;
     let access = format!("{}/access", placing.case());
     let given = json!({ "account": colleague.account, "relation": "assigned", "reason": "absence" });
-    let leaves = format!("{access}/{}", colleague.account);
+    let duty = placing.world.signed_in("duty1").await;
     for _ in 0..2 {
         assert_eq!(placing.officer.post(&access, &given).await.unwrap().status, 201);
         assert_eq!(status(&colleague, &placement, "case_work").await, 200);
-        assert_eq!(placing.officer.delete(&leaves).await.unwrap().status, 200);
+        crate::two_persons::take_off(&placing.officer, &duty, &placing.case(), colleague.account).await;
         assert_eq!(status(&colleague, &placement, "case_work").await, 404);
     }
     // Whoever holds the database puts a wrap back: the next sealing passes it over.

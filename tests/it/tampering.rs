@@ -104,7 +104,8 @@ async fn a_swapped_public_key_is_nobodys() {
     // The table alone is never asked: what counts is the statement.
     let reply = duty.post(&path, &given).await.unwrap();
     assert_eq!(reply.status, 201, "{}", reply.text);
-    assert_eq!(duty.delete(&format!("{path}/{}", officer2.account)).await.unwrap().status, 200);
+    let (case, officer) = (format!("/api/v1/cases/{}", played.case), world.signed_in("officer1").await);
+    crate::two_persons::take_off(&duty, &officer, &case, officer2.account).await;
     let swap = r#"UPDATE memberships SET note = regexp_replace(note, '"kem":"[0-9a-f]{64}"', '"kem":"' || repeat('09', 32) || '"')
                   WHERE account_id = $1"#;
     assert_eq!(change(&mut owner, swap, officer2.account).await, 1);
