@@ -2,7 +2,7 @@
 //! commit on they are a stranger to it, and nobody puts them on it again until a supervisor lifts the bar.
 //!
 //! A bar is believed when this service stored it and somebody of the case's organisation signed exactly what its row says.
-//! Every bar stands in the case's signed head from the next write on ([`super::head`]), so the owner of the database who
+//! Every bar stands in the case's signed head from the next write on (`head`), so the owner of the database who
 //! takes one away keeps everybody from writing, and brings nobody in.
 
 pub mod http;
