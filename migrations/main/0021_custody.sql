@@ -167,6 +167,18 @@ CREATE OR REPLACE FUNCTION case_has_lapsed_access(wanted uuid) RETURNS boolean
                AND (public.i_am_on_case(wanted) OR public.i_supervise_case(wanted));
         END
     $$;
+-- As it was (0015), and nobody who is kept off the case: what a shelter seals to its officers is not sealed to them.
+CREATE OR REPLACE FUNCTION officers_of(wanted uuid) RETURNS TABLE (
+        account_id uuid, active_from timestamptz, active_until timestamptz)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT a.account_id, a.active_from, a.active_until
+        FROM public.placements p JOIN public.case_access a ON a.case_id = p.case_id
+        WHERE p.id = wanted AND a.relation = 'assigned' AND a.ended_at IS NULL
+          AND (a.active_until IS NULL OR a.active_until > pg_catalog.now())
+          AND NOT public.is_barred(a.case_id, a.account_id)
+          AND (public.i_can_unwrap(p.id) OR public.i_am_on_case(p.case_id))
+    $$;
 CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
         id uuid, number bigint, organisation_id uuid, state text, epoch integer, epoch_pending boolean,
         opened_at timestamptz, relation text)

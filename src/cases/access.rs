@@ -2,11 +2,10 @@
 //! How they leave it is [`super::leaving`].
 
 use super::head;
-use super::model::{AccessView, CaseRelation, CaseRow, NewAccess};
+use super::model::{AccessView, CaseRelation, CaseRow, NewAccess, works};
 use super::store::NewGrant;
 use super::{bars, store, team};
 use crate::audit::unit::Unit;
-use crate::guard::action::Verb;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::record::{AccountId, CaseId, GrantId, RecordKind};
 use crate::guard::statement::AccessReason;
@@ -51,10 +50,9 @@ pub async fn give(
     }
     let row = head::lock_and_check(&mut unit, case).await?;
     team::check_for_good(&mut unit, case).await?;
-    let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     let member = team::colleague(&mut unit, row.organisation, new.account)
         .await?
-        .filter(|member| works_cases(member.role))
+        .filter(|member| works(&app.policy, member.role, new.relation))
         .ok_or_else(|| Problem::field("account", "is not a colleague of yours who works on cases"))?;
     match there(&mut unit, case, new.account).await? {
         // Let in by custodians for some hours: a colleague has come back and puts them on.

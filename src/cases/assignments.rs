@@ -5,7 +5,7 @@
 //! their own signature. An instruction is believed only if this service stored it, a member in force whose role instructs
 //! signed exactly what the row says, it has not lapsed, and it was never carried out: the grant has the instruction's id.
 
-use super::model::{CaseRelation, CaseRow};
+use super::model::{CaseRelation, CaseRow, works};
 use super::store::{self, AssignmentRow};
 use super::{access, bars, head, team};
 use crate::audit::unit::Unit;
@@ -95,9 +95,8 @@ async fn one(app: &App, unit: &mut Carrying, case: &CaseRow, waiting: &Assignmen
         tracing::error!("ALARM: an instruction that was carried out was put back");
         return Ok(false);
     }
-    let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     let member = team::colleague(unit, case.organisation, stated.account).await?;
-    let Some(member) = member.filter(|member| works_cases(member.role)) else { return Ok(false) };
+    let Some(member) = member.filter(|member| works(&app.policy, member.role, relation)) else { return Ok(false) };
     // For somebody who stands in, and signs in themselves: a colleague puts them on for good, as everybody else.
     if stated.account == unit.account() {
         return Ok(false);

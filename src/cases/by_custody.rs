@@ -35,6 +35,14 @@ pub(crate) enum LetIn {
 }
 
 impl LetIn {
+    /// How the person stands to the case then.
+    pub(crate) fn relation(&self) -> CaseRelation {
+        match self {
+            Self::Emergency { .. } => CaseRelation::Emergency,
+            Self::NobodyLeft => CaseRelation::Assigned,
+        }
+    }
+
     /// Whether a signed permission says this and no more: a custodian who was bribed signs for years, and the second would
     /// countersign it.
     fn is_what_is_stated(&self, stated: &GrantStatement, now: DateTime<Utc>) -> bool {
@@ -85,11 +93,19 @@ pub(crate) fn permission<V: Does, K: About>(
 ///
 /// # Errors
 /// Absent where the opening does not reach it.
-pub(crate) async fn lock_and_see<V: Does, K: About>(unit: &mut Unit<V, K>, case: CaseId) -> Result<(), Problem> {
+pub(crate) async fn lock_and_see<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    others: &[AccountId],
+) -> Result<(), Problem> {
     let row = store::lock(unit, case).await?.ok_or_else(Problem::absent)?;
     let account = unit.account();
-    // Whoever is kept off a case is no custodian for it either.
-    if bars::barred(unit, &row).await?.contains(&account) { Err(Problem::absent()) } else { Ok(()) }
+    // Whoever is kept off a case is no custodian for it either, and asks for nothing there.
+    let barred = bars::barred(unit, &row).await?;
+    if barred.contains(&account) || others.iter().any(|other| barred.contains(other)) {
+        return Err(Problem::absent());
+    }
+    Ok(())
 }
 
 /// What the first custodian signed for a case.
@@ -124,6 +140,7 @@ pub(crate) async fn let_in<V: Does, K: About>(
     let fits = stated.account == member.account
         && stated.case == case
         && stated.opening == Some(signed.opening)
+        && stated.absence.is_none()
         && signed.what.is_what_is_stated(&stated, unit.now());
     let relation = relation.filter(|_| fits).ok_or_else(|| Problem::fault("a permission is not what was asked for"))?;
     if member.organisation != checked.case.organisation {

@@ -140,10 +140,11 @@ async fn staying<V: Does, K: About>(
     case: &CaseRow,
     leaving: &[GrantId],
 ) -> Result<Vec<Teammate>, Problem> {
-    let mut staying = team::members(unit, case).await?;
-    staying.retain(|mate| !leaving.contains(&mate.grant));
-    // A stand-in leaves again by themselves.
-    if staying.iter().any(|mate| mate.relation == CaseRelation::Assigned && mate.window.is_none()) {
+    let (staying, going): (Vec<_>, Vec<_>) =
+        team::members(unit, case).await?.into_iter().partition(|mate| !leaving.contains(&mate.grant));
+    // A stand-in leaves again by themselves, and who only reads is not missed: neither is kept on a case by being the last.
+    let works = |mate: &Teammate| mate.relation == CaseRelation::Assigned && mate.window.is_none();
+    if staying.iter().any(works) || !going.iter().any(works) {
         return Ok(staying);
     }
     Err(Problem::illegal(

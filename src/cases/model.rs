@@ -2,7 +2,8 @@
 
 use super::states::CaseState;
 use super::terms::Category;
-use crate::guard::action::Relation;
+use crate::guard::action::{Purpose, Relation, Role, Verb};
+use crate::guard::policy::{Decision, DecisionTable};
 use crate::guard::record::{
     AccountId, CaseId, CaseNoteId, OrganisationId, ProposalId, RecordKind, SectionId, SubjectId,
 };
@@ -31,6 +32,17 @@ impl From<CaseRelation> for Relation {
             CaseRelation::Emergency => Self::Emergency,
         }
     }
+}
+
+/// Whether somebody of this role, put on a case so, does anything there. A supervisor looks at cases, and is never put on one:
+/// whoever counts as left on a case must be able to work on it.
+pub(crate) fn works(policy: &DecisionTable, role: Role, relation: CaseRelation) -> bool {
+    let (verb, purpose) = match relation {
+        CaseRelation::Assigned => (Verb::Write, None),
+        CaseRelation::Granted => (Verb::Read, Some(Purpose::CaseWork)),
+        CaseRelation::Emergency => (Verb::Read, Some(Purpose::Emergency)),
+    };
+    policy.decide(role, relation.into(), RecordKind::Case, verb, purpose) == Decision::Allow
 }
 
 /// Refuses what no colleague gives.

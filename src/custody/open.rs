@@ -8,7 +8,7 @@ use super::pass_on;
 use super::store;
 use crate::audit::unit::Unit;
 use crate::cases::by_custody::{self, Signed};
-use crate::guard::action::Verb;
+use crate::cases::model::works;
 use crate::guard::custody::{self, OpenCustody};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{OpeningId, RecordKind, SharedKeyId};
@@ -86,19 +86,23 @@ async fn carry_out(
     held: &Held,
 ) -> Result<(Vec<OpenCustody>, Option<DateTime<Utc>>, Arc<Custody>), Problem> {
     let cases = store::cases(unit, held.id).await?;
+    // Whoever asked, and the first custodian, as they are now: a day may have gone by.
+    let first = held.first.ok_or_else(moved_on)?;
+    for part in [held.invoked_by, first] {
+        unit.member(part).await?.ok_or_else(moved_on)?;
+    }
     for (case, _) in &cases {
-        crate::cases::lock_and_see(unit, *case).await?;
+        crate::cases::lock_and_see(unit, *case, &[held.invoked_by, first]).await?;
     }
     let before = unit.custody_to_replace(held.organisation).await?.ok_or_else(Problem::absent)?;
     let keys = open_keys(unit, held, &before).await?;
     let (what, mut until) = (held.lets_in(), None);
-    let first = held.first.and_then(|first| before.custodian(first)).map(|first| (first.account, first.keys.sign));
-    let first = first.ok_or_else(moved_on)?;
+    let first = before.custodian(first).map(|first| (first.account, first.keys.sign)).ok_or_else(moved_on)?;
     for (case, note) in cases {
         let note = note.ok_or_else(|| Problem::fault("an opening that was agreed to has no permission"))?;
         let person = held.person.ok_or_else(|| Problem::fault("cases are opened for nobody"))?;
         let member = unit.member(person).await?;
-        let member = member.filter(|member| app.policy.ever_does(member.role, RecordKind::Case, Verb::Read));
+        let member = member.filter(|member| works(&app.policy, member.role, what.relation()));
         let gone = || Problem::illegal("not_a_colleague", "Whom this is for does not work on cases here any more.");
         let signed = Signed { opening: held.id, what: &what, note: &note, first };
         let window = by_custody::let_in(unit, case, &*member.ok_or_else(gone)?, &signed, &keys).await?;
@@ -144,7 +148,8 @@ fn other_second() -> Problem {
 fn moved_on() -> Problem {
     Problem::illegal(
         "custody_moved_on",
-        "Another opening has made a new CUSTODY key since the first custodian agreed. Ask anew. Nothing was stored.",
+        "CUSTODY has a new key, or somebody who had a part in this has left, since the first custodian agreed. Ask anew. \
+         Nothing was stored.",
     )
 }
 

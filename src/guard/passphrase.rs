@@ -37,6 +37,9 @@ impl SlotKind {
 /// Argon2id as OWASP's and RFC 9106's second choice would have it: 64 MiB, three passes, one lane.
 pub const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 
+/// The most that a slot may cost.
+const MOST: Cost = Cost { memory_kib: 1024 * 1024, passes: 16, lanes: 4 };
+
 /// How many may wait for each run under way. Waiting costs no memory; at a third of a second a run the last of them
 /// waits some eight seconds.
 const QUEUE: usize = 24;
@@ -195,6 +198,10 @@ impl Stretcher {
         slot: Option<&Slot>,
     ) -> Result<PersonKeys, UnlockError> {
         let (salt, cost) = slot.map_or((*b"no such account.", COST), |slot| (slot.salt, slot.cost));
+        // What the database says of the cost is believed up to a point: else one row stops the pool for ever.
+        if cost.memory_kib > MOST.memory_kib || cost.passes > MOST.passes || cost.lanes > MOST.lanes {
+            return Err(UnlockError::Fault);
+        }
         let key = self.stretch(words, salt, cost).await?;
         let slot = slot.ok_or(UnlockError::WrongWords)?;
         let context = slot_context(account, slot.kind);

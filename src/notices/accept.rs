@@ -6,7 +6,7 @@ use super::model::{Acceptance, Accepted};
 use super::store;
 use crate::audit::unit::Unit;
 use crate::cases;
-use crate::guard::action::Verb;
+use crate::cases::model::{CaseRelation, works};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{CaseId, NoticeId, RecordKind};
 use crate::guard::statement::AccessReason;
@@ -76,7 +76,7 @@ async fn team(app: &App, unit: &mut Accepting, how: &Acceptance) -> Result<Vec<A
     let mut team = Vec::with_capacity(accounts.len());
     for account in accounts {
         let member = unit.member(account).await?.filter(|member| {
-            member.organisation == who.organisation && app.policy.ever_does(member.role, RecordKind::Case, Verb::Read)
+            member.organisation == who.organisation && works(&app.policy, member.role, CaseRelation::Assigned)
         });
         team.push(
             member.ok_or_else(|| Problem::field("officers", "names an account that is no officer of this squad"))?,

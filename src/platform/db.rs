@@ -50,6 +50,10 @@ pub struct Databases {
 
 /// A pool whose connections serve one person after the other: one in which something was left behind serves nobody more.
 fn shared(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
+    shared_with(url, most, &[])
+}
+
+fn shared_with(url: &str, most: u32, more: &[(&str, &str)]) -> Result<PgPool, sqlx::Error> {
     let checked = PgPoolOptions::new().after_release(|connection, _| {
         Box::pin(async move {
             // A transaction that was given up is rolled back on the same way.
@@ -60,7 +64,7 @@ fn shared(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
             Ok(clean)
         })
     });
-    pool_with(checked, url, most, &[])
+    pool_with(checked, url, most, more)
 }
 
 fn pool(url: &str, most: u32) -> Result<PgPool, sqlx::Error> {
@@ -96,7 +100,8 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         app: shared(&config.app, config.connections)?,
         visits: pool_with(PgPoolOptions::new(), &config.app, VISITS, &[("lock_timeout", "1s")])?,
         ledger: shared(&config.app, 3)?,
-        door: shared(&config.door, 4)?,
+        // Whoever holds a row by injected SQL must not hold the door.
+        door: shared_with(&config.door, 4, &[("lock_timeout", "2s"), ("idle_in_transaction_session_timeout", "20s")])?,
         sequencer: pool(&config.sequencer, 2)?,
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,

@@ -187,10 +187,11 @@ impl From<sqlx::Error> for Problem {
             }
             sqlx::Error::Database(inner) => {
                 let code = inner.code().unwrap_or_default().into_owned();
-                // 57P0x: shutting down; 53xxx: out of resources; 40xxx: serialisation, deadlock.
+                // 57P0x: shutting down; 53xxx: out of resources; 40xxx: serialisation, deadlock; 55P03: a row is held.
                 if code.starts_with("57P") || code.starts_with("53") || code.starts_with("40") || code.starts_with("08")
                     // The database does not take connections at the moment.
                     || code == "55000"
+                    || code == "55P03"
                 {
                     tracing::warn!(code, "the database cannot serve now");
                     return away("The database cannot serve now. Nothing was stored. Send it again.");

@@ -115,7 +115,7 @@ pub async fn confirm_totp(
             "Begin with the authenticator first, not longer than a quarter of an hour ago.",
         ));
     };
-    let taken = vec![limits::take(&app, Tries::Again(who.account)).await?];
+    let taken = vec![limits::take(&app, Tries::Again(who.session)).await?];
     let secret = TotpSecret::open(&who.keys, begun.id, &begun.sealed)
         .ok_or_else(|| Problem::fault("the secret of an authenticator does not open"))?;
     let Some(step) = secret.step_of(&given.code, now) else {

@@ -69,7 +69,7 @@ pub async fn enrol(State(app): State<App>, origin: Origin, body: Body<Enrolment>
     let door = &app.databases.door;
     let Some((account, organisation)) = store::account_enrolling(door, &given.handle, &code, now).await? else {
         // A code is long: only whoever was given it sends the right one, and is never kept out by others.
-        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
+        let _wrong = limits::take(&app, Tries::Stray(&origin)).await?;
         let nobody = AccountId(Uuid::nil());
         let refused = Event {
             account: nobody,
@@ -116,7 +116,7 @@ pub async fn refresh(State(app): State<App>, origin: Origin, body: Body<Refresh>
     let Some(found) = found else {
         drop(transaction);
         // Likewise.
-        let _wrong = limits::take(&app, Tries::From(&origin)).await?;
+        let _wrong = limits::take(&app, Tries::Stray(&origin)).await?;
         return Err(Problem::sign_in());
     };
     if !found.current && now > found.refreshed_at + GRACE {

@@ -115,9 +115,14 @@ pub async fn second(
     shown: SecondShown<'_>,
     (tries, taken): (Tries<'_>, &mut Vec<Taken>),
 ) -> Result<Proof, Denied> {
-    taken.push(limits::take(app, tries).await.map_err(Denied::wrong)?);
     let proof = match shown {
         SecondShown::Code(code) => {
+            // Six digits can be guessed, ten words cannot: whoever uses up the day's codes does not use up the printed one.
+            taken.push(
+                limits::take(app, tries)
+                    .await
+                    .map_err(|problem| Denied { counts: problem.status() == StatusCode::TOO_MANY_REQUESTS, problem })?,
+            );
             let totp = kept.totp.as_ref().ok_or_else(|| Problem::fault("a code was looked at for nothing"))?;
             let secret = TotpSecret::open(keys, totp.id, &totp.sealed)
                 .ok_or_else(|| Problem::fault("the secret of an authenticator does not open"))?;

@@ -6,7 +6,7 @@
 
 use super::store;
 use crate::guard::keys::derive;
-use crate::guard::record::{AccountId, DeviceId};
+use crate::guard::record::{AccountId, DeviceId, SessionId};
 use crate::platform::app::App;
 use crate::platform::config::LimitsConfig;
 use crate::platform::http::Origin;
@@ -21,20 +21,25 @@ const DAY: u32 = 24 * 60;
 /// Who or what tries.
 #[derive(Clone, Copy)]
 pub enum Tries<'a> {
-    /// Anybody from one address.
+    /// Anybody who signs in from one address.
     From(&'a Origin),
+    /// Anybody from one address who shows a code or a handle that is none. There is nothing to guess: it keeps the ledger and
+    /// the database from being filled, and takes nothing from those who sign in.
+    Stray(&'a Origin),
     /// Anybody for one name, whether somebody has it or not.
     For(&'a str),
     /// A device on which the person has signed in.
     On(DeviceId),
     /// Codes for one person, from devices that are not known.
     CodesFor(AccountId),
-    /// Codes from a known device.
-    CodesOn(DeviceId),
-    /// Somebody who is signed in shows once more who they are.
-    Again(AccountId),
+    /// Codes for one person, from known devices: from all of them together, or whoever once knew the passphrase and made twenty
+    /// known would have twenty times as many.
+    CodesOn(AccountId),
+    /// Somebody who is signed in shows once more who they are. For each session: whoever has stolen one must not keep its
+    /// owner from changing what they sign in with.
+    Again(SessionId),
     /// Likewise, with a code.
-    CodesAgain(AccountId),
+    CodesAgain(SessionId),
 }
 
 /// The budgets, and the secret under which what is counted is named.
@@ -57,12 +62,13 @@ impl Limits {
     fn bucket(&self, tries: Tries<'_>) -> Result<[u8; 32], Problem> {
         let (place, what): (&[u8], &[u8]) = match &tries {
             Tries::From(origin) => (b"from", origin.bytes()),
+            Tries::Stray(origin) => (b"stray", origin.bytes()),
             Tries::For(handle) => (b"for", handle.as_bytes()),
             Tries::On(device) => (b"on", device.0.as_bytes()),
             Tries::CodesFor(account) => (b"codes for", account.0.as_bytes()),
-            Tries::CodesOn(device) => (b"codes on", device.0.as_bytes()),
-            Tries::Again(account) => (b"again", account.0.as_bytes()),
-            Tries::CodesAgain(account) => (b"codes again", account.0.as_bytes()),
+            Tries::CodesOn(account) => (b"codes on", account.0.as_bytes()),
+            Tries::Again(session) => (b"again", session.0.as_bytes()),
+            Tries::CodesAgain(session) => (b"codes again", session.0.as_bytes()),
         };
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.key).map_err(|_| Problem::fault("a hash has no key"))?;
         for part in [place, what] {
@@ -76,7 +82,7 @@ impl Limits {
     fn budget(&self, tries: Tries<'_>) -> (u32, u32) {
         let told = &self.told;
         match tries {
-            Tries::From(_) => (told.address, told.window_minutes),
+            Tries::From(_) | Tries::Stray(_) => (told.address, told.window_minutes),
             Tries::For(_) | Tries::Again(_) => (told.account, told.window_minutes),
             Tries::On(_) => (told.device, told.window_minutes),
             Tries::CodesFor(_) | Tries::CodesOn(_) | Tries::CodesAgain(_) => (told.codes_a_day, DAY),
@@ -132,9 +138,19 @@ pub async fn sign_in(
     handle: &str,
     device: Option<DeviceId>,
 ) -> Result<Vec<Taken>, Problem> {
-    if let Some(device) = device {
-        return Ok(vec![take(app, Tries::On(device)).await?]);
+    // Who copied a device's token and uses it up takes nothing away but that.
+    if let Some(device) = device
+        && let Ok(taken) = take(app, Tries::On(device)).await
+    {
+        return Ok(vec![taken]);
     }
     let from = take(app, Tries::From(origin)).await?;
-    Ok(vec![from, take(app, Tries::For(handle)).await?])
+    match take(app, Tries::For(handle)).await {
+        Ok(taken) => Ok(vec![from, taken]),
+        Err(problem) => {
+            // What is refused for the name is nothing that the house has tried.
+            give_back(app, vec![from]).await;
+            Err(problem)
+        }
+    }
 }

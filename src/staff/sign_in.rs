@@ -163,7 +163,7 @@ async fn come_in(
         access_expires_at: now + token::LIFE,
         session_expires_at: now + LONGEST,
     };
-    Ok(begin_work(app, view, now).await?)
+    Ok(begin_work(app, view, now).await)
 }
 
 /// Looks at everything that was given, and uses nothing up.
@@ -193,7 +193,7 @@ async fn look(
         // The words were right: nothing was guessed.
         (None, _) => return Err(Denied::uncounted(factors::second_factor_needed())),
     };
-    let tries = device.map_or(Tries::CodesFor(account), Tries::CodesOn);
+    let tries = if device.is_some() { Tries::CodesOn(account) } else { Tries::CodesFor(account) };
     let second = factors::second(app, &keys, &kept, second, (tries, taken)).await?;
     Ok(Shown { keys, first, second: Some(second) })
 }
@@ -254,14 +254,22 @@ impl Renewed {
     }
 }
 
-/// Enters the new session once, as every request will, and does what waits for somebody with these keys.
-async fn begin_work(app: &App, view: SignedInView, now: DateTime<Utc>) -> Result<SignedInView, Problem> {
+/// Enters the new session once, as every request will, and does what waits for somebody with these keys. The session is there
+/// already, and perhaps words that are in no other place: whatever fails here, they are told of it.
+async fn begin_work(app: &App, view: SignedInView, now: DateTime<Utc>) -> SignedInView {
     let entered = match Presented::read(&app.tokens, &view.access_token, &view.session_secret, now) {
         Ok(presented) => session::enter(&app.places.visits, &app.places.trust, presented).await,
         Err(error) => Err(error),
     };
-    let who = Arc::new(entered.map_err(|_| Problem::fault("a new session does not open"))?);
-    shared_keys::renew_or_warn(app, &who).await;
-    assignments::carry_out_all_or_warn(app, &who).await;
-    Ok(SignedInView { role: who.role(), ..view })
+    let Ok(who) = entered else {
+        tracing::error!("a new session could not be entered");
+        return view;
+    };
+    let who = Arc::new(who);
+    // New words do not wait for anything else.
+    if view.passphrase.is_none() && view.recovery_code.is_none() {
+        shared_keys::renew_or_warn(app, &who).await;
+        assignments::carry_out_all_or_warn(app, &who).await;
+    }
+    SignedInView { role: who.role(), ..view }
 }

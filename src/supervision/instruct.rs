@@ -4,7 +4,6 @@ use super::model::{LAPSES, NewAssignment};
 use super::store::{self, NewAssignmentRow};
 use crate::audit::unit::Unit;
 use crate::cases;
-use crate::guard::action::Verb;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{AssignmentId, CaseId, RecordKind};
 use crate::guard::statement::{self, AssignmentStatement};
@@ -47,10 +46,11 @@ pub async fn instruct(
     let Some(row) = cases::store::lock(&mut unit, case).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
     };
-    let works_cases = |role| app.policy.ever_does(role, RecordKind::Case, Verb::Read);
     unit.member(new.account)
         .await?
-        .filter(|member| member.organisation == row.organisation && works_cases(member.role))
+        .filter(|member| {
+            member.organisation == row.organisation && cases::model::works(&app.policy, member.role, new.relation)
+        })
         .ok_or_else(|| Problem::field("account", "is not a colleague of yours who works on cases"))?;
     cases::bars::refuse_barred(&mut unit, &row, new.account).await?;
     if store::is_on_or_instructed(&mut unit, case, new.account).await? {

@@ -82,7 +82,9 @@ async fn a_notices_clock_is_told_at_half_three_quarters_and_the_whole_once_each_
         other.sign_in().await.unwrap();
         assert_eq!(levels(other, notice).await, Vec::<String>::new(), "{handle}");
     }
-    for handle in ["coordinator1", "auditor1", "admin1"] {
+    // An auditor is told of what custodians opened, and of nothing else.
+    assert_eq!(levels(&world.signed_in("auditor1").await, notice).await, Vec::<String>::new());
+    for handle in ["coordinator1", "admin1"] {
         let other = world.signed_in(handle).await;
         assert_eq!(other.get("/api/v1/alerts", "").await.unwrap().status, 403, "{handle}");
     }

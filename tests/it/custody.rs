@@ -145,6 +145,11 @@ async fn two_custodians_let_somebody_see_what_was_asked_for_and_everybody_concer
     for who in ["officer2", "hsupervisor1"] {
         assert!(alerts(&world.signed_in(who).await, opening).await.is_empty(), "{who}");
     }
+    // A supervisor ends it at once.
+    let supervisor = world.signed_in("ssupervisor2").await;
+    let off = supervisor.delete(&format!("{case}/access/{}", helper.account)).await.unwrap();
+    assert_eq!(off.status, 200, "{}", off.text);
+    assert_eq!(reads(&helper, &narrative, "emergency").await, 404);
     whole_ledger(&world).await;
 }
 

@@ -320,3 +320,21 @@ async fn a_closed_call_that_a_supervisor_reads_stands_in_the_ledger_with_the_pur
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), recorded).await.expect("the read stands in the ledger");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_is_put_on_no_case_so_that_whoever_is_left_can_work_on_it() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (supervisor, officer) = (world.signed_in("ssupervisor1").await, world.signed_in("officer1").await);
+    for relation in ["assigned", "granted"] {
+        let own = json!({ "account": supervisor.account, "relation": relation });
+        let own = supervisor.post(&format!("/api/v1/cases/{}/assignments", played.case), &own).await.unwrap();
+        assert_eq!((own.status, own.body["errors"][0]["field"].as_str()), (422, Some("account")), "{}", own.text);
+        let given = json!({ "account": supervisor.account, "relation": relation, "reason": "workload" });
+        let given = officer.post(&format!("/api/v1/cases/{}/access", played.case), &given).await.unwrap();
+        assert_eq!((given.status, given.body["errors"][0]["field"].as_str()), (422, Some("account")), "{}", given.text);
+    }
+    let seen = supervisor.get(&format!("/api/v1/cases/{}", played.case), "supervision").await.unwrap();
+    let on_it = seen.body["access"].as_array().unwrap().iter().any(|one| one["account"] == json!(supervisor.account));
+    assert!(!on_it, "{}", seen.text);
+}

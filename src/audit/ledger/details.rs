@@ -124,6 +124,7 @@ const fn is_founding(kind: RecordKind) -> bool {
             | RecordKind::Account
             | RecordKind::Membership
             | RecordKind::Session
+            | RecordKind::Credential
             | RecordKind::Ledger
     )
 }

@@ -119,9 +119,14 @@ pub(super) async fn changed<V: Does>(
 async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>) -> Result<Proof, Denied> {
     let kept = store::credentials(&app.databases.door, who.account).await?;
     let needed = |field, message: &'static str| Denied::uncounted(Problem::field(field, message));
-    taken.push(limits::take(app, Tries::Again(who.account)).await.map_err(Denied::uncounted)?);
+    taken.push(limits::take(app, Tries::Again(who.session)).await.map_err(Denied::uncounted)?);
     let denied = |problem: Problem| Denied::wrong(problem);
     if kept.totp.is_none() {
+        // Whoever never saw the answer with their new passphrase has the printed code.
+        if let (None, Some(words)) = (&fresh.passphrase, &fresh.recovery_code) {
+            let found = opened(app, who.account, Some(words), kept.recovery.as_ref()).await?;
+            return found.map(|(id, _)| Proof::RecoveryCode(id)).ok_or_else(|| denied(not_again()));
+        }
         let words = fresh.passphrase.as_deref().ok_or_else(|| needed("passphrase", "is needed for this, once more"))?;
         let found = opened(app, who.account, Some(words), kept.passphrase.as_ref()).await?;
         return found.map(|(id, _)| Proof::Passphrase(id)).ok_or_else(|| denied(not_again()));
@@ -134,7 +139,7 @@ async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>)
         }
         _ => return Err(needed("code", "is needed for this, as your authenticator shows it; or `recovery_code`")),
     };
-    let second = factors::second(app, &who.keys, &kept, shown, (Tries::CodesAgain(who.account), taken)).await;
+    let second = factors::second(app, &who.keys, &kept, shown, (Tries::CodesAgain(who.session), taken)).await;
     second.map_err(|denied| Denied { problem: at_a_session(denied.problem), ..denied })
 }
 
@@ -177,8 +182,11 @@ pub(super) async fn carry_out<V: Does>(
     if !alive {
         return Err(Problem::sign_in());
     }
+    // A passphrase counts alone only as long as there is no authenticator: there may be one since it was looked at.
+    let outdated =
+        matches!(proof, Some(Proof::Passphrase(_))) && store::has_totp(&mut transaction, who.account).await?;
     if let Some(proof) = proof
-        && !redeem(&mut transaction, proof, now).await?
+        && (outdated || !redeem(&mut transaction, proof, now).await?)
     {
         transaction.rollback().await?;
         return Err(refused(app, leave, not_again()).await);
