@@ -266,6 +266,7 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
         "/api/v1/status",
         "/api/v1/colleagues",
         "/api/v1/trainings",
+        "/api/v1/openings",
         "/api/v1/sessions",
         "/api/v1/sessions/current",
         "/api/v1/sessions/refresh",
