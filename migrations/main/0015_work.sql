@@ -102,8 +102,6 @@ ALTER TABLE case_access
     ADD COLUMN absence_id   uuid REFERENCES absences,
     ADD CHECK ((active_from IS NULL) = (active_until IS NULL)),
     ADD CHECK (active_from < active_until);
--- Every permission that was ever given on a case is read at each write to it.
-CREATE INDEX case_access_of_case ON case_access (case_id);
 CREATE INDEX case_access_of_absence ON case_access (absence_id) WHERE absence_id IS NOT NULL;
 CREATE INDEX case_access_that_lapses ON case_access (case_id, active_until)
     WHERE ended_at IS NULL AND active_until IS NOT NULL;
@@ -208,13 +206,11 @@ CREATE FUNCTION i_stand_in_for(colleague uuid, wanted uuid) RETURNS boolean
     $$;
 -- Whether somebody's access has ended by itself and the keys are still those that they had.
 CREATE FUNCTION case_has_lapsed_access(wanted uuid) RETURNS boolean
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        BEGIN
-            RETURN EXISTS (SELECT FROM public.case_access c
-                           WHERE c.case_id = wanted AND c.ended_at IS NULL AND c.active_until <= pg_catalog.now())
-               AND (public.i_am_on_case(wanted) OR public.i_supervise_case(wanted));
-        END
+        SELECT EXISTS (SELECT FROM public.case_access c
+                       WHERE c.case_id = wanted AND c.ended_at IS NULL AND c.active_until <= pg_catalog.now())
+           AND (public.i_am_on_case(wanted) OR public.i_supervise_case(wanted))
     $$;
 -- And in the two that answer a request in one round trip: the rest of them is as it was (0013).
 CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
@@ -232,12 +228,8 @@ CREATE OR REPLACE FUNCTION my_cases(before bigint, most bigint) RETURNS TABLE (
                   AND (a.active_until IS NULL
                        OR (a.active_from <= pg_catalog.now() AND a.active_until > pg_catalog.now())))
             SELECT c.id, c.number, c.organisation_id, c.state, c.epoch,
-                   c.epoch_pending OR EXISTS (
-                       SELECT FROM public.case_access l
-                       WHERE l.case_id = c.id AND l.ended_at IS NULL AND l.active_until <= pg_catalog.now()),
-                   c.opened_at, o.relation
-            -- One look-up for each: a plan that reads all cases first is right only for whoever works on most of them.
-            FROM own o, LATERAL (SELECT * FROM public.cases k WHERE k.id = o.case_id OFFSET 0) c
+                   c.epoch_pending OR public.case_has_lapsed_access(c.id), c.opened_at, o.relation
+            FROM own o JOIN public.cases c ON c.id = o.case_id
             WHERE c.number < before
             ORDER BY c.number DESC LIMIT most;
         END
@@ -615,17 +607,3 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         SELECT 'case_head', case_id, NULL, NULL, number, xmin, jsonb_build_array(note, signer_id)
         FROM case_heads
     ) AS stored;
-
--- As it was (0006), in a language whose plans are kept: the view has a branch for each kind, and planning them all anew took
--- longer than everything else in a write. Only the ids that are asked for are looked up, however many rows there are.
-CREATE OR REPLACE FUNCTION standings_written(wanted uuid[])
-    RETURNS TABLE (kind text, id uuid, register uuid, register_no bigint, standing bigint, digest bytea)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-    AS $$
-        BEGIN
-            RETURN QUERY
-            SELECT s.kind, s.id, a.register, s.register_no, s.standing, s.digest
-            FROM public.standings s LEFT JOIN public.accounts a ON a.id = s.registered_by
-            WHERE s.id = ANY (wanted) AND s.written = pg_catalog.pg_current_xact_id()::pg_catalog.xid;
-        END
-    $$;

@@ -744,3 +744,19 @@ CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS
         SELECT 'case_head', case_id, NULL, NULL, number, xmin, jsonb_build_array(note, signer_id)
         FROM case_heads
     ) AS stored;
+
+-- Every permission that was ever given on a case is read at each write to it.
+CREATE INDEX IF NOT EXISTS case_access_of_case ON case_access (case_id);
+-- As it was (0006), in a language whose plans are kept: the view has a branch for each kind, and planning them all anew took
+-- longer than everything else in a write. Only the ids that are asked for are looked up, however many rows there are.
+CREATE OR REPLACE FUNCTION standings_written(wanted uuid[])
+    RETURNS TABLE (kind text, id uuid, register uuid, register_no bigint, standing bigint, digest bytea)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    AS $$
+        BEGIN
+            RETURN QUERY
+            SELECT s.kind, s.id, a.register, s.register_no, s.standing, s.digest
+            FROM public.standings s LEFT JOIN public.accounts a ON a.id = s.registered_by
+            WHERE s.id = ANY (wanted) AND s.written = pg_catalog.pg_current_xact_id()::pg_catalog.xid;
+        END
+    $$;
