@@ -155,7 +155,10 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
-    ("credential_slots", &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at"]),
+    (
+        "credential_slots",
+        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "pepper"],
+    ),
     ("custody_shares", &["key_id", "first_account", "second_account"]),
     ("foundings", &["organisation_id", "note", "complete", "proposed_at"]),
     ("idempotency", &["account_id", "key_hash", "body_hash", "status", "answer", "created_at"]),

@@ -10,6 +10,7 @@ use crate::platform::listen::Listening;
 use crate::platform::ready::Standing;
 use crate::platform::router::{operators_router, router};
 use crate::platform::schema::{Structure, StructureError};
+use crate::platform::secrets::keep_fresh;
 use crate::platform::{metrics, tls};
 use axum_server::tls_rustls::RustlsConfig;
 use sqlx::{Connection as _, PgPool};
@@ -133,7 +134,7 @@ impl Serving {
         let sequencing = sequencer::run(
             SequencerParts {
                 pool: app.databases.sequencer.clone(),
-                key: app.checkpoint_key.clone(),
+                keys: app.secrets.ledger.clone(),
                 origin: app.config.log_origin.clone(),
                 folder: app.config.checkpoints.clone(),
                 clock: app.places.clock.clone(),
@@ -151,6 +152,7 @@ impl Serving {
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
             tokio::spawn(erased.run(stopped.clone())),
+            tokio::spawn(keep_fresh(Arc::clone(&app.secrets), app.config.clone(), stopped.clone())),
         ];
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));

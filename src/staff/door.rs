@@ -13,7 +13,7 @@ use crate::cases::assignments;
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
 use crate::guard::keys::PersonKeys;
-use crate::guard::passphrase::{Passphrase, UnlockError};
+use crate::guard::passphrase::{Passphrase, Slot, UnlockError};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind, SessionId};
 use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
@@ -100,7 +100,7 @@ pub async fn enrol(State(app): State<App>, body: Body<Enrolment>) -> Result<Answ
     };
     let (keys, words) = (PersonKeys::generate(), Passphrase::generate());
     let public = keys.public().map_err(|_| Problem::fault("new keys are none"))?;
-    let slot = app.stretcher.lock(&words, account, &keys).await?;
+    let slot = app.stretcher.lock(&words, account, &keys, app.places.clock.now()).await?;
     let event = Event {
         account,
         organisation: Some(organisation),
@@ -130,15 +130,33 @@ pub async fn sign_in(State(app): State<App>, body: Body<SignIn>) -> Result<Answe
     let (account, organisation) =
         found.as_ref().map_or((AccountId(Uuid::nil()), None), |account| (account.id, Some(account.organisation)));
     let slot = found.as_ref().and_then(|account| account.slot.as_ref());
-    let unlocked = app.stretcher.unlock(&Passphrase::typed(&given.passphrase), account, slot).await;
+    let words = Passphrase::typed(&given.passphrase);
+    let unlocked = app.stretcher.unlock(&words, account, slot).await;
     let outcome = if unlocked.is_ok() { Outcome::Done } else { Outcome::Refused };
     let session = SessionId::random();
     let event =
         Event { account, organisation, kind: RecordKind::Session, verb: Verb::Create, outcome, record: session.0 };
     enter(&app, event).await?;
     let keys = unlocked?;
+    if let Some(old) = slot.filter(|slot| app.stretcher.is_outdated(slot, app.places.clock.now())) {
+        seal_anew_or_warn(&app, &words, account, &keys, old).await;
+    }
     let view = start(&app, account, session, &keys).await?;
     Answer::created(&view)
+}
+
+/// After a rotation of the pepper a person's keys are sealed under the new one when they next sign in: only then are the words
+/// at hand. What fails is done at the next sign-in; the old pepper is kept until then.
+async fn seal_anew_or_warn(app: &App, words: &Passphrase, account: AccountId, keys: &PersonKeys, old: &Slot) {
+    let sealed = match app.stretcher.lock(words, account, keys, app.places.clock.now()).await {
+        Ok(new) => {
+            store::replace_slot(&app.databases.door, account, old, &new).await.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = sealed {
+        tracing::warn!(error, "a person's keys stay under the pepper before; they are sealed anew at the next sign-in");
+    }
 }
 
 async fn start(app: &App, account: AccountId, session: SessionId, keys: &PersonKeys) -> Result<SignedInView, Problem> {

@@ -65,8 +65,8 @@ pub async fn store_enrolment(
     .execute(&mut *transaction)
     .await?;
     sqlx::query!(
-        "INSERT INTO credential_slots (id, account_id, kind, salt, memory_kib, passes, lanes, sealed, created_at)
-         VALUES ($1, $2, 'passphrase', $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO credential_slots (id, account_id, kind, salt, memory_kib, passes, lanes, sealed, created_at, pepper)
+         VALUES ($1, $2, 'passphrase', $3, $4, $5, $6, $7, $8, $9)",
         crate::platform::random::uuid(),
         account.0,
         slot.salt.as_slice(),
@@ -74,7 +74,8 @@ pub async fn store_enrolment(
         i32::try_from(slot.cost.passes).unwrap_or(i32::MAX),
         i32::try_from(slot.cost.lanes).unwrap_or(i32::MAX),
         slot.sealed,
-        now
+        now,
+        slot.pepper
     )
     .execute(&mut *transaction)
     .await?;
@@ -82,11 +83,30 @@ pub async fn store_enrolment(
     Ok(true)
 }
 
+/// Puts a slot in the place of the one that was opened, if that is still there.
+pub async fn replace_slot(pool: &PgPool, account: AccountId, old: &Slot, new: &Slot) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE credential_slots SET salt = $3, memory_kib = $4, passes = $5, lanes = $6, sealed = $7, pepper = $8
+         WHERE account_id = $1 AND kind = 'passphrase' AND sealed = $2",
+        account.0,
+        old.sealed,
+        new.salt.as_slice(),
+        i32::try_from(new.cost.memory_kib).unwrap_or(i32::MAX),
+        i32::try_from(new.cost.passes).unwrap_or(i32::MAX),
+        i32::try_from(new.cost.lanes).unwrap_or(i32::MAX),
+        new.sealed,
+        new.pepper
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// The account and passphrase slot behind a handle.
 pub async fn account_signing_in(pool: &PgPool, handle: &str) -> Result<Option<DoorAccount>, sqlx::Error> {
     let row = sqlx::query!(
         r#"SELECT a.id, a.organisation_id, s.salt AS "salt?", s.memory_kib AS "memory_kib?", s.passes AS "passes?",
-                  s.lanes AS "lanes?", s.sealed AS "sealed?"
+                  s.lanes AS "lanes?", s.sealed AS "sealed?", s.pepper AS "pepper?"
            FROM accounts a LEFT JOIN credential_slots s ON s.account_id = a.id AND s.kind = 'passphrase'
            WHERE a.handle = $1 AND a.disabled_at IS NULL"#,
         handle
@@ -100,7 +120,7 @@ pub async fn account_signing_in(pool: &PgPool, handle: &str) -> Result<Option<Do
         DoorAccount {
             id: AccountId(row.id),
             organisation: OrganisationId(row.organisation_id),
-            slot: slot.map(|(salt, sealed)| Slot { salt, cost, sealed }),
+            slot: slot.map(|(salt, sealed)| Slot { salt, cost, pepper: row.pepper, sealed }),
         }
     }))
 }
