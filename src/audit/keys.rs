@@ -97,6 +97,16 @@ impl LogKeys {
         }
     }
 
+    /// Whether each key is known that claims to have signed this checkpoint in the log's name. If one is not, these are older
+    /// than the log, and nothing may be signed with them.
+    #[must_use]
+    pub fn are_current(&self, checkpoint: &str) -> bool {
+        let Some(first) = self.0.first() else { return false };
+        // What is no note at all is for others to tell.
+        let claimed = note::claimed_ids(checkpoint, first.name()).unwrap_or_default();
+        claimed.iter().all(|id| self.0.iter().any(|key| key.key_id() == *id))
+    }
+
     /// Which key signed a leaf: `None` when none did.
     #[must_use]
     pub fn signer(&self, leaf: &[u8], signature: &[u8]) -> Option<usize> {
@@ -188,6 +198,20 @@ mod tests {
         assert_eq!(LogKeys::follow(vkey(1), &[alone]).err(), Some(FollowError::Malformed));
         let changed = note(1, 2).replace("2027", "2028");
         assert!(matches!(LogKeys::follow(vkey(1), &[changed]), Err(FollowError::Note(_))));
+    }
+
+    #[test]
+    fn whoever_does_not_know_the_newest_key_is_told_by_a_checkpoint() {
+        let signer = |seed: u8| NoteSigner::new(vkey(1).name().clone(), &SigningKey::from_bytes(&[seed; 32]));
+        let signed = |by: &[u8]| {
+            let signers: Vec<_> = by.iter().map(|seed| signer(*seed)).collect();
+            note::sign("a checkpoint\n", &signers.iter().collect::<Vec<_>>()).unwrap()
+        };
+        let (old, both) = (LogKeys(vec![vkey(1)]), LogKeys(vec![vkey(1), vkey(2)]));
+        assert!(
+            old.are_current(&signed(&[1])) && both.are_current(&signed(&[1])) && both.are_current(&signed(&[1, 2]))
+        );
+        assert!(!old.are_current(&signed(&[1, 2])) && !old.are_current(&signed(&[2])));
     }
 
     #[test]

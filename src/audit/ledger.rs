@@ -41,7 +41,7 @@ pub enum LedgerError {
     NoAuditor,
     #[error("the entry could not be sealed")]
     Seal,
-    #[error("the private half of the key that signs now is not among the secrets")]
+    #[error("the key that signs now is not among the secrets of this process: they are older than the ledger")]
     Unsigned,
     #[error("the ledger takes no more entries at the moment")]
     Full,
@@ -77,6 +77,7 @@ pub struct Ledger {
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
     closed: AtomicBool,
+    outdated: AtomicBool,
 }
 
 struct Waiting {
@@ -111,6 +112,7 @@ impl Ledger {
             reads,
             behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            outdated: AtomicBool::new(false),
         });
         tokio::spawn(write_reads(Arc::downgrade(&ledger), waiting));
         ledger
@@ -140,6 +142,17 @@ impl Ledger {
     pub fn set_closed(&self, closed: bool) {
         if self.closed.swap(closed, Ordering::Relaxed) != closed {
             tracing::error!(closed, "ALARM: the structure of a database is not the one that was migrated");
+        }
+    }
+
+    /// Told by the watch over the checkpoints: another key than this process knows signs the ledger by now. What it would
+    /// sign gets no place any more, and would hold up everybody; so it writes nothing until it has read the new key.
+    pub fn set_outdated(&self, outdated: bool) {
+        if self.outdated.swap(outdated, Ordering::Relaxed) != outdated {
+            tracing::error!(
+                outdated,
+                "ALARM: the secrets of this process are older than the ledger: give it the new ones"
+            );
         }
     }
 
@@ -186,7 +199,8 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let key = self.details.key(entries).await?;
         let (mut rows, now, keys) = (Vec::with_capacity(entries.len()), self.clock.now(), self.signing.get());
-        let signing = keys.current(now).value.signing.as_ref().ok_or(LedgerError::Unsigned)?;
+        let known = !self.outdated.load(Ordering::Relaxed);
+        let signing = keys.current(now).value.signing.as_ref().filter(|_| known).ok_or(LedgerError::Unsigned)?;
         for entry in entries {
             let detail = serde_json::to_vec(&entry.detail(&self.pseudonyms, now)).map_err(|_| LedgerError::Seal)?;
             let (place, previous) = hold.next();

@@ -210,6 +210,15 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
     Ok(VerifiedNote { text: text.to_owned(), signed_by, ids })
 }
 
+/// The IDs of the keys that claim to have signed under this name, known or not; nothing is verified.
+///
+/// # Errors
+/// As [`unverified_text`].
+pub fn claimed_ids(note: &str, name: &KeyName) -> Result<Vec<u32>, NoteError> {
+    let (_, lines) = split(note)?;
+    Ok(lines.iter().filter(|line| line.name == name.as_str()).map(|line| line.key_id).collect())
+}
+
 /// The text of a note, final newline included, with **no** signature verified: for
 /// showing or routing only. Whoever acts upon the text calls [`open`].
 ///

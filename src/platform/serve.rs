@@ -2,7 +2,7 @@
 
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::{oldest_pending, placed, sequencer_is_alive};
+use crate::audit::store::{newest_checkpoint, oldest_pending, placed, sequencer_is_alive};
 use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
@@ -60,6 +60,11 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         let waiting = backlog.waiting();
         let answers =
             (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+        if let (Ok(mut connection), Ok(keys)) = (pool.acquire().await, app.log_keys())
+            && let Ok(newest) = newest_checkpoint(&mut connection).await
+        {
+            ledger.set_outdated(newest.is_some_and(|newest| !keys.are_current(&newest.note)));
+        }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) =
             (Standing { main: false, erasure, sequencer: false, behind: true }, Duration::ZERO);

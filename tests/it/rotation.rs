@@ -12,6 +12,7 @@ use himaya::audit::tree::{Hash, TreeHead, leaf_hash};
 use himaya::audit::verify::{Finding, Kept, Report, verify};
 use himaya::demo::actor::Actor;
 use himaya::platform::app::App;
+use himaya::platform::config::Config;
 use himaya::platform::secrets::{self, NOTICE, Named, RotateError};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -238,6 +239,16 @@ fn signatures(note: &str) -> usize {
     note.lines().filter(|line| line.starts_with('—')).count()
 }
 
+/// The one checkpoint that two keys signed, once nothing waits for its place.
+async fn switch(world: &World) -> String {
+    checkpoint(world).await;
+    let notes = sqlx::query_scalar::<_, String>("SELECT note FROM ledger_checkpoints ORDER BY size");
+    let mut notes = notes.fetch_all(&mut world.owner().await).await.unwrap();
+    notes.retain(|note| signatures(note) == 2);
+    assert_eq!(notes.len(), 1, "one key takes over once");
+    notes.remove(0)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_goes_on_under_a_new_key_and_an_outsider_follows_it() {
     let mut world = World::new().await;
@@ -268,7 +279,7 @@ async fn the_ledger_goes_on_under_a_new_key_and_an_outsider_follows_it() {
     // Two minutes later nothing of the old key is on its way any more.
     world.clock.advance(TimeDelta::seconds(125));
     work(&operator).await;
-    let switch = checkpoint(&world).await;
+    let switch = switch(&world).await;
     assert!(outsider.read(&switch).is_ok(), "signed by the old key as well: {switch}");
     work(&operator).await;
     let after = checkpoint(&world).await;
@@ -352,7 +363,7 @@ async fn a_stolen_key_of_the_ledger_is_worth_nothing_once_it_was_replaced() {
     comes_true("a late entry is placed", async || is_placed(&world, late).await).await;
     world.clock.advance(TimeDelta::seconds(125));
     work(&operator).await;
-    assert_eq!(signatures(&checkpoint(&world).await), 2);
+    switch(&world).await;
     assert!(verified(&world, &world.app.log_keys().unwrap(), &[]).await.ok());
     let forged = plant(&world, &stolen).await;
     let stranger = plant(&world, &SigningKey::from_bytes(&[9; 32])).await;
@@ -411,6 +422,45 @@ async fn a_stolen_key_of_the_ledger_is_worth_nothing_once_it_was_replaced() {
         assert!(found.contains(&finding), "{finding}: {found:#?}");
     }
     assert_eq!(world.app.secrets.ledger.get().newest().id, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_missed_the_new_key_writes_nothing_and_holds_nobody_up() {
+    let mut world = World::new().await;
+    // On a machine of its own, whose copy of the folder nobody brought up to date.
+    let stale = world.folder.join("stale");
+    std::fs::create_dir(&stale).unwrap();
+    for name in Named::ALL {
+        std::fs::copy(world.app.config.secrets.join(name.as_str()), stale.join(name.as_str())).unwrap();
+    }
+    let config = Config { secrets: stale.clone(), ..world.app.config.clone() };
+    let (other, serving, base) = world.replica_of(config).await;
+    // As for sequencing, the stale one waits: the world's own process holds the office.
+    let operator = world.signed_in("operator1").await;
+    rotate(&world, Named::Ledger, &[&world.app]).await;
+    world.clock.advance(TimeDelta::seconds(62));
+    work(&operator.at(&base)).await;
+    world.clock.advance(TimeDelta::seconds(125));
+    work(&operator).await;
+    switch(&world).await;
+    let call = json!({ "content": { "safe_to_talk": "yes" } });
+    comes_true("the stale process finds out", async || {
+        operator.at(&base).post("/api/v1/calls", &call).await.unwrap().status == 503
+    })
+    .await;
+    // The others go on, and nothing waits for ever.
+    work(&operator).await;
+    checkpoint(&world).await;
+    std::fs::copy(world.app.config.secrets.join("ledger"), stale.join("ledger")).unwrap();
+    comes_true("brought up to date it goes on", async || {
+        operator.at(&base).post("/api/v1/calls", &call).await.unwrap().status == 201
+    })
+    .await;
+    assert_eq!(newest(&other, Named::Ledger), newest(&world.app, Named::Ledger));
+    serving.stop().await.unwrap();
+    world.stop().await;
+    let report = verified(&world, &world.app.log_keys().unwrap(), &[]).await;
+    assert!(report.ok(), "{:#?}", report.findings);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use crate::harness::World;
 use crate::ledger::comes_true;
 use himaya::demo::actor::Actor;
 use himaya::platform::config::{Config, keep_passwords};
-use himaya::platform::secrets::{Named, Secrets};
+use himaya::platform::secrets::{KeeperConfig, Named, Secrets};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -246,4 +246,35 @@ async fn a_rotation_that_cannot_be_is_refused_by_name_and_changes_nothing() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let other = key.replace("himaya.example", "other.example");
     assert!(!ran(&config, &["audit", "verify", "--log-key", &other]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_systemds_credentials_only_the_service_needs_no_folder_and_looks_into_none() {
+    let mut world = World::new().await;
+    world.stop().await;
+    let only = |config| Config { secrets_keeper: KeeperConfig::Credentials, ..config };
+    let config = written(&world, only);
+    let verify = |handed: Option<&Path>| {
+        let mut command = himaya(&config, &["audit", "verify"]);
+        if let Some(handed) = handed {
+            command.env("CREDENTIALS_DIRECTORY", handed);
+        }
+        let done = command.output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (well, said) = verify(None);
+    assert!(!well && said.contains("secret pepper: is not among systemd's credentials"), "{said}");
+    let handed = world.folder.join("handed");
+    std::fs::create_dir(&handed).unwrap();
+    for file in std::fs::read_dir(&world.app.config.secrets).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), handed.join(file.file_name())).unwrap();
+    }
+    assert_eq!(verify(Some(&handed)), (true, String::new()));
+    std::fs::remove_file(handed.join("token")).unwrap();
+    let (well, said) = verify(Some(&handed));
+    assert!(!well && said.contains("secret token: is not among systemd's credentials"), "{said}");
+    // An administrator exchanges what lies in the folder; the copies come with the next start.
+    let done = ran(&config, &["keys", "rotate", "token", "--in-seconds", "3600"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

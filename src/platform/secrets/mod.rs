@@ -96,6 +96,15 @@ impl Secrets {
         Self::read_with(&|name| place(config, name), &keeper).await
     }
 
+    /// As they lie in the folder, whatever copies systemd handed over: for the commands that change them.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn of_folder(config: &Config) -> Result<Self, ConfigError> {
+        let text = |name: Named| file::read(&config.secrets.join(name.as_str()), name.as_str(), 0o077);
+        Self::read_with(&text, &Keeper::of(config)?).await
+    }
+
     async fn read_with(
         text: &(impl Fn(Named) -> Result<Option<Zeroizing<String>>, ConfigError> + Sync),
         keeper: &Keeper,
@@ -227,6 +236,9 @@ fn place(config: &Config, name: Named) -> Result<Option<Zeroizing<String>>, Conf
         if let Some(text) = file::read(&file, name.as_str(), others)? {
             return Ok(Some(text));
         }
+    }
+    if config.secrets_keeper == KeeperConfig::Credentials && name != Named::Vouch {
+        return Err(name.wrong("is not among systemd's credentials, and secrets_keeper has it looked for nowhere else"));
     }
     Ok(None)
 }

@@ -89,7 +89,7 @@ pub async fn rotate(
 /// [`RotateError::Needed`] when something needs all of them; then the file is as it was.
 pub async fn retire(config: &Config, name: Named, now: DateTime<Utc>) -> Result<Vec<String>, RotateError> {
     let held = file::hold(&config.secrets)?;
-    let secrets = Secrets::read(config).await?;
+    let secrets = Secrets::of_folder(config).await?;
     let old: Vec<Needs> = needs(config, &secrets, name, now).await?;
     let (free, needed): (Vec<_>, Vec<_>) =
         old.into_iter().filter(|old| !old.is_retired).partition(|old| old.by.is_none());

@@ -115,7 +115,7 @@ impl Transit {
 
     /// Seals a value for this secret.
     pub(super) async fn seal(&self, name: Named, secret: &Raw) -> Result<Zeroizing<String>, ConfigError> {
-        let plain = Zeroizing::new(STANDARD.encode(&**secret));
+        let plain = Zeroizing::new(STANDARD.encode(secret.as_slice()));
         let answer = self.ask("encrypt", &json!({ "plaintext": *plain, "associated_data": about(name) })).await?;
         let sealed = answer.pointer("/data/ciphertext").and_then(Value::as_str).unwrap_or_default();
         if !is_sealed(sealed) || sealed.contains(char::is_whitespace) {
@@ -129,7 +129,8 @@ impl Transit {
         let TransitConfig { address, mount, key, .. } = &self.config;
         let uri = format!("{}/v1/{mount}/{what}/{key}", address.trim_end_matches('/'));
         for left in (0..TRIES).rev() {
-            let mut request = Request::builder().method(Method::POST).uri(&uri).header("x-vault-token", &*self.token);
+            let mut request =
+                Request::builder().method(Method::POST).uri(uri.as_str()).header("x-vault-token", &*self.token);
             request = request.header("x-vault-request", "true").header("content-type", "application/json");
             if let Some(namespace) = &self.config.namespace {
                 request = request.header("x-vault-namespace", namespace);
