@@ -2,7 +2,7 @@
 //!
 //! Each key but the first is introduced by the one before it: a signed note that both signed, which is kept beside the
 //! checkpoints. So whoever once wrote the first key down knows all of them, and a key that nobody introduced is nobody's.
-//! When a key takes over, the checkpoint at which it does is signed by both; from that size on the one before signs nothing
+//! Before a key takes over both sign some checkpoints; from the first one that it signs alone the one before signs nothing
 //! any more, neither entries nor checkpoints, whatever time they claim.
 
 use super::checkpoint::Checkpoint;
@@ -20,7 +20,7 @@ const INTRODUCES: &str = "himaya ledger key v1";
 #[derive(Clone)]
 pub struct LogKeys(Vec<NoteVerifier>);
 
-/// A checkpoint, and which key signed it: of several the newest.
+/// A checkpoint, and which key signed it: of several the oldest, which is still in office.
 pub struct Signed {
     pub checkpoint: Checkpoint,
     pub key: usize,
@@ -90,7 +90,7 @@ impl LogKeys {
     pub fn read(&self, text: &str) -> Result<Signed, BadCheckpoint> {
         let opened = note::open(text, &self.0)?;
         let checkpoint = Checkpoint::parse(opened.text())?;
-        let key = self.0.iter().rposition(|key| opened.signed_by_ids().contains(&key.key_id()));
+        let key = self.0.iter().position(|key| opened.signed_by_ids().contains(&key.key_id()));
         match (key, self.0.first()) {
             (Some(key), Some(first)) if checkpoint.origin() == first.name().as_str() => Ok(Signed { checkpoint, key }),
             _ => Err(BadCheckpoint::OtherLog),

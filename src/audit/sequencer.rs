@@ -23,7 +23,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
-use switch::Office;
+use switch::{Office, Signing};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
@@ -227,13 +227,16 @@ impl<'a> Sequencer<'a> {
         let clock = &self.parts.clock;
         // While more may wait, so may entries of the key before.
         let all = pending.len() < BATCH;
-        let switch = self.office.saw(oldest, &versions, clock.now(), clock.instant()).filter(|_| all);
+        let signing = match self.office.saw(oldest, &versions, clock.now(), clock.instant()) {
+            Signing::Next(next) if !all => Signing::WithNext(next),
+            signing => signing,
+        };
         if placed.is_empty() {
             transaction.rollback().await?;
         } else {
             store::sequence(&mut transaction, &placed).await?;
             let text = Checkpoint::new(self.parts.origin.as_str(), tree.head())?.to_text();
-            let signers = self.office.signers(&self.parts.origin, &versions, switch)?;
+            let signers = self.office.signers(&self.parts.origin, &versions, signing)?;
             let note = note::sign(&text, &signers.iter().collect::<Vec<_>>())?;
             let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
             let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
@@ -243,7 +246,7 @@ impl<'a> Sequencer<'a> {
             // Only now: what is kept outside must never speak of more than what is durable.
             self.sink.keep(tree.size(), stored.note);
             self.tree = tree;
-            self.office.switched(switch);
+            self.office.signed(signing, clock.instant());
         }
         self.sink.write().await;
         Ok(pending.len() == BATCH)

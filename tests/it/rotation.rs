@@ -239,14 +239,18 @@ fn signatures(note: &str) -> usize {
     note.lines().filter(|line| line.starts_with('—')).count()
 }
 
-/// The one checkpoint that two keys signed, once nothing waits for its place.
-async fn switch(world: &World) -> String {
+/// Lets time pass until the key takes over, with work in between: the last checkpoint that both signed.
+async fn switch(world: &World, operator: &Actor) -> String {
     checkpoint(world).await;
-    let notes = sqlx::query_scalar::<_, String>("SELECT note FROM ledger_checkpoints ORDER BY size");
-    let mut notes = notes.fetch_all(&mut world.owner().await).await.unwrap();
-    notes.retain(|note| signatures(note) == 2);
-    assert_eq!(notes.len(), 1, "one key takes over once");
-    notes.remove(0)
+    world.clock.advance(TimeDelta::seconds(125));
+    work(operator).await;
+    let both = checkpoint(world).await;
+    assert_eq!(signatures(&both), 2, "{both}");
+    world.clock.advance(TimeDelta::seconds(12));
+    work(operator).await;
+    let alone = checkpoint(world).await;
+    assert_eq!(signatures(&alone), 1, "{alone}");
+    both
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,9 +281,7 @@ async fn the_ledger_goes_on_under_a_new_key_and_an_outsider_follows_it() {
     assert!(needed(&world, Named::Ledger).await.contains("signs the ledger"));
 
     // Two minutes later nothing of the old key is on its way any more.
-    world.clock.advance(TimeDelta::seconds(125));
-    work(&operator).await;
-    let switch = switch(&world).await;
+    let switch = switch(&world, &operator).await;
     assert!(outsider.read(&switch).is_ok(), "signed by the old key as well: {switch}");
     work(&operator).await;
     let after = checkpoint(&world).await;
@@ -361,9 +363,7 @@ async fn a_stolen_key_of_the_ledger_is_worth_nothing_once_it_was_replaced() {
     // Until the switch an entry of the old key may be on its way: it gets its place.
     let late = plant(&world, &stolen).await;
     comes_true("a late entry is placed", async || is_placed(&world, late).await).await;
-    world.clock.advance(TimeDelta::seconds(125));
-    work(&operator).await;
-    switch(&world).await;
+    switch(&world, &operator).await;
     assert!(verified(&world, &world.app.log_keys().unwrap(), &[]).await.ok());
     let forged = plant(&world, &stolen).await;
     let stranger = plant(&world, &SigningKey::from_bytes(&[9; 32])).await;
@@ -440,14 +440,20 @@ async fn a_process_that_missed_the_new_key_writes_nothing_and_holds_nobody_up() 
     rotate(&world, Named::Ledger, &[&world.app]).await;
     world.clock.advance(TimeDelta::seconds(62));
     work(&operator.at(&base)).await;
+    checkpoint(&world).await;
     world.clock.advance(TimeDelta::seconds(125));
     work(&operator).await;
-    switch(&world).await;
+    assert_eq!(signatures(&checkpoint(&world).await), 2);
     let call = json!({ "content": { "safe_to_talk": "yes" } });
     comes_true("the stale process finds out", async || {
         operator.at(&base).post("/api/v1/calls", &call).await.unwrap().status == 503
     })
     .await;
+    // What it wrote until then has its place.
+    checkpoint(&world).await;
+    world.clock.advance(TimeDelta::seconds(12));
+    work(&operator).await;
+    assert_eq!(signatures(&checkpoint(&world).await), 1);
     // The others go on, and nothing waits for ever.
     work(&operator).await;
     checkpoint(&world).await;

@@ -1,8 +1,9 @@
 //! Which key signs the checkpoints, and when the next one takes over.
 //!
-//! Entries are signed by the new key from its moment on. Checkpoints follow when it is certain that none of the old key is
-//! on its way any more: two minutes behind that moment, and two minutes behind the last entry of the old key. So nothing
-//! that was rightly written is ever refused, and what a stolen old key signs afterwards never gets a place.
+//! Entries are signed by the new key from its moment on. Checkpoints follow when none of the old key is on its way any
+//! more: two minutes behind that moment, and two minutes behind the last entry of the old key, both keys sign. That tells a
+//! process that missed the new key to write nothing more; and when for ten seconds nothing of the old key has come, the new
+//! one signs alone. So nothing that was rightly written is refused, and what a stolen old key signs afterwards gets no place.
 
 use super::SequencerError;
 use super::sink::Sink;
@@ -17,12 +18,28 @@ use tokio::time::Instant;
 /// Longer than a transaction may be under way after it has signed.
 pub(super) const QUIET: Duration = Duration::from_mins(2);
 
+/// Every process looks at the newest checkpoint several times in this time.
+pub(super) const NOTICE: Duration = Duration::from_secs(10);
+
+/// Who signs the next checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signing {
+    /// The key in office.
+    Alone,
+    /// The key in office, and the one that is to take over: whoever does not know that one learns that it should.
+    WithNext(usize),
+    /// The next key, from here on alone.
+    Next(usize),
+}
+
 /// What whoever holds the office knows of the keys.
 pub(super) struct Office {
     /// The key that signs, by its place among all.
     signs: usize,
     /// When an entry by an older key than the one in use was last placed, or the office begun.
     old_seen: Instant,
+    /// Since when which key has signed besides.
+    announced: Option<(usize, Instant)>,
     /// How many keys were introduced to outsiders.
     introduced: usize,
     told: bool,
@@ -30,7 +47,7 @@ pub(super) struct Office {
 
 impl Office {
     pub(super) const fn new(signs: usize, now: Instant) -> Self {
-        Self { signs, old_seen: now, introduced: 1, told: false }
+        Self { signs, old_seen: now, announced: None, introduced: 1, told: false }
     }
 
     pub(super) const fn signs(&self) -> usize {
@@ -58,57 +75,77 @@ impl Office {
         Ok(())
     }
 
-    /// Takes in the oldest key of what is placed now; says whether, and which, another key takes over with the next
-    /// checkpoint.
+    /// Takes in the oldest key of what is placed now; says who signs the next checkpoint.
     pub(super) fn saw(
         &mut self,
         oldest: Option<usize>,
         versions: &Versions<LogKey>,
         now: DateTime<Utc>,
         instant: Instant,
-    ) -> Option<usize> {
+    ) -> Signing {
         let current = versions.current(now);
         let wanted = versions.iter().position(|version| version.id == current.id).unwrap_or(0);
         if wanted <= self.signs {
-            self.told = false;
-            return None;
+            (self.told, self.announced) = (false, None);
+            return Signing::Alone;
         }
         let begun = current.from.and_then(|from| (now - from).to_std().ok()).unwrap_or_default();
         if oldest.is_some_and(|oldest| oldest < wanted) {
             self.old_seen = instant;
             if begun >= QUIET && !self.told {
                 self.told = true;
-                tracing::warn!(
-                    "entries are still signed with the key of the ledger that was replaced: a process did not read the new one"
-                );
+                tracing::warn!("entries are still signed with the key before: a process did not read the new one");
             }
         }
-        let quiet = begun >= QUIET && instant.saturating_duration_since(self.old_seen) >= QUIET;
+        if self.introduced <= wanted {
+            return Signing::Alone;
+        }
+        let since = |earlier: Instant| instant.saturating_duration_since(earlier);
         // After an old backup came back the key in office may have been dropped: then there is nothing to wait for.
-        let gone = versions.iter().nth(self.signs).is_none_or(|version| version.value.signing.is_none());
-        ((quiet || gone) && self.introduced > wanted).then_some(wanted)
+        if versions.iter().nth(self.signs).is_none_or(|version| version.value.signing.is_none()) {
+            return Signing::Next(wanted);
+        }
+        match self.announced.filter(|(key, _)| *key == wanted) {
+            Some((_, at)) if since(at) >= NOTICE && since(self.old_seen) >= NOTICE => Signing::Next(wanted),
+            Some(_) => Signing::WithNext(wanted),
+            None if begun >= QUIET && since(self.old_seen) >= QUIET => Signing::WithNext(wanted),
+            None => Signing::Alone,
+        }
     }
 
-    /// Who signs the next checkpoint: the key in office, and the one that takes over.
+    /// The keys that sign the next checkpoint.
     pub(super) fn signers(
         &self,
         origin: &str,
         versions: &Versions<LogKey>,
-        switch: Option<usize>,
+        signing: Signing,
     ) -> Result<Vec<NoteSigner>, SequencerError> {
         let private: Vec<Option<&SigningKey>> = versions.iter().map(|version| version.value.signing.as_ref()).collect();
         let of = |place: usize| private.get(place).copied().flatten();
         let name = KeyName::new(origin)?;
-        let keys = [of(self.signs), switch.and_then(of)];
+        let keys = match signing {
+            Signing::Alone => [of(self.signs), None],
+            Signing::WithNext(next) => [of(self.signs), of(next)],
+            Signing::Next(next) => [of(next), None],
+        };
         let signers: Vec<_> = keys.into_iter().flatten().map(|key| NoteSigner::new(name.clone(), key)).collect();
         if signers.is_empty() { Err(SequencerError::NoKey) } else { Ok(signers) }
     }
 
     /// The checkpoint is durable.
-    pub(super) fn switched(&mut self, switch: Option<usize>) {
-        let Some(switch) = switch else { return };
-        self.signs = switch;
-        tracing::info!("another key signs the ledger from here on; the one before signed this with it");
+    pub(super) fn signed(&mut self, signing: Signing, instant: Instant) {
+        match signing {
+            Signing::Alone => {}
+            Signing::WithNext(next) => {
+                if self.announced.is_none_or(|(key, _)| key != next) {
+                    self.announced = Some((next, instant));
+                }
+            }
+            Signing::Next(next) => {
+                (self.signs, self.announced) = (next, None);
+                tracing::info!("another key signs the ledger from here on");
+            }
+        }
     }
 }
 
@@ -128,31 +165,37 @@ mod tests {
     async fn the_next_key_takes_over_when_nothing_of_the_old_one_is_on_its_way() {
         let ((versions, moment), start) = (versions(), Instant::now());
         let mut office = Office { introduced: 2, ..Office::new(0, start) };
+        let instant = |seconds: u32| start + Duration::from_secs(600) + Duration::from_secs(seconds.into());
         let mut at = |seconds: u32, oldest| {
-            office.saw(
-                oldest,
-                &versions,
-                moment + TimeDelta::seconds(seconds.into()),
-                start + Duration::from_secs(600) + Duration::from_secs(seconds.into()),
-            )
+            let signing = office.saw(oldest, &versions, moment + TimeDelta::seconds(seconds.into()), instant(seconds));
+            office.signed(signing, instant(seconds));
+            let signers = office.signers("log.example", &versions, signing).unwrap().len();
+            (signing, signers, office.signs())
         };
-        assert_eq!(at(0, Some(0)), None, "its moment has come, and the old one's last entries are on their way");
-        assert_eq!(at(119, Some(1)), None);
-        assert_eq!(at(130, Some(0)), None, "a late one is still taken");
-        assert_eq!(at(249, Some(1)), None);
-        assert_eq!(at(250, Some(1)), Some(1));
-        // Both sign the checkpoint at which it does.
-        assert_eq!(office.signers("log.example", &versions, Some(1)).unwrap().len(), 2);
-        office.switched(Some(1));
-        assert_eq!(office.signs(), 1);
-        assert_eq!(office.signers("log.example", &versions, None).unwrap().len(), 1);
+        let alone = (Signing::Alone, 1, 0);
+        assert_eq!(at(0, Some(0)), alone, "its moment has come, and the old one's last entries are on their way");
+        assert_eq!(at(119, Some(1)), alone);
+        assert_eq!(at(130, Some(0)), alone, "a late one is still taken");
+        assert_eq!(at(249, Some(1)), alone);
+        // Both sign, and whoever missed the new key is told.
+        let both = (Signing::WithNext(1), 2, 0);
+        assert_eq!(at(250, Some(1)), both);
+        assert_eq!(at(259, Some(0)), both, "what it wrote before it was told is still taken");
+        assert_eq!(at(268, Some(1)), both);
+        assert_eq!(at(269, Some(1)), (Signing::Next(1), 1, 1));
+        assert_eq!(at(270, Some(1)), (Signing::Alone, 1, 1));
     }
 
     #[tokio::test]
-    async fn a_key_that_was_not_introduced_does_not_take_over() {
+    async fn a_key_that_was_not_introduced_does_not_take_over_and_one_that_was_dropped_is_not_waited_for() {
         let ((versions, moment), start) = (versions(), Instant::now());
         let mut office = Office::new(0, start);
         let late = (moment + TimeDelta::hours(1), start + Duration::from_secs(3600));
-        assert_eq!(office.saw(Some(1), &versions, late.0, late.1), None);
+        assert_eq!(office.saw(Some(1), &versions, late.0, late.1), Signing::Alone);
+        let mut old = versions.oldest().clone();
+        old.value.signing = None;
+        let dropped = Versions::new(old, vec![versions.newest().clone()]);
+        let mut office = Office { introduced: 2, ..Office::new(0, start) };
+        assert_eq!(office.saw(None, &dropped, moment, start), Signing::Next(1));
     }
 }
