@@ -69,7 +69,8 @@ pub async fn needs(
             let mut all = old(&versions, now, |version, _| {
                 let own = versions.iter().position(|known| known.id == version.id);
                 (signed <= own).then(|| {
-                    "signs the ledger until the next entries after the switch, two minutes behind its moment".to_owned()
+                    "signs the ledger until the next key takes over, with entries some minutes behind its moment"
+                        .to_owned()
                 })
             });
             for needs in &mut all {
