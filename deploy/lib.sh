@@ -212,6 +212,55 @@ pg_step() {
     fi
 }
 
+# --- SoftHSM2, for the tests of secrets that a PKCS#11 token opens
+
+# softhsm FOLDER: sets and exports where its library and its tool are: as installed, else installed (root, apt), else fetched
+# into FOLDER and unpacked there, which an ordinary user may do as well.
+softhsm() {
+    local folder=$1
+    if softhsm_in '' || softhsm_in "$folder"; then return; fi
+    if is_root && command -v apt-get >/dev/null; then
+        say 'installing SoftHSM2: the package softhsm2, with apt-get'
+        softhsm_from_apt || true
+        if softhsm_in ''; then return; fi
+    fi
+    say 'fetching SoftHSM2: the package softhsm2, with apt-get'
+    softhsm_fetch "$folder" || true
+    softhsm_in "$folder" || die 'SoftHSM2 is missing: install the package softhsm2.'
+}
+
+softhsm_in() {
+    local library
+    for library in "$1"/usr/lib/softhsm/libsofthsm2.so "$1"/usr/lib/*/softhsm/libsofthsm2.so "$1"/usr/lib64/softhsm/libsofthsm2.so; do
+        if [ -f "$library" ] && [ -x "$1/usr/bin/softhsm2-util" ]; then
+            export HIMAYA_TEST_PKCS11=$library HIMAYA_TEST_SOFTHSM_UTIL=$1/usr/bin/softhsm2-util
+            return
+        fi
+    done
+    return 1
+}
+
+softhsm_from_apt() {
+    local install=(apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 softhsm2)
+    export DEBIAN_FRONTEND=noninteractive
+    "${install[@]}" </dev/null >/dev/null 2>&1 || {
+        apt-get update -q >/dev/null && "${install[@]}" </dev/null >/dev/null
+    }
+}
+
+# The system's lists may be missing or old: then lists of one's own are fetched, which needs no root.
+softhsm_fetch() (
+    folder=$1 packages=(softhsm2 libsofthsm2)
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || exit 1
+    rm -rf "$folder" && mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" && cd "$folder" || exit 1
+    if ! apt-get download -q "${packages[@]}" </dev/null >/dev/null 2>&1; then
+        own=(-o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache")
+        apt-get "${own[@]}" update -q </dev/null >/dev/null || exit 1
+        apt-get "${own[@]}" download -q "${packages[@]}" </dev/null >/dev/null || exit 1
+    fi
+    for package in ./*.deb; do dpkg-deb -x "$package" "$folder" || exit 1; done
+)
+
 # pg_stop: stops what pg_start started and removes it; to be called from a trap, any number of times.
 pg_stop() {
     [ -n "$PG_FOLDER" ] || return 0

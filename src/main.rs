@@ -4,18 +4,17 @@
 mod cli;
 
 use clap::{Parser, Subcommand};
+use cli::audit::{Audit, audit};
 use cli::backup::{Backup, BringBack, backup, restore};
 use cli::init::{Init, init};
+use cli::keys::{Keys, keys};
 use cli::serve::until_told;
-use cli::{Outcome, doctor, serve};
-use himaya::audit::verify;
+use cli::{At, Outcome, doctor, serve};
 use himaya::demo::{Demo, stay, story};
 use himaya::guard::policy;
-use himaya::platform::config::{Config, Secrets};
-use himaya::platform::objects::Objects;
-use himaya::platform::schema::Structure;
-use himaya::platform::{db, router};
-use std::path::{Path, PathBuf};
+use himaya::platform::config::Config;
+use himaya::platform::{db, router, secrets};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
@@ -58,18 +57,11 @@ enum Command {
     /// Check or print the policy.
     #[command(subcommand)]
     Policy(Policy),
-    /// Look after the keys.
+    /// Look after the keys, and the service's own secrets.
     #[command(subcommand)]
     Keys(Keys),
     /// Print the API's document.
     Openapi,
-}
-
-#[derive(clap::Args)]
-struct At {
-    /// The configuration.
-    #[arg(long, env = "HIMAYA_CONFIG", default_value = "himaya.toml")]
-    config: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -80,33 +72,6 @@ struct Migrate {
     /// else to it: a new role, or a new kind of setting. Without this, a structure that differs is not migrated.
     #[arg(long)]
     structure_was_checked: bool,
-}
-
-#[derive(Subcommand)]
-enum Audit {
-    /// Verify the ledger against its signed checkpoints, and against copies kept elsewhere.
-    Verify {
-        #[command(flatten)]
-        at: At,
-        /// A checkpoint that was saved outside the database; may be given several times.
-        #[arg(long)]
-        checkpoint: Vec<PathBuf>,
-        /// Compare every sealed record with what the ledger says of it.
-        #[arg(long)]
-        records: bool,
-    },
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Erase erasure keys that belong to no record, now instead of within the hour.
-    Sweep {
-        #[command(flatten)]
-        at: At,
-        /// Also when they are suspiciously many: first see that the main database is the right one, and the newest.
-        #[arg(long)]
-        however_many: bool,
-    },
 }
 
 #[derive(Subcommand)]
@@ -153,7 +118,7 @@ async fn run(command: Command) -> Outcome {
         Command::Restore(told) => restore(told).await,
         Command::Migrate(told) => migrate(&told).await,
         Command::Init(told) => init(told).await,
-        Command::Audit(Audit::Verify { at, checkpoint, records }) => audit(&at.config, &checkpoint, records).await,
+        Command::Audit(told) => audit(told).await,
         Command::Policy(Policy::Check { folder }) => {
             let table = policy::check(&folder).await?;
             println!("The policy is whole: {} decisions, and the reviewed matrix is what it answers.", table.asked());
@@ -164,7 +129,7 @@ async fn run(command: Command) -> Outcome {
             print!("{}", policy::DecisionTable::from_dir(&folder).await?.matrix());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Keys(Keys::Sweep { at, however_many }) => sweep(&at.config, however_many).await,
+        Command::Keys(told) => keys(told).await,
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)
@@ -201,6 +166,15 @@ async fn demo(listen: &str, once: bool) -> Outcome {
 
 async fn migrate(told: &Migrate) -> Outcome {
     let config = Config::read(&told.at.config)?;
+    match secrets::complete(&config.secrets) {
+        Ok(false) => {}
+        Ok(true) => {
+            println!("The secret `vouch` has a file of its own now: keep a copy of it, and hand it to the service.");
+        }
+        Err(error) => {
+            println!("The secret `vouch` got no file of its own yet, and follows from `ledger` as before: {error}.");
+        }
+    }
     let named = |url: Option<String>, field| url.ok_or_else(|| format!("the configuration has no {field}"));
     let main = named(config.database.migrator, "database.migrator")?;
     let erasure = named(config.database.erasure_migrator, "database.erasure_migrator")?;
@@ -211,76 +185,4 @@ async fn migrate(told: &Migrate) -> Outcome {
     db::migrate(&main, &erasure, kept).await?;
     println!("Both databases have this version's schema.");
     Ok(ExitCode::SUCCESS)
-}
-
-async fn sweep(config: &Path, however_many: bool) -> Outcome {
-    let config = Config::read(config)?;
-    let mut databases = db::connect(&config.database).await?;
-    databases.sweeper.objects =
-        config.attachments.as_ref().map(|told| Objects::open(told, &config.secrets)).transpose()?;
-    match databases.sweeper.sweep(however_many).await? {
-        None => println!("A running service is sweeping at this moment."),
-        Some(swept) => println!(
-            "{} keys looked at: {} belong to no record, {} of them were erased; {} had come back and were erased again. {} \
-             wraps had ended and were deleted.",
-            swept.looked_at, swept.orphans, swept.erased, swept.again, swept.ended
-        ),
-    }
-    let cleared = databases.sweeper.clear_objects().await?;
-    println!("{} files looked at: {} were erased, and removed.", cleared.looked_at, cleared.removed);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn audit(config: &Path, saved: &[PathBuf], records: bool) -> Outcome {
-    let config = Config::read(config)?;
-    let secrets = Secrets::read(&config.secrets)?;
-    let saved = saved.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
-    let databases = db::connect(&config.database).await?;
-    let key = secrets.ledger.verifying_key();
-    let mut report = verify::verify(&databases.auditor, &key, &config.log_origin, &saved, records).await?;
-    if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
-        let objects = Objects::open(attachments, &config.secrets)?;
-        report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
-    }
-    println!(
-        "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records, {} rows and {} files compared.",
-        report.entries,
-        report.leaves,
-        report.unsequenced,
-        report.checkpoints,
-        report.records,
-        report.rows,
-        report.objects
-    );
-    if report.erased > 0 {
-        println!("{} of the files were erased: their rows came back with a restore, and open nothing.", report.erased);
-    }
-    if records {
-        println!(
-            "{} rows stand in nobody's register: those that the set-up made. They never become more.",
-            report.unregistered
-        );
-    }
-    for change in &report.policy_changes {
-        let hash = himaya::guard::statement::hex(&change.policy);
-        println!("Policy {hash}: entries {} to {}.", change.first, change.last);
-    }
-    for finding in &report.findings {
-        println!("FOUND: {finding}");
-    }
-    if report.unlisted > 0 {
-        println!("FOUND: {} more", report.unlisted);
-    }
-    let structure = match &config.schema_pin {
-        Some(kept) => Structure::check(&databases, kept).await.map_err(|error| error.to_string()),
-        None => Err("schema_pin is not set, so nobody knows whether the databases' structure was changed".to_owned()),
-    };
-    if let Err(changed) = &structure {
-        println!("FOUND: {changed}");
-    }
-    if report.ok() && structure.is_ok() {
-        println!("The ledger is whole.");
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(ExitCode::FAILURE)
 }

@@ -5,10 +5,10 @@
 
 use crate::Outcome;
 use crate::world::database;
+use ed25519_dalek::SigningKey;
 use himaya::audit::checkpoint::Checkpoint;
 use himaya::audit::note::{self, KeyName, NoteSigner};
 use himaya::audit::tree::{Frontier, Hash};
-use himaya::platform::config::Secrets;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, Row as _};
 use std::path::Path;
@@ -127,7 +127,9 @@ async fn ledger(main: &mut PgConnection, folder: &Path, entries: i64) -> Outcome
         tree.append(hash(leaf)?)?;
     }
     let origin = "himaya.example/ledger";
-    let signer = NoteSigner::new(KeyName::new(origin)?, &Secrets::read(&folder.join("secrets"))?.ledger);
+    let key = std::fs::read_to_string(folder.join("secrets/ledger"))?;
+    let key = SigningKey::from_bytes(&himaya::guard::statement::unhex(key.trim())?);
+    let signer = NoteSigner::new(KeyName::new(origin)?, &key);
     let stated = note::sign(&Checkpoint::new(origin, tree.head())?.to_text(), &[&signer])?;
     let edge: Vec<Vec<u8>> = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
     sqlx::query("INSERT INTO ledger_checkpoints (size, note, right_edge, made_at) VALUES ($1, $2, $3, now())")

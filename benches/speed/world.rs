@@ -5,7 +5,7 @@ use crate::{CLIENTS, Outcome};
 use himaya::demo::actor::Actor;
 use himaya::demo::country::{ADMINISTRATORS, Country};
 use himaya::platform::clock::Clock;
-use himaya::platform::config::SecretsFor;
+use himaya::platform::secrets::SecretsFor;
 use himaya::setup::{self, Plan};
 use serde_json::json;
 use std::fs;

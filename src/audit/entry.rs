@@ -11,12 +11,12 @@ use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::guard::statement::hex;
 use crate::guard::words::words;
 use crate::platform::random;
+use crate::platform::secrets::{Live, Raw};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 words! {
     /// Whether it was done or refused. A refusal is an entry like any other.
@@ -64,33 +64,41 @@ pub struct Detail {
 }
 
 /// The key under which people stand as pseudonyms in the ledger: a secret of the service.
-pub struct Pseudonyms(Zeroizing<[u8; 32]>);
+///
+/// After a rotation a person has another pseudonym, which says under which key: `p-<the key's name>-…`. Whoever resolves
+/// older ones needs the older keys, so none is ever dropped; nothing links the two pseudonyms of a person without them,
+/// or a stolen old key would lead to what is done after it was replaced.
+pub struct Pseudonyms(Live<Raw>);
 
 impl Pseudonyms {
     #[must_use]
-    pub fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        Self(key)
+    pub fn new(keys: Live<Raw>) -> Self {
+        Self(keys)
     }
 
-    /// `p-` and 20 hexadecimal digits; the same person is always the same pseudonym.
+    /// `p-` and 20 hexadecimal digits, from the first rotation on with the key's name before them; under one key the same
+    /// person is always the same pseudonym.
     #[must_use]
-    pub fn of(&self, account: AccountId) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.0) else { return "p-none".to_owned() };
+    pub fn of(&self, account: AccountId, now: DateTime<Utc>) -> String {
+        let keys = self.0.get();
+        let key = keys.current(now);
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
         mac.update(b"himaya ledger pseudonym v1");
         mac.update(account.0.as_bytes());
         let tag = mac.finalize().into_bytes();
-        format!("p-{}", hex(tag.get(..10).unwrap_or_default()))
+        let tag = hex(tag.get(..10).unwrap_or_default());
+        if key.from.is_none() { format!("p-{tag}") } else { format!("p-{}-{tag}", key.id) }
     }
 }
 
 impl Entry {
     /// The detail, with a salt of its own.
     #[must_use]
-    pub fn detail(&self, pseudonyms: &Pseudonyms) -> Detail {
+    pub fn detail(&self, pseudonyms: &Pseudonyms, now: DateTime<Utc>) -> Detail {
         Detail {
             salt: hex(&random::bytes::<32>()),
             at: self.at,
-            person: pseudonyms.of(self.account),
+            person: pseudonyms.of(self.account, now),
             organisation: self.organisation,
             role: self.role,
             relation: self.relation,
@@ -209,6 +217,8 @@ pub fn signed_message(leaf: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::secrets::{Version, Versions};
+    use zeroize::Zeroizing;
 
     fn leaf(mark: Option<Mark>) -> Leaf {
         let place = Place { replica: Uuid::from_u128(1), lane: 2, n: 3 };
@@ -235,9 +245,16 @@ mod tests {
 
     #[test]
     fn a_pseudonym_is_stable_and_needs_the_key() {
-        let (one, other) = (Pseudonyms::new(Zeroizing::new([1; 32])), Pseudonyms::new(Zeroizing::new([2; 32])));
-        let account = AccountId(Uuid::from_u128(7));
-        assert_eq!(one.of(account), one.of(account));
-        assert_ne!(one.of(account), other.of(account));
+        let key = |seed: u8| Zeroizing::new([seed; 32]);
+        let (one, other) = (Pseudonyms::new(Live::only("a", key(1))), Pseudonyms::new(Live::only("a", key(2))));
+        let (account, now) = (AccountId(Uuid::from_u128(7)), DateTime::UNIX_EPOCH);
+        assert_eq!(one.of(account, now), one.of(account, now));
+        assert_ne!(one.of(account, now), other.of(account, now));
+        // After a rotation the pseudonym says under which key it is to be resolved.
+        let value = |id: &str, seed, from| Version { id: id.to_owned(), from, value: key(seed) };
+        let rotated = Versions::new(value("a", 1, None), vec![value("b", 2, Some(now))]);
+        let (before, after) = (one.of(account, now), Pseudonyms::new(Live::new(rotated)).of(account, now));
+        assert_eq!(after, format!("p-b-{}", other.of(account, now).trim_start_matches("p-")));
+        assert!(before.starts_with("p-") && before.len() == 22);
     }
 }

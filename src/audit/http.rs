@@ -1,6 +1,7 @@
 //! The auditor's view: the ledger under pseudonyms.
 
 use super::entry::{self, Detail, Leaf, Place};
+use super::keys::LogKeys;
 use super::tree;
 use super::{ledger, store};
 use crate::guard::gate::{Target, kinds, verbs};
@@ -15,7 +16,6 @@ use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::shared_keys;
 use axum::Json;
 use axum::extract::State;
-use ed25519_dalek::{Signature, VerifyingKey};
 use serde::Serialize;
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -61,7 +61,7 @@ pub async fn list(
     let detail_keys = detail_keys(&mut look, &who, &rows).await?;
     // What is shown is recorded first, as everywhere.
     look.conclude(vec![], vec![]).await?.spend();
-    let log = app.checkpoint_key.verifying_key();
+    let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
     let items = rows.iter().map(|row| view(row, &detail_keys, &log)).collect();
     Ok(Json(page.page(items, |entry: &EntryView| entry.position)))
 }
@@ -70,7 +70,7 @@ type DetailKeys = HashMap<Uuid, Zeroizing<[u8; 32]>>;
 
 /// Anybody who writes to the database can seal a detail under a key of their own: it is shown only if the leaf that this
 /// service signed, and that stands in the tree, commits to it.
-fn view(row: &store::Page, detail_keys: &DetailKeys, log: &VerifyingKey) -> EntryView {
+fn view(row: &store::Page, detail_keys: &DetailKeys, log: &LogKeys) -> EntryView {
     let position = row.position;
     let altered = EntryView { position, detail: None, altered: true };
     let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log), &row.detail, row.detail_key) else { return altered };
@@ -85,10 +85,9 @@ fn view(row: &store::Page, detail_keys: &DetailKeys, log: &VerifyingKey) -> Entr
 }
 
 /// The leaf of this place, as it was signed and numbered.
-fn leaf(row: &store::Page, log: &VerifyingKey) -> Option<Leaf> {
+fn leaf(row: &store::Page, log: &LogKeys) -> Option<Leaf> {
     let bytes = row.leaf.as_deref()?;
-    let signature = Signature::from_slice(row.signature.as_deref()?).ok()?;
-    log.verify_strict(&entry::signed_message(bytes), &signature).ok()?;
+    log.signer(bytes, row.signature.as_deref()?)?;
     let place = Place { replica: row.replica, lane: row.lane, n: row.n };
     let numbered = tree::leaf_hash(bytes).as_bytes()[..] == row.leaf_hash;
     Leaf::parse(bytes).filter(|leaf| numbered && leaf.place == place)

@@ -19,8 +19,9 @@ use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::platform::random;
+use crate::platform::secrets::{Live, LogKey};
 use details::Details;
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::Signer as _;
 use lanes::{LaneHold, Lanes};
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub enum LedgerError {
     NoAuditor,
     #[error("the entry could not be sealed")]
     Seal,
+    #[error("the key that signs now is not among the secrets of this process: they are older than the ledger")]
+    Unsigned,
     #[error("the ledger takes no more entries at the moment")]
     Full,
     #[error("the ledger could not be written")]
@@ -54,7 +57,7 @@ impl From<LedgerError> for Problem {
                 "ledger_has_no_auditor",
                 "No auditor's office has a key in force, so nothing can be recorded, and so nothing is shown or stored.",
             ),
-            LedgerError::Full | LedgerError::Seal => {
+            LedgerError::Full | LedgerError::Seal | LedgerError::Unsigned => {
                 tracing::error!(%error, "the ledger takes no entry");
                 Self::away("ledger_away", "The ledger takes no entry now, so nothing is shown or stored. Try again.")
             }
@@ -64,7 +67,7 @@ impl From<LedgerError> for Problem {
 
 /// Writes entries for this process.
 pub struct Ledger {
-    signing: SigningKey,
+    signing: Live<LogKey>,
     pseudonyms: Pseudonyms,
     policy: [u8; 32],
     clock: Clock,
@@ -74,6 +77,7 @@ pub struct Ledger {
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
     closed: AtomicBool,
+    outdated: AtomicBool,
 }
 
 struct Waiting {
@@ -83,7 +87,7 @@ struct Waiting {
 
 /// What the ledger needs of the service.
 pub struct LedgerParts {
-    pub signing: SigningKey,
+    pub signing: Live<LogKey>,
     pub pseudonyms: Pseudonyms,
     pub policy: [u8; 32],
     pub clock: Clock,
@@ -108,6 +112,7 @@ impl Ledger {
             reads,
             behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            outdated: AtomicBool::new(false),
         });
         tokio::spawn(write_reads(Arc::downgrade(&ledger), waiting));
         ledger
@@ -137,6 +142,17 @@ impl Ledger {
     pub fn set_closed(&self, closed: bool) {
         if self.closed.swap(closed, Ordering::Relaxed) != closed {
             tracing::error!(closed, "ALARM: the structure of a database is not the one that was migrated");
+        }
+    }
+
+    /// Told by the watch over the checkpoints: another key than this process knows signs the ledger by now. What it would
+    /// sign gets no place any more, and would hold up everybody; so it writes nothing until it has read the new key.
+    pub fn set_outdated(&self, outdated: bool) {
+        if self.outdated.swap(outdated, Ordering::Relaxed) != outdated {
+            tracing::error!(
+                outdated,
+                "ALARM: the secrets of this process are older than the ledger: give it the new ones"
+            );
         }
     }
 
@@ -182,12 +198,14 @@ impl Ledger {
         entries: &[Entry],
     ) -> Result<(), LedgerError> {
         let key = self.details.key(entries).await?;
-        let mut rows = Vec::with_capacity(entries.len());
+        let (mut rows, now, keys) = (Vec::with_capacity(entries.len()), self.clock.now(), self.signing.get());
+        let known = !self.outdated.load(Ordering::Relaxed);
+        let signing = keys.current(now).value.signing.as_ref().filter(|_| known).ok_or(LedgerError::Unsigned)?;
         for entry in entries {
-            let detail = serde_json::to_vec(&entry.detail(&self.pseudonyms)).map_err(|_| LedgerError::Seal)?;
+            let detail = serde_json::to_vec(&entry.detail(&self.pseudonyms, now)).map_err(|_| LedgerError::Seal)?;
             let (place, previous) = hold.next();
             let leaf = Leaf::new(place, previous, self.clock.hour(), self.policy, &detail, entry.mark).to_bytes();
-            let signature = self.signing.sign(&entry::signed_message(&leaf)).to_bytes().to_vec();
+            let signature = signing.sign(&entry::signed_message(&leaf)).to_bytes().to_vec();
             let sealed = key.seal(place, &detail)?;
             hold.wrote(&leaf);
             rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed });

@@ -2,11 +2,12 @@
 //! unseen (DESIGN section 5).
 //!
 //! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
-//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s; `verify` checks all of it.
+//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `verify` checks all of it.
 
 pub mod checkpoint;
 pub mod entry;
 pub mod http;
+pub mod keys;
 pub mod ledger;
 pub mod mark;
 pub mod note;

@@ -91,6 +91,7 @@ pub enum NoteError {
 pub struct VerifiedNote {
     text: String,
     signed_by: Vec<KeyName>,
+    ids: Vec<u32>,
 }
 
 impl VerifiedNote {
@@ -108,6 +109,12 @@ impl VerifiedNote {
     #[must_use]
     pub fn signed_by(&self) -> &[KeyName] {
         &self.signed_by
+    }
+
+    /// The IDs of the trusted keys whose signatures verified: where one name stands for several, as after a rotation.
+    #[must_use]
+    pub fn signed_by_ids(&self) -> &[u32] {
+        &self.ids
     }
 }
 
@@ -184,7 +191,7 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
         }
     }
     let (text, lines) = split(note)?;
-    let mut signed_by: Vec<KeyName> = Vec::new();
+    let (mut signed_by, mut ids): (Vec<KeyName>, Vec<u32>) = (Vec::new(), Vec::new());
     for line in &lines {
         let Some(verifier) = verifiers.iter().find(|v| v.claims(line)) else {
             continue;
@@ -195,11 +202,21 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
         if !signed_by.contains(&verifier.name) {
             signed_by.push(verifier.name.clone());
         }
+        ids.push(verifier.key_id);
     }
     if signed_by.is_empty() {
         return Err(NoteError::NoKnownSignature);
     }
-    Ok(VerifiedNote { text: text.to_owned(), signed_by })
+    Ok(VerifiedNote { text: text.to_owned(), signed_by, ids })
+}
+
+/// The IDs of the keys that claim to have signed under this name, known or not; nothing is verified.
+///
+/// # Errors
+/// As [`unverified_text`].
+pub fn claimed_ids(note: &str, name: &KeyName) -> Result<Vec<u32>, NoteError> {
+    let (_, lines) = split(note)?;
+    Ok(lines.iter().filter(|line| line.name == name.as_str()).map(|line| line.key_id).collect())
 }
 
 /// The text of a note, final newline included, with **no** signature verified: for

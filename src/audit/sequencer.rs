@@ -7,19 +7,23 @@
 
 mod lanes;
 mod sink;
+mod switch;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::note::{self, KeyName, NoteError, NoteSigner};
+use super::keys::LogKeys;
+use super::note::{self, NoteError};
 use super::store::{self, Stored};
 use super::tree::{Frontier, TreeError};
-use super::verify::{BadCheckpoint, read_checkpoint};
+use super::verify::BadCheckpoint;
 use crate::platform::clock::Clock;
-use ed25519_dalek::SigningKey;
+use crate::platform::secrets::{Live, LogKey};
+use lanes::Signers;
 use sink::Sink;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
+use switch::{Office, Signing};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
@@ -39,8 +43,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct SequencerParts {
     /// As the sequencer's role.
     pub pool: PgPool,
-    /// Signs the checkpoints, and signed the entries.
-    pub key: SigningKey,
+    /// Sign the checkpoints, and signed the entries.
+    pub keys: Live<LogKey>,
     /// The log's own name: first line of each checkpoint and name of the key.
     pub origin: String,
     /// Folder outside the database for the checkpoints; it must be there.
@@ -59,6 +63,8 @@ pub enum SequencerError {
     Sign(#[from] NoteError),
     #[error("the log's origin cannot stand in a checkpoint: {0}")]
     Origin(#[from] CheckpointError),
+    #[error("no private half of a key that may sign now is among the secrets")]
+    NoKey,
     #[error("the newest checkpoint in the database is not this log's: {0}")]
     StoredForged(BadCheckpoint),
     #[error("the newest checkpoint in the database is filed under size {filed}, and says {says}")]
@@ -91,10 +97,9 @@ impl SequencerError {
 /// When what is stored or kept outside is not what this log signed: see [`SequencerError`]. Entries then stay in the
 /// queue, and nothing is lost.
 pub async fn run(parts: SequencerParts, mut stop: watch::Receiver<bool>) -> Result<(), SequencerError> {
-    let signer = NoteSigner::new(KeyName::new(parts.origin.as_str())?, &parts.key);
     let mut told: Option<Instant> = None;
     loop {
-        match hold_office(&parts, &signer, &mut stop).await {
+        match hold_office(&parts, &mut stop).await {
             Ok(()) => return Ok(()),
             Err(error) if error.passes() => {
                 if told.is_none_or(|told| told.elapsed() >= ROUND * REMIND) {
@@ -131,11 +136,7 @@ async fn pause(stop: &mut watch::Receiver<bool>) -> bool {
     }
 }
 
-async fn hold_office(
-    parts: &SequencerParts,
-    signer: &NoteSigner,
-    stop: &mut watch::Receiver<bool>,
-) -> Result<(), SequencerError> {
+async fn hold_office(parts: &SequencerParts, stop: &mut watch::Receiver<bool>) -> Result<(), SequencerError> {
     // Taken out of the pool: given back to it, the session would live on and keep the lock.
     let mut connection = parts.pool.acquire().await?.detach();
     while !store::try_sequencer_lock(&mut connection).await? {
@@ -143,7 +144,7 @@ async fn hold_office(
             return Ok(());
         }
     }
-    let mut sequencer = Sequencer::resume(parts, signer, &mut connection).await?;
+    let mut sequencer = Sequencer::resume(parts, &mut connection).await?;
     tracing::info!(size = sequencer.tree.size(), "this replica sequences the ledger");
     let mut rounds = tokio::time::interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -171,7 +172,7 @@ async fn hold_office(
 
 struct Sequencer<'a> {
     parts: &'a SequencerParts,
-    signer: &'a NoteSigner,
+    office: Office,
     tree: Frontier,
     sink: Sink,
     refused: HashSet<(Uuid, i32)>,
@@ -179,13 +180,15 @@ struct Sequencer<'a> {
 
 impl<'a> Sequencer<'a> {
     /// Goes on from the newest checkpoint, if it is this log's and nothing kept outside contradicts it.
-    async fn resume(
-        parts: &'a SequencerParts,
-        signer: &'a NoteSigner,
-        connection: &mut PgConnection,
-    ) -> Result<Self, SequencerError> {
+    async fn resume(parts: &'a SequencerParts, connection: &mut PgConnection) -> Result<Self, SequencerError> {
         let newest = store::newest_checkpoint(connection).await?;
-        let tree = newest.as_ref().map_or_else(|| Ok(Frontier::new()), |stored| resume_tree(stored, signer))?;
+        let (versions, now) = (parts.keys.get(), parts.clock.now());
+        let keys = LogKeys::of(&parts.origin, &versions)?;
+        let current = || versions.iter().position(|version| version.id == versions.current(now).id).unwrap_or(0);
+        let (tree, signs) = match &newest {
+            None => (Frontier::new(), current()),
+            Some(stored) => resume_tree(stored, &keys)?,
+        };
         let leaves = store::tree_size(connection).await?;
         if u64::try_from(leaves) != Ok(tree.size()) {
             return Err(SequencerError::TreeSize { leaves, size: tree.size() });
@@ -193,7 +196,7 @@ impl<'a> Sequencer<'a> {
         let mut sink = Sink::new(parts.folder.clone());
         let kept = sink.read().await?;
         if let Some(kept) = &kept {
-            let kept = read_checkpoint(kept, signer.verifier()).map_err(SequencerError::KeptForged)?;
+            let kept = keys.read(kept).map_err(SequencerError::KeptForged)?.checkpoint;
             if kept.size() > tree.size() {
                 return Err(SequencerError::RolledBack { kept: kept.size(), stored: tree.size() });
             }
@@ -206,7 +209,8 @@ impl<'a> Sequencer<'a> {
         {
             sink.keep(tree.size(), stored.note);
         }
-        Ok(Self { parts, signer, tree, sink, refused: HashSet::new() })
+        let office = Office::new(signs, parts.clock.instant());
+        Ok(Self { parts, office, tree, sink, refused: HashSet::new() })
     }
 
     /// Sequences one batch, and writes the newest checkpoint outside. Says whether the batch was full.
@@ -215,14 +219,25 @@ impl<'a> Sequencer<'a> {
         let refused: Vec<_> = self.refused.iter().copied().collect();
         let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
         let pending = store::pending(&mut transaction, most, &refused).await?;
-        let mut tree = self.tree.clone();
-        let placed = lanes::place(&pending, &mut tree, &self.parts.key.verifying_key(), &mut self.refused)?;
+        let (mut tree, versions) = (self.tree.clone(), self.parts.keys.get());
+        let keys = LogKeys::of(&self.parts.origin, &versions)?;
+        self.office.introduce(&self.parts.origin, &versions, &mut self.sink).await?;
+        let signers = Signers { keys: &keys, from: self.office.signs() };
+        let (placed, oldest) = lanes::place(&pending, &mut tree, signers, &mut self.refused)?;
+        let clock = &self.parts.clock;
+        // While more may wait, so may entries of the key before.
+        let all = pending.len() < BATCH;
+        let signing = match self.office.saw(oldest, &versions, clock.now(), clock.instant()) {
+            Signing::Next(next) if !all => Signing::WithNext(next),
+            signing => signing,
+        };
         if placed.is_empty() {
             transaction.rollback().await?;
         } else {
             store::sequence(&mut transaction, &placed).await?;
             let text = Checkpoint::new(self.parts.origin.as_str(), tree.head())?.to_text();
-            let note = note::sign(&text, &[self.signer])?;
+            let signers = self.office.signers(&self.parts.origin, &versions, signing)?;
+            let note = note::sign(&text, &signers.iter().collect::<Vec<_>>())?;
             let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
             let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
             let stored = Stored { size, note, right_edge };
@@ -231,17 +246,20 @@ impl<'a> Sequencer<'a> {
             // Only now: what is kept outside must never speak of more than what is durable.
             self.sink.keep(tree.size(), stored.note);
             self.tree = tree;
+            self.office.signed(signing, clock.instant());
         }
         self.sink.write().await;
         Ok(pending.len() == BATCH)
     }
 }
 
-fn resume_tree(stored: &Stored, signer: &NoteSigner) -> Result<Frontier, SequencerError> {
-    let checkpoint = read_checkpoint(&stored.note, signer.verifier()).map_err(SequencerError::StoredForged)?;
+/// The tree, and which key signs it.
+fn resume_tree(stored: &Stored, keys: &LogKeys) -> Result<(Frontier, usize), SequencerError> {
+    let signed = keys.read(&stored.note).map_err(SequencerError::StoredForged)?;
+    let checkpoint = signed.checkpoint;
     if u64::try_from(stored.size) != Ok(checkpoint.size()) {
         return Err(SequencerError::Misfiled { filed: stored.size, says: checkpoint.size() });
     }
     let edge = stored.right_edge.iter().map(|bytes| lanes::hash(bytes).ok_or(TreeError::InvalidHash));
-    Ok(Frontier::resume(checkpoint.head(), edge.collect::<Result<_, _>>()?)?)
+    Ok((Frontier::resume(checkpoint.head(), edge.collect::<Result<_, _>>()?)?, signed.key))
 }

@@ -1,4 +1,4 @@
-//! The verifier: reads the whole ledger as an outsider would and believes nothing but the log's public key, and
+//! The verifier: reads the whole ledger as an outsider would and believes nothing but the log's public keys, and
 //! checkpoints that were saved outside the database.
 //!
 //! What it cannot find: the last entries of a lane, deleted from the queue as well within the moment before they were
@@ -11,12 +11,11 @@ mod rows;
 mod store;
 mod walk;
 
-pub use checkpoints::{BadCheckpoint, read_checkpoint};
+pub use checkpoints::BadCheckpoint;
 pub use finding::{Finding, Kept};
 
-use super::note::{KeyName, NoteError, NoteVerifier};
+use super::keys::LogKeys;
 use crate::platform::clock::Clock;
-use ed25519_dalek::VerifyingKey;
 use sqlx::PgPool;
 use walk::Walk;
 
@@ -94,8 +93,6 @@ impl Report {
 pub enum VerifyError {
     #[error("the database does not answer: {0}")]
     Store(#[from] sqlx::Error),
-    #[error("the log's origin names no key: {0}")]
-    Origin(#[from] NoteError),
     #[error("the store of attachments does not answer: {}", crate::platform::objects::kind(.0))]
     Objects(#[from] object_store::Error),
 }
@@ -109,15 +106,13 @@ pub enum VerifyError {
 /// [`VerifyError`] when it could not be read to the end; then nothing is known.
 pub async fn verify(
     pool: &PgPool,
-    ledger_key: &VerifyingKey,
-    origin: &str,
+    keys: &LogKeys,
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
-    let verifier = NoteVerifier::new(KeyName::new(origin)?, ledger_key);
     let mut snapshot = store::snapshot(pool).await?;
     // The verifier's own time: nobody else's says how long an entry has waited.
-    let mut walk = Walk::new(&verifier, with_records, Clock::default().hour());
+    let mut walk = Walk::new(keys, with_records, Clock::default().hour());
     walk.take_saved(saved);
     walk.tree(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;

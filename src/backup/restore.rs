@@ -3,16 +3,18 @@
 use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError, OBJECTS};
 use super::{ProgramError, Superusers, objects, programs, store};
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::note::{KeyName, NoteError, NoteVerifier};
-use crate::audit::verify::{Report, VerifyError, read_checkpoint, verify};
+use crate::audit::keys::LogKeys;
+use crate::audit::note::NoteError;
+use crate::audit::verify::{Report, VerifyError, verify};
 use crate::guard::store::erase_keys;
 use crate::guard::sweep::{SweepError, Swept};
 use crate::guard::tombstones;
 use crate::platform::clock::Clock;
-use crate::platform::config::{Config, ConfigError, Secrets, address};
+use crate::platform::config::{Config, ConfigError, address};
 use crate::platform::db::{self, MigrateError};
 use crate::platform::objects::{Objects, OpenError};
 use crate::platform::schema::{Structure, StructureError};
+use crate::platform::secrets::Secrets;
 use crate::setup::store as setup;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -189,16 +191,15 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         }
         target.must_be_empty().await?;
     }
-    let secrets = Secrets::read(&config.secrets)?;
-    let key = secrets.ledger.verifying_key();
-    let verifier = NoteVerifier::new(KeyName::new(config.log_origin.as_str())?, &key);
+    let secrets = Secrets::read(config).await?;
+    let keys = LogKeys::of(&config.log_origin, &secrets.ledger.get())?;
     let saved = match std::fs::read_to_string(told.from.join(CHECKPOINT)) {
-        Ok(text) => Some((read_checkpoint(&text, &verifier).map_err(|_| RestoreError::Checkpoint)?, text)),
+        Ok(text) => Some((keys.read(&text).map_err(|_| RestoreError::Checkpoint)?.checkpoint, text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !manifest.files.contains_key(CHECKPOINT) => None,
         Err(error) => return Err(error.into()),
     };
     let size = saved.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size());
-    let newer = kept(config, &verifier).filter(|kept| kept.size() > size);
+    let newer = kept(config, &keys).filter(|kept| kept.size() > size);
     if let Some(kept) = newer.as_ref().filter(|_| !told.lose_newer_entries) {
         return Err(RestoreError::NewerKept { kept: kept.size(), saved: size });
     }
@@ -247,7 +248,7 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         Which::MainOnly => Ok(None),
     };
     let texts: Vec<String> = saved.iter().map(|(_, text)| text.clone()).collect();
-    let mut ledger = verify(&databases.auditor, &key, &config.log_origin, &texts, true).await?;
+    let mut ledger = verify(&databases.auditor, &keys, &texts, true).await?;
     if let Some(objects) = &objects {
         ledger.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await?;
     }
@@ -262,9 +263,9 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
 }
 
 /// The newest checkpoint kept outside, if it is this log's.
-fn kept(config: &Config, verifier: &NoteVerifier) -> Option<Checkpoint> {
+fn kept(config: &Config, keys: &LogKeys) -> Option<Checkpoint> {
     let text = std::fs::read_to_string(config.checkpoints.join("checkpoint")).ok()?;
-    read_checkpoint(&text, verifier).ok()
+    Some(keys.read(&text).ok()?.checkpoint)
 }
 
 /// Moves the checkpoints into a folder of their own: with them in its way, the sequencer would rightly refuse to go on.

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use himaya::platform::clock::Clock;
-use himaya::platform::config::SecretsFor;
+use himaya::platform::secrets::SecretsFor;
 use himaya::setup::{self, Plan};
 use std::path::PathBuf;
 use std::process::ExitCode;

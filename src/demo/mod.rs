@@ -11,7 +11,7 @@ pub mod story;
 use crate::platform::app::{App, StartError};
 use crate::platform::clock::Clock;
 use crate::platform::cluster::{Cluster, ClusterError};
-use crate::platform::config::SecretsFor;
+use crate::platform::secrets::SecretsFor;
 use crate::platform::serve::Serving;
 use crate::setup::{self, Plan, SetupError};
 use actor::ActorError;

@@ -1,15 +1,16 @@
 //! The ledger's newest checkpoints, inside the database and outside, and the pins.
 
 use super::{Findings, Verdict, store};
-use crate::audit::note::{KeyName, NoteVerifier};
+use crate::audit::keys::LogKeys;
 use crate::audit::store::newest_checkpoint;
-use crate::audit::verify::read_checkpoint;
 use crate::guard::policy::DecisionTable;
 use crate::guard::record::OrganisationId;
 use crate::guard::statement::{fingerprint, hex};
 use crate::guard::trust::{Trust, pinned};
 use crate::guard::vouch::Voucher;
-use crate::platform::config::{Config, Secrets};
+use crate::platform::clock::Clock;
+use crate::platform::config::Config;
+use crate::platform::secrets::Secrets;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -20,15 +21,15 @@ pub(super) async fn checkpoints(
     secrets: &Secrets,
     connection: &mut PgConnection,
 ) {
-    let verifier = match KeyName::new(config.log_origin.as_str()) {
-        Ok(name) => NoteVerifier::new(name, &secrets.ledger.verifying_key()),
+    let keys = match LogKeys::of(&config.log_origin, &secrets.ledger.get()) {
+        Ok(keys) => keys,
         Err(error) => return findings.wrong("log_origin", format!("cannot name a log: {error}")),
     };
     let stored = match newest_checkpoint(connection).await {
         Ok(stored) => stored,
         Err(error) => return findings.wrong("ledger", format!("the newest checkpoint cannot be read: {error}")),
     };
-    let size = match stored.map(|stored| read_checkpoint(&stored.note, &verifier)) {
+    let size = match stored.map(|stored| keys.read(&stored.note).map(|signed| signed.checkpoint)) {
         None => {
             findings.add("ledger", Verdict::NotAsked, "nothing has been signed yet");
             0
@@ -49,7 +50,7 @@ pub(super) async fn checkpoints(
         }
     };
     let file = config.checkpoints.join("checkpoint");
-    match std::fs::read_to_string(&file).map(|text| read_checkpoint(&text, &verifier)) {
+    match std::fs::read_to_string(&file).map(|text| keys.read(&text).map(|signed| signed.checkpoint)) {
         Ok(Ok(kept)) if kept.size() > size => findings.wrong(
             "checkpoints",
             format!(
@@ -69,7 +70,12 @@ pub(super) async fn checkpoints(
 }
 
 /// Whether each pin is a founding's, and each founding with a pin is one that two people signed.
-pub(super) async fn pins(findings: &mut Findings, config: &Config, connection: &mut PgConnection) {
+pub(super) async fn pins(
+    findings: &mut Findings,
+    config: &Config,
+    secrets: Option<&Secrets>,
+    connection: &mut PgConnection,
+) {
     let mut pins = match pinned(&config.pins) {
         Ok(pins) => pins,
         Err(fault) => return findings.wrong("pins", fault.to_string()),
@@ -79,8 +85,9 @@ pub(super) async fn pins(findings: &mut Findings, config: &Config, connection: &
         Err(error) => return findings.wrong("pins", format!("the foundings cannot be read: {error}")),
     };
     let Ok(policy) = DecisionTable::from_dir(&config.policies).await else { return };
-    let Ok(secrets) = Secrets::read(&config.secrets) else { return };
-    let trust = Trust::new(config.pins.clone(), Arc::new(policy), Voucher::new(&secrets.ledger));
+    let Some(secrets) = secrets else { return };
+    let voucher = Voucher::new(secrets.vouch.clone(), Clock::default());
+    let trust = Trust::new(config.pins.clone(), Arc::new(policy), voucher);
     let (mut wrong, mut forming) = (Vec::new(), 0);
     for (organisation, note) in foundings {
         let print = fingerprint(&note).ok();

@@ -3,20 +3,22 @@
 //!
 //! It changes nothing, and needs no more than the service has: each question goes to the database as the role that it is
 //! about. `roles` asks what the roles may do, `schema` what the tables are, `ledger` looks at checkpoints and pins,
-//! `machine` at clocks, disks and certificates.
+//! `secrets` at the values of secrets and what needs the older ones, `machine` at clocks, disks and certificates.
 
 mod certificate;
 mod ledger;
 mod machine;
 mod roles;
 mod schema;
+mod secrets;
 mod store;
 
 pub use schema::WITHOUT_ROW_SECURITY;
 
 use crate::guard::policy;
 use crate::platform::clock::Clock;
-use crate::platform::config::{Config, Secrets, address, refusals};
+use crate::platform::config::{Config, address, refusals};
+use crate::platform::secrets::Secrets;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use std::fmt;
@@ -109,9 +111,9 @@ async fn open(findings: &mut Findings, field: &str, address: &str) -> Option<PgC
 /// Looks at everything.
 pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
     let mut findings = Findings::default();
-    let secrets = match Secrets::read(&config.secrets) {
+    let secrets = match Secrets::read(config).await {
         Ok(secrets) => {
-            findings.well("secrets", "all four are there, and only their owner reads them");
+            findings.well("secrets", "all are there, and only their owner reads them");
             Some(secrets)
         }
         Err(error) => {
@@ -119,6 +121,9 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
             None
         }
     };
+    if let Some(secrets) = &secrets {
+        secrets::values(&mut findings, config, secrets, clock.now()).await;
+    }
     match policy::check(&config.policies).await {
         Ok(table) => {
             findings.well("policies", "the policy is whole, and the reviewed matrix is what it answers");
@@ -147,9 +152,14 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
         match field {
             "database.app" => {
                 schema::examine(&mut findings, &mut connection).await;
-                ledger::pins(&mut findings, config, &mut connection).await;
+                ledger::pins(&mut findings, config, secrets.as_ref(), &mut connection).await;
                 machine::clocks(&mut findings, "database.app", clock, &mut connection).await;
                 machine::data_directory(&mut findings, "database.app", address);
+            }
+            "database.door" => {
+                if let Some(secrets) = &secrets {
+                    secrets::peppers(&mut findings, secrets, &mut connection).await;
+                }
             }
             "database.erasure" => {
                 schema::erasure(&mut findings, &mut connection).await;

@@ -160,7 +160,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ),
     (
         "credential_slots",
-        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "last_used_at"],
+        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "last_used_at", "pepper"],
     ),
     (
         "custodies",

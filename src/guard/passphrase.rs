@@ -7,8 +7,10 @@ use super::bytes::{self, ContentKey, Context};
 use super::keys::{PersonKeys, derive};
 use super::record::AccountId;
 use super::words::words;
+use crate::platform::secrets::{Live, Raw};
 use crate::platform::{metrics, random};
 use argon2::{Algorithm, Argon2, Params, Version};
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -104,11 +106,13 @@ fn draw<'a>(list: &[&'a str]) -> &'a str {
     }
 }
 
-/// A slot as stored: what opens it, salt, cost and the sealed keys.
+/// A slot as stored: what opens it, salt, cost, which pepper, and the sealed keys.
 pub struct Slot {
     pub kind: SlotKind,
     pub salt: [u8; 16],
     pub cost: Cost,
+    /// The pepper's name; none in a slot from before peppers had names, which is of the oldest.
+    pub pepper: Option<String>,
     pub sealed: Vec<u8>,
 }
 
@@ -126,7 +130,7 @@ pub enum UnlockError {
 /// The bounded pool for Argon2id: each run takes 64 MiB, so few run at once, few wait, and the rest are told to come
 /// back.
 pub struct Stretcher {
-    pepper: Zeroizing<[u8; 32]>,
+    peppers: Live<Raw>,
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     patience: Duration,
@@ -135,16 +139,22 @@ pub struct Stretcher {
 impl Stretcher {
     /// `at_once` runs of 64 MiB at a time, and a bounded queue behind them.
     #[must_use]
-    pub fn new(pepper: Zeroizing<[u8; 32]>, at_once: usize) -> Self {
+    pub fn new(peppers: Live<Raw>, at_once: usize) -> Self {
         Self {
-            pepper,
+            peppers,
             running: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: Arc::new(Semaphore::new(at_once.max(1) * QUEUE)),
             patience: Duration::from_secs(10),
         }
     }
 
-    async fn stretch(&self, words: &Passphrase, salt: [u8; 16], cost: Cost) -> Result<ContentKey, UnlockError> {
+    async fn stretch(
+        &self,
+        words: &Passphrase,
+        pepper: Raw,
+        salt: [u8; 16],
+        cost: Cost,
+    ) -> Result<ContentKey, UnlockError> {
         let busy = || {
             metrics::busy();
             UnlockError::Busy
@@ -154,7 +164,7 @@ impl Stretcher {
             .await
             .map_err(|_| busy())?
             .map_err(|_| UnlockError::Fault)?;
-        let (words, pepper) = (words.0.clone(), self.pepper.clone());
+        let words = words.0.clone();
         tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let params =
@@ -169,7 +179,7 @@ impl Stretcher {
         .map_err(|_| UnlockError::Fault)?
     }
 
-    /// Seals a person's keys under new words.
+    /// Seals a person's keys under new words, with the pepper in use.
     ///
     /// # Errors
     /// [`UnlockError::Busy`] when the pool is full.
@@ -179,12 +189,23 @@ impl Stretcher {
         words: &Passphrase,
         account: AccountId,
         keys: &PersonKeys,
+        now: DateTime<Utc>,
     ) -> Result<Slot, UnlockError> {
-        let salt = random::bytes();
-        let key = self.stretch(words, salt, COST).await?;
+        let (salt, peppers) = (random::bytes(), self.peppers.get());
+        let pepper = peppers.current(now);
+        let key = self.stretch(words, pepper.value.clone(), salt, COST).await?;
         let sealed =
             bytes::seal(&key, 1, &slot_context(account, kind), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
-        Ok(Slot { kind, salt, cost: COST, sealed })
+        Ok(Slot { kind, salt, cost: COST, pepper: Some(pepper.id.clone()), sealed })
+    }
+
+    /// Whether a slot is to be sealed anew at the next chance: another pepper, or another cost, is in use by now. One from
+    /// before peppers had names gets its name with the first rotation.
+    #[must_use]
+    pub fn is_outdated(&self, slot: &Slot, now: DateTime<Utc>) -> bool {
+        let peppers = self.peppers.get();
+        let own = slot.pepper.as_ref().unwrap_or(&peppers.oldest().id);
+        slot.cost != COST || *own != peppers.current(now).id
     }
 
     /// Opens the keys, or says that these are the wrong words. Without a slot (no such account) it works just as long.
@@ -202,7 +223,18 @@ impl Stretcher {
         if cost.memory_kib > MOST.memory_kib || cost.passes > MOST.passes || cost.lanes > MOST.lanes {
             return Err(UnlockError::Fault);
         }
-        let key = self.stretch(words, salt, cost).await?;
+        let peppers = self.peppers.get();
+        let pepper = match slot.and_then(|slot| slot.pepper.as_deref()) {
+            Some(named) => peppers.find(named),
+            None => Some(peppers.oldest()),
+        };
+        // Whatever there is not, the same work is done.
+        let any = pepper.unwrap_or(peppers.oldest());
+        let key = self.stretch(words, any.value.clone(), salt, cost).await?;
+        if pepper.is_none() {
+            tracing::error!("a person's keys are sealed with a pepper that is not there: it was removed too soon");
+            return Err(UnlockError::WrongWords);
+        }
         let slot = slot.ok_or(UnlockError::WrongWords)?;
         let context = slot_context(account, slot.kind);
         let secret = bytes::open(&key, 1, &context, &slot.sealed).map_err(|_| UnlockError::WrongWords)?;
@@ -217,6 +249,12 @@ fn slot_context(account: AccountId, kind: SlotKind) -> Context {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::secrets::{Version as Value, Versions};
+    use chrono::TimeDelta;
+
+    fn pepper(seed: u8) -> Live<Raw> {
+        Live::only("first", Zeroizing::new([seed; 32]))
+    }
 
     #[test]
     fn a_passphrase_is_seven_words_of_the_list_and_a_recovery_code_ten() {
@@ -229,10 +267,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_right_words_open_and_others_do_not() {
-        let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
+        let stretcher = Stretcher::new(pepper(7), 1);
         let kind = SlotKind::Passphrase;
         let (account, words, keys) = (AccountId::random(), Passphrase::generate(kind), PersonKeys::generate());
-        let slot = stretcher.lock(kind, &words, account, &keys).await.ok().filter(|slot| slot.cost == COST);
+        let now = DateTime::UNIX_EPOCH;
+        let slot = stretcher.lock(kind, &words, account, &keys, now).await.ok().filter(|slot| slot.cost == COST);
         let typed = Passphrase::typed(&format!("  {} ", words.reveal().to_uppercase()));
         let opened = stretcher.unlock(&typed, account, slot.as_ref()).await;
         assert!(opened.is_ok_and(|opened| opened.to_secret() == keys.to_secret()));
@@ -240,7 +279,7 @@ mod tests {
         assert_eq!(wrong.err(), Some(UnlockError::WrongWords));
         let other_account = stretcher.unlock(&words, AccountId::random(), slot.as_ref()).await;
         assert_eq!(other_account.err(), Some(UnlockError::WrongWords));
-        let pepper_lost = Stretcher::new(Zeroizing::new([8; 32]), 1).unlock(&words, account, slot.as_ref()).await;
+        let pepper_lost = Stretcher::new(pepper(8), 1).unlock(&words, account, slot.as_ref()).await;
         assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords));
         let other_kind = slot.map(|slot| Slot { kind: SlotKind::RecoveryCode, ..slot });
         let other_kind = stretcher.unlock(&words, account, other_kind.as_ref()).await;
@@ -248,8 +287,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_slot_opens_with_the_pepper_that_it_names_and_is_sealed_anew_with_the_next() {
+        let kind = SlotKind::Passphrase;
+        let (account, words, keys) = (AccountId::random(), Passphrase::generate(kind), PersonKeys::generate());
+        let (now, switch) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH + TimeDelta::minutes(1));
+        let value = |id: &str, seed, from| Value { id: id.to_owned(), from, value: Zeroizing::new([seed; 32]) };
+        let (first, second) = (value("first", 7, None), value("second", 8, Some(switch)));
+        let both = Stretcher::new(Live::new(Versions::new(first, vec![second.clone()])), 1);
+        let old = both.lock(kind, &words, account, &keys, now).await.unwrap();
+        assert_eq!(old.pepper.as_deref(), Some("first"));
+        assert!(!both.is_outdated(&old, now) && both.is_outdated(&old, switch));
+        // From before peppers had names: the oldest.
+        let unnamed = Slot { pepper: None, ..old };
+        assert!(both.unlock(&words, account, Some(&unnamed)).await.is_ok());
+        assert!(!both.is_outdated(&unnamed, now) && both.is_outdated(&unnamed, switch));
+        let new = both.lock(kind, &words, account, &keys, switch).await.unwrap();
+        assert_eq!(new.pepper.as_deref(), Some("second"));
+        // Without the old pepper the new slot opens, and the old one does not.
+        let later = Stretcher::new(Live::new(Versions::new(second, vec![])), 1);
+        assert!(later.unlock(&words, account, Some(&new)).await.is_ok());
+        let old = Slot { pepper: Some("first".to_owned()), ..unnamed };
+        assert_eq!(later.unlock(&words, account, Some(&old)).await.err(), Some(UnlockError::WrongWords));
+    }
+
+    #[tokio::test]
     async fn a_full_pool_says_so_instead_of_queueing_for_ever() {
-        let stretcher = Stretcher::new(Zeroizing::new([7; 32]), 1);
+        let stretcher = Stretcher::new(pepper(7), 1);
         let all = Arc::clone(&stretcher.waiting).acquire_many_owned(24).await;
         let refused = stretcher.unlock(&Passphrase::typed("a b"), AccountId::random(), None).await;
         assert_eq!(refused.err(), Some(UnlockError::Busy));

@@ -5,20 +5,51 @@
 //! everything that is believed by its author's signature also carries a code (HMAC-SHA256) that only the service makes, and
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
-use super::keys::derive;
 use super::record::{AccountId, AssignmentId, BarId, CaseId, OpeningId, ProposalId, SharedKeyId};
+use crate::platform::clock::Clock;
+use crate::platform::secrets::{Live, Raw};
 use chrono::{DateTime, Utc};
-use ed25519_dalek::SigningKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-/// One code, as it is stored.
-pub type Code = [u8; 32];
+/// A code, as it is stored.
+type Code = [u8; 32];
 
-/// The service's secret for vouching, derived from the one that signs the ledger.
-pub struct Voucher(Zeroizing<[u8; 32]>);
+/// The codes for one thing: the one to be stored with it, and those that it may carry from before a rotation.
+pub struct Codes {
+    current: Code,
+    others: Vec<Code>,
+}
+
+impl std::ops::Deref for Codes {
+    type Target = Code;
+
+    fn deref(&self) -> &Code {
+        &self.current
+    }
+}
+
+/// The id of a custodian's part of an opening, and those that it may have from before a rotation.
+pub struct PartIds {
+    pub current: Uuid,
+    others: Vec<Uuid>,
+}
+
+impl PartIds {
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, id: Uuid) -> bool {
+        self.current == id || self.others.contains(&id)
+    }
+}
+
+/// The service's secret for vouching. What was stored keeps its code as long as nobody writes it anew, so every value that
+/// ever vouched still counts; the newest makes codes.
+pub struct Voucher {
+    keys: Live<Raw>,
+    clock: Clock,
+}
 
 /// A sealed record, as far as it is vouched for: everything but the wraps.
 pub struct SealedFacts<'a> {
@@ -49,13 +80,13 @@ pub struct SaidFacts<'a> {
 
 impl Voucher {
     #[must_use]
-    pub fn new(ledger: &SigningKey) -> Self {
-        Self(derive(ledger.as_bytes(), &[], "himaya vouch v1"))
+    pub fn new(keys: Live<Raw>, clock: Clock) -> Self {
+        Self { keys, clock }
     }
 
     /// For a sealed record.
     #[must_use]
-    pub fn sealed(&self, facts: &SealedFacts<'_>) -> Code {
+    pub fn sealed(&self, facts: &SealedFacts<'_>) -> Codes {
         let (epoch, version) = (facts.epoch.to_be_bytes(), facts.version.to_be_bytes());
         self.code(
             "sealed record",
@@ -74,20 +105,20 @@ impl Voucher {
 
     /// For a case's head: the signed note, and what is stored beside it.
     #[must_use]
-    pub fn head(&self, case: CaseId, number: i64, signer: AccountId, note: &str) -> Code {
+    pub fn head(&self, case: CaseId, number: i64, signer: AccountId, note: &str) -> Codes {
         let note = Sha256::digest(note.as_bytes());
         self.code("case head", &[case.0.as_bytes(), &number.to_be_bytes(), signer.0.as_bytes(), &note])
     }
 
     /// For a shared key's statement.
     #[must_use]
-    pub fn shared_key(&self, key: SharedKeyId, maker: AccountId, note: &str) -> Code {
+    pub fn shared_key(&self, key: SharedKeyId, maker: AccountId, note: &str) -> Codes {
         self.code("shared key", &[key.0.as_bytes(), maker.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For what a person said about sharing: everything in its clear row that decides.
     #[must_use]
-    pub fn consent(&self, said: &SaidFacts<'_>) -> Code {
+    pub fn consent(&self, said: &SaidFacts<'_>) -> Codes {
         let expires = said.expires_at.map_or(i64::MAX, |end| end.timestamp_micros());
         self.code(
             "consent",
@@ -109,83 +140,97 @@ impl Voucher {
 
     /// For what custodians are asked to open CUSTODY for.
     #[must_use]
-    pub fn opening(&self, opening: OpeningId, signer: AccountId, note: &str) -> Code {
+    pub fn opening(&self, opening: OpeningId, signer: AccountId, note: &str) -> Codes {
         let note = Sha256::digest(note.as_bytes());
         self.code("opening", &[opening.0.as_bytes(), signer.0.as_bytes(), &note])
     }
 
     /// Under which id the part of an opening is sealed that is for one custodian: nothing else is ever erased with it.
     #[must_use]
-    pub fn part_of_opening(&self, opening: OpeningId, custodian: AccountId) -> Uuid {
-        let code = self.code("part of an opening", &[opening.0.as_bytes(), custodian.0.as_bytes()]);
-        let mut id = [0; 16];
-        id.copy_from_slice(code.split_at(16).0);
-        uuid::Builder::from_random_bytes(id).into_uuid()
+    pub fn part_of_opening(&self, opening: OpeningId, custodian: AccountId) -> PartIds {
+        let codes = self.code("part of an opening", &[opening.0.as_bytes(), custodian.0.as_bytes()]);
+        let id = |code: &Code| {
+            let mut id = [0; 16];
+            id.copy_from_slice(code.split_at(16).0);
+            uuid::Builder::from_random_bytes(id).into_uuid()
+        };
+        PartIds { current: id(&codes.current), others: codes.others.iter().map(id).collect() }
     }
 
     /// For the statement of a CUSTODY key, with the signatures that it has.
     #[must_use]
-    pub fn custody(&self, key: SharedKeyId, note: &str) -> Code {
+    pub fn custody(&self, key: SharedKeyId, note: &str) -> Codes {
         self.code("custody", &[key.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For a supervisor's instruction: what it says, and who gave it.
     #[must_use]
-    pub fn assignment(&self, assignment: AssignmentId, signer: AccountId, note: &str) -> Code {
+    pub fn assignment(&self, assignment: AssignmentId, signer: AccountId, note: &str) -> Codes {
         let note = Sha256::digest(note.as_bytes());
         self.code("assignment", &[assignment.0.as_bytes(), signer.0.as_bytes(), &note])
     }
 
     /// For a bar: what it says, and who said it.
     #[must_use]
-    pub fn bar(&self, bar: BarId, signer: AccountId, note: &str) -> Code {
+    pub fn bar(&self, bar: BarId, signer: AccountId, note: &str) -> Codes {
         self.code("bar", &[bar.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For the end of a bar, likewise.
     #[must_use]
-    pub fn bar_lift(&self, bar: BarId, signer: AccountId, note: &str) -> Code {
+    pub fn bar_lift(&self, bar: BarId, signer: AccountId, note: &str) -> Codes {
         self.code("bar lift", &[bar.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For what one person proposes, and another is to confirm.
     #[must_use]
-    pub fn proposal(&self, proposal: ProposalId, signer: AccountId, note: &str) -> Code {
+    pub fn proposal(&self, proposal: ProposalId, signer: AccountId, note: &str) -> Codes {
         self.code("proposal", &[proposal.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For the same with the second person's signature, and who that is.
     #[must_use]
-    pub fn confirmation(&self, proposal: ProposalId, second: AccountId, note: &str) -> Code {
+    pub fn confirmation(&self, proposal: ProposalId, second: AccountId, note: &str) -> Codes {
         self.code("confirmation", &[proposal.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
     }
 
     /// For the length of somebody's register.
     #[must_use]
-    pub fn register(&self, account: AccountId, length: i64) -> Code {
+    pub fn register(&self, account: AccountId, length: i64) -> Codes {
         self.code("register", &[account.0.as_bytes(), &length.to_be_bytes()])
     }
 
-    fn code(&self, what: &str, parts: &[&[u8]]) -> Code {
-        // HMAC takes a key of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*self.0) else { return [0; 32] };
-        for part in [&[what.as_bytes()], parts].concat() {
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+    fn code(&self, what: &str, parts: &[&[u8]]) -> Codes {
+        let keys = self.keys.get();
+        let own = keys.current(self.clock.now());
+        let others = keys.iter().filter(|key| key.id != own.id).map(|key| code(&key.value, what, parts)).collect();
+        Codes { current: code(&own.value, what, parts), others }
     }
 }
 
-/// Whether a stored code is the one that is expected; none at all never is.
+fn code(key: &Raw, what: &str, parts: &[&[u8]]) -> Code {
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&**key) else { return [0; 32] };
+    for part in [&[what.as_bytes()], parts].concat() {
+        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// Whether a stored code is one of those that are expected; none at all never is.
 #[must_use]
-pub fn is_vouched(stored: Option<&[u8]>, expected: &Code) -> bool {
-    stored.is_some_and(|stored| bool::from(subtle::ConstantTimeEq::ct_eq(stored, expected.as_slice())))
+pub fn is_vouched(stored: Option<&[u8]>, expected: &Codes) -> bool {
+    let same = |code: &Code, stored: &[u8]| bool::from(subtle::ConstantTimeEq::ct_eq(stored, code.as_slice()));
+    stored.is_some_and(|stored| same(expected, stored) || expected.others.iter().any(|code| same(code, stored)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::secrets::{Version, Versions};
+    use chrono::TimeDelta;
+    use zeroize::Zeroizing;
 
     fn facts(record: u128) -> SealedFacts<'static> {
         let (record, key, author) = (Uuid::from_u128(record), Uuid::from_u128(2), Uuid::from_u128(3));
@@ -194,10 +239,10 @@ mod tests {
 
     #[test]
     fn a_code_is_for_one_thing_and_one_service() {
-        let (one, other) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
-        let (one, other) = (Voucher::new(&one), Voucher::new(&other));
+        let voucher = |seed| Voucher::new(Live::only("one", Zeroizing::new([seed; 32])), Clock::default());
+        let (one, other) = (voucher(1), voucher(2));
         let code = one.sealed(&facts(1));
-        assert!(is_vouched(Some(&code), &one.sealed(&facts(1))));
+        assert!(is_vouched(Some(&*code), &one.sealed(&facts(1))));
         assert!(!is_vouched(None, &code) && !is_vouched(Some(&code[1..]), &code));
         for changed in [
             SealedFacts { kind: "notice", ..facts(1) },
@@ -209,9 +254,24 @@ mod tests {
             SealedFacts { digest: [8; 32], ..facts(1) },
             facts(4),
         ] {
-            assert_ne!(one.sealed(&changed), code);
+            assert_ne!(*one.sealed(&changed), *code);
         }
-        assert_ne!(other.sealed(&facts(1)), code);
-        assert_ne!(one.register(AccountId(Uuid::nil()), 1), one.register(AccountId(Uuid::nil()), 2));
+        assert_ne!(*other.sealed(&facts(1)), *code);
+        assert_ne!(*one.register(AccountId(Uuid::nil()), 1), *one.register(AccountId(Uuid::nil()), 2));
+    }
+
+    #[test]
+    fn what_an_older_value_vouched_for_still_counts_and_the_newest_makes_codes() {
+        let clock = Clock::default();
+        let value = |seed: u8, from| Version { id: seed.to_string(), from, value: Zeroizing::new([seed; 32]) };
+        let (first, second) = (value(1, None), value(2, Some(clock.now() + TimeDelta::minutes(1))));
+        let before = Voucher::new(Live::new(Versions::new(first.clone(), vec![])), clock.clone()).sealed(&facts(1));
+        let rotated = Voucher::new(Live::new(Versions::new(first, vec![second])), clock.clone());
+        assert_eq!(*rotated.sealed(&facts(1)), *before, "not yet");
+        clock.advance(TimeDelta::minutes(2));
+        let after = rotated.sealed(&facts(1));
+        assert_ne!(*after, *before);
+        assert!(is_vouched(Some(&*before), &after) && is_vouched(Some(&*after), &after));
+        assert!(!is_vouched(Some(&*before), &rotated.sealed(&facts(4))));
     }
 }

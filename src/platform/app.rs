@@ -1,7 +1,9 @@
 //! The service, put together once at start and shared by every request.
 
 use crate::audit::entry::Pseudonyms;
+use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
+use crate::audit::note::NoteError;
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
 use crate::guard::passphrase::Stretcher;
@@ -10,14 +12,14 @@ use crate::guard::token::Tokens;
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
-use crate::platform::config::{Config, ConfigError, Refusals, Secrets, refusals};
+use crate::platform::config::{Config, ConfigError, Refusals, refusals};
 use crate::platform::db::{self, Databases};
 use crate::platform::metrics;
 use crate::platform::objects::{Objects, OpenError};
 use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
+use crate::platform::secrets::Secrets;
 use crate::staff::limits::Limits;
-use ed25519_dalek::SigningKey;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -36,7 +38,7 @@ pub struct Parts {
     pub databases: Databases,
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
-    pub checkpoint_key: SigningKey,
+    pub secrets: Arc<Secrets>,
     pub ready: Readiness,
     pub config: Config,
 }
@@ -64,6 +66,8 @@ pub enum StartError {
     Structure(#[from] StructureError),
     #[error("{0}")]
     Objects(#[from] OpenError),
+    #[error("log_origin names no log: {0}")]
+    Origin(#[from] NoteError),
 }
 
 impl App {
@@ -73,7 +77,8 @@ impl App {
     /// [`StartError`]; a service that is not whole does not start.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
         metrics::recorder();
-        let secrets = Secrets::read(&config.secrets)?;
+        let secrets = Arc::new(Secrets::read(&config).await?);
+        LogKeys::of(&config.log_origin, &secrets.ledger.get())?;
         let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
         refusals(&config, &secrets, &policy.hash()).or_none()?;
         let mut databases = db::connect(&config.database).await?;
@@ -82,10 +87,11 @@ impl App {
         if let Some(kept) = &config.schema_pin {
             Structure::check(&databases, kept).await?;
         }
-        let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), Voucher::new(&secrets.ledger)));
+        let voucher = Voucher::new(secrets.vouch.clone(), clock.clone());
+        let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher));
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
-            pseudonyms: Pseudonyms::new(secrets.pseudonyms),
+            pseudonyms: Pseudonyms::new(secrets.pseudonyms.clone()),
             policy: policy.hash(),
             clock: clock.clone(),
             trust: Arc::clone(&trust),
@@ -100,20 +106,28 @@ impl App {
             clock: clock.clone(),
         };
         let gate = Gate::new(Arc::clone(&policy), ledger, databases.app.clone(), clock);
-        let limits = Limits::new(&secrets.pepper, config.limits.clone());
-        let stretcher = Stretcher::new(secrets.pepper, config.sign_ins_at_once);
+        let limits = Limits::new(secrets.pepper.clone(), config.limits.clone());
+        let stretcher = Stretcher::new(secrets.pepper.clone(), config.sign_ins_at_once);
         Ok(Self(Arc::new(Parts {
             places,
             gate,
             policy,
-            tokens: Tokens::new(&secrets.token),
+            tokens: Tokens::new(secrets.token.clone()),
             stretcher,
             limits,
             databases,
             objects,
-            checkpoint_key: secrets.ledger,
+            secrets,
             ready: Readiness::default(),
             config,
         })))
+    }
+
+    /// The keys that sign the ledger, as they are known now.
+    ///
+    /// # Errors
+    /// [`NoteError`] when the log's origin names none; then the service does not start.
+    pub fn log_keys(&self) -> Result<LogKeys, NoteError> {
+        LogKeys::of(&self.config.log_origin, &self.secrets.ledger.get())
     }
 }

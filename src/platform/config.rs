@@ -14,8 +14,10 @@ pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
 pub use limits::LimitsConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
-pub use secrets::{SECRET_FILES, Secrets, SecretsFor, keep_passwords, make_secrets};
+pub use secrets::keep_passwords;
+pub(crate) use secrets::make_folder;
 
+use super::secrets::KeeperConfig;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -55,10 +57,13 @@ pub struct Config {
     /// File with the fingerprints of both databases' structure, as `himaya migrate` kept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_pin: Option<PathBuf>,
-    /// Folder with the service's own secrets, each a file of 64 hexadecimal digits: `pepper`, `token`, `ledger`,
-    /// `pseudonyms`; and with the database roles' passwords, in files called like their field: `database.app`. The folder
+    /// Folder with the service's own secrets, each a file with a value a line: `pepper`, `token`, `ledger`, `pseudonyms`,
+    /// `vouch`; and with the database roles' passwords, in files called like their field: `database.app`. The folder
     /// of systemd's credentials (`CREDENTIALS_DIRECTORY`) is looked into first.
     pub secrets: PathBuf,
+    /// Who opens the service's own secrets.
+    #[serde(default)]
+    pub secrets_keeper: KeeperConfig,
     /// Folder outside the database into which each signed checkpoint is also written.
     pub checkpoints: PathBuf,
     /// First line of each checkpoint: the log's own name.
@@ -232,12 +237,15 @@ pub enum ConfigError {
     Field(Box<figment::Error>),
     #[error("secret {name}: {reason}")]
     Secret { name: &'static str, reason: &'static str },
+    #[error("secrets_keeper: {0}")]
+    Keeper(String),
     #[error("{0}")]
     Refused(#[from] Refusals),
 }
 
 /// Variables that are read elsewhere and are no fields.
-const NOT_FIELDS: [&str; 5] = ["PG_BIN", "TEST_PG", "CONFIG", "SUPERUSER_URL", "ERASURE_SUPERUSER_URL"];
+const NOT_FIELDS: [&str; 7] =
+    ["PG_BIN", "TEST_PG", "TEST_PKCS11", "TEST_SOFTHSM_UTIL", "CONFIG", "SUPERUSER_URL", "ERASURE_SUPERUSER_URL"];
 
 impl Config {
     /// Reads the file, then `HIMAYA_…` variables (`HIMAYA_DATABASE__APP` for `database.app`), then the passwords of the

@@ -16,5 +16,6 @@ pub mod ready;
 pub mod remembered;
 pub mod router;
 pub mod schema;
+pub mod secrets;
 pub mod serve;
 pub mod tls;

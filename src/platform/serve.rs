@@ -2,7 +2,7 @@
 
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
-use crate::audit::store::{oldest_pending, placed, sequencer_is_alive};
+use crate::audit::store::{newest_checkpoint, oldest_pending, placed, sequencer_is_alive};
 use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
@@ -10,6 +10,7 @@ use crate::platform::listen::Listening;
 use crate::platform::ready::Standing;
 use crate::platform::router::{operators_router, router};
 use crate::platform::schema::{Structure, StructureError};
+use crate::platform::secrets::keep_fresh;
 use crate::platform::{metrics, tls};
 use axum_server::tls_rustls::RustlsConfig;
 use sqlx::{Connection as _, PgPool};
@@ -59,6 +60,11 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         let waiting = backlog.waiting();
         let answers =
             (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+        if let (Ok(mut connection), Ok(keys)) = (pool.acquire().await, app.log_keys())
+            && let Ok(newest) = newest_checkpoint(&mut connection).await
+        {
+            ledger.set_outdated(newest.is_some_and(|newest| !keys.are_current(&newest.note)));
+        }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) =
             (Standing { main: false, erasure, sequencer: false, behind: true }, Duration::ZERO);
@@ -133,7 +139,7 @@ impl Serving {
         let sequencing = sequencer::run(
             SequencerParts {
                 pool: app.databases.sequencer.clone(),
-                key: app.checkpoint_key.clone(),
+                keys: app.secrets.ledger.clone(),
                 origin: app.config.log_origin.clone(),
                 folder: app.config.checkpoints.clone(),
                 clock: app.places.clock.clone(),
@@ -151,6 +157,7 @@ impl Serving {
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
             tokio::spawn(erased.run(stopped.clone())),
+            tokio::spawn(keep_fresh(Arc::clone(&app.secrets), app.config.clone(), stopped.clone())),
         ];
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));

@@ -2,10 +2,10 @@
 
 use super::config::{Refusals, TlsConfig};
 use axum_server::tls_rustls::RustlsConfig;
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +47,26 @@ pub fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Refusals> {
         wrong("cannot be read as PEM: give the file that holds the certificate and what leads to its root")
     })?;
     if chain.is_empty() { Err(wrong("holds no certificate")) } else { Ok(chain) }
+}
+
+/// A client that believes the authority in this file, and no other.
+///
+/// # Errors
+/// What is wrong with the file: a sentence that goes on after its field.
+pub(crate) fn trusting(file: &Path) -> Result<ClientConfig, String> {
+    let wrong = |why: String| format!("is {}, and {why}", file.display());
+    let mut roots = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    for certificate in found.map_err(|_| wrong("cannot be read as PEM".to_owned()))? {
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("holds no certificate".to_owned()));
+    }
+    let config =
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| wrong(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 type Stamp = [Option<(u64, u64, i64, i64)>; 2];

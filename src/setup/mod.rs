@@ -11,9 +11,10 @@ pub use store::make_database;
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
 use crate::platform::config::{
-    AttachmentsConfig, Config, DatabaseConfig, LimitsConfig, Listen, SecretsFor, address, keep_passwords, make_secrets,
+    AttachmentsConfig, Config, DatabaseConfig, LimitsConfig, Listen, address, keep_passwords,
 };
 use crate::platform::db::{self, MigrateError};
+use crate::platform::secrets::{self, KeeperConfig, SecretsFor};
 use crate::platform::{clock::Clock, random};
 use crate::staff::http::{ENROLMENT, enrolment_code};
 use crate::staff::store::{NewAccountRow, insert_account, insert_organisation};
@@ -82,7 +83,7 @@ pub async fn init(plan: &Plan, clock: &Clock) -> Result<Founded, SetupError> {
         return Err(SetupError::SetUpBefore);
     }
     let config = databases(plan).await?;
-    make_secrets(&config.secrets, plan.secrets)?;
+    secrets::make(&config.secrets, plan.secrets)?;
     std::fs::create_dir_all(&config.checkpoints)?;
     if !config.pins.exists() {
         std::fs::write(&config.pins, "# One fingerprint of a founding statement a line.\n")?;
@@ -138,6 +139,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         pins: plan.folder.join("pins"),
         schema_pin: Some(plan.folder.join("schema")),
         secrets: plan.folder.join("secrets"),
+        secrets_keeper: KeeperConfig::Files,
         checkpoints: plan.folder.join("checkpoints"),
         log_origin: plan.log_origin.clone(),
         sweeps: true,

@@ -84,7 +84,7 @@ pub async fn enrol(State(app): State<App>, origin: Origin, body: Body<Enrolment>
     };
     let (keys, words) = (PersonKeys::generate(), Passphrase::generate(SlotKind::Passphrase));
     let public = keys.public().map_err(|_| Problem::fault("new keys are none"))?;
-    let slot = app.stretcher.lock(SlotKind::Passphrase, &words, account, &keys).await?;
+    let slot = app.stretcher.lock(SlotKind::Passphrase, &words, account, &keys, app.places.clock.now()).await?;
     let event = Event {
         account,
         organisation: Some(organisation),

@@ -163,7 +163,7 @@ impl NewWords {
     /// [`UnlockError::Busy`] when the pool is full.
     pub async fn make(app: &App, kind: SlotKind, account: AccountId, keys: &PersonKeys) -> Result<Self, UnlockError> {
         let words = Passphrase::generate(kind);
-        let slot = app.stretcher.lock(kind, &words, account, keys).await?;
+        let slot = app.stretcher.lock(kind, &words, account, keys, app.places.clock.now()).await?;
         Ok(Self { words, slot })
     }
 

@@ -12,9 +12,10 @@ use crate::platform::config::LimitsConfig;
 use crate::platform::http::Origin;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
+use crate::platform::secrets::{Live, Raw};
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use zeroize::Zeroizing;
 
 const DAY: u32 = 24 * 60;
 
@@ -44,7 +45,7 @@ pub enum Tries<'a> {
 
 /// The budgets, and the secret under which what is counted is named.
 pub struct Limits {
-    key: Zeroizing<[u8; 32]>,
+    peppers: Live<Raw>,
     told: LimitsConfig,
 }
 
@@ -54,12 +55,14 @@ pub struct Taken(store::TryTaken);
 
 impl Limits {
     #[must_use]
-    pub fn new(pepper: &[u8; 32], told: LimitsConfig) -> Self {
-        Self { key: derive(pepper, &[], "himaya tries v1"), told }
+    pub const fn new(peppers: Live<Raw>, told: LimitsConfig) -> Self {
+        Self { peppers, told }
     }
 
-    /// What is counted in one place. The same words in two places are two things: the place is hashed too.
-    fn bucket(&self, tries: Tries<'_>) -> Result<[u8; 32], Problem> {
+    /// What is counted in one place. The same words in two places are two things: the place is hashed too. All replicas
+    /// go over to the next pepper at one moment; what was counted until then begins anew.
+    fn bucket(&self, tries: Tries<'_>, now: DateTime<Utc>) -> Result<[u8; 32], Problem> {
+        let key = derive(&*self.peppers.get().current(now).value, &[], "himaya tries v1");
         let (place, what): (&[u8], &[u8]) = match &tries {
             Tries::From(origin) => (b"from", origin.bytes()),
             Tries::Stray(origin) => (b"stray", origin.bytes()),
@@ -70,7 +73,7 @@ impl Limits {
             Tries::Again(session) => (b"again", session.0.as_bytes()),
             Tries::CodesAgain(session) => (b"codes again", session.0.as_bytes()),
         };
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.key).map_err(|_| Problem::fault("a hash has no key"))?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| Problem::fault("a hash has no key"))?;
         for part in [place, what] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -101,7 +104,7 @@ fn uncounted(error: &sqlx::Error) -> Problem {
 /// # Errors
 /// 429 with the seconds to wait when it is used up; 503 when nobody can count.
 pub async fn take(app: &App, tries: Tries<'_>) -> Result<Taken, Problem> {
-    let (bucket, (most, minutes)) = (app.limits.bucket(tries)?, app.limits.budget(tries));
+    let (bucket, (most, minutes)) = (app.limits.bucket(tries, app.places.clock.now())?, app.limits.budget(tries));
     let door = &app.databases.door;
     let taken = store::take_try(door, &bucket, most, minutes).await.map_err(|error| uncounted(&error))?;
     let Some(taken) = taken else {

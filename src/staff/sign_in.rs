@@ -12,7 +12,7 @@ use crate::audit::entry::Outcome;
 use crate::cases::assignments;
 use crate::guard::action::Verb;
 use crate::guard::keys::PersonKeys;
-use crate::guard::passphrase::SlotKind;
+use crate::guard::passphrase::{Passphrase, Slot, SlotKind};
 use crate::guard::record::{AccountId, CredentialId, DeviceId, OrganisationId, RecordKind, SessionId};
 use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
@@ -96,6 +96,8 @@ struct Shown {
     keys: PersonKeys,
     first: Proof,
     second: Option<Proof>,
+    /// The slot that the passphrase opened is sealed under a pepper, or at a cost, that is not in use any more.
+    outdated: Option<CredentialId>,
 }
 
 async fn come_in(
@@ -115,6 +117,7 @@ async fn come_in(
         Err(denied) => return Err(caller.denied(app, denied).await),
     };
     let renewed = Renewed::make(app, account, &shown).await?;
+    let anew = sealed_anew(app, account, &given, &shown).await;
     let (secret, now) = (SessionSecret::generate(), app.places.clock.now());
     let refresh = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
     let sealed = secret
@@ -127,6 +130,9 @@ async fn come_in(
         return Err(caller.denied(app, denied).await);
     }
     let made = renewed.keep(&mut transaction, &caller, now).await?;
+    if let Some((id, slot)) = &anew {
+        store::seal_slot_anew(&mut transaction, *id, slot).await?;
+    }
     let row = store::NewSession {
         id: caller.session,
         account,
@@ -178,6 +184,9 @@ async fn look(
     let passphrase = opened(app, account, given.passphrase.as_deref(), kept.passphrase.as_ref()).await?;
     let recovery = opened(app, account, given.recovery_code.as_deref(), kept.recovery.as_ref()).await?;
     let recovered = recovery.as_ref().map(|(id, _)| *id);
+    let now = app.places.clock.now();
+    let outdated = passphrase.as_ref().and(kept.passphrase.as_ref());
+    let outdated = outdated.filter(|kept| app.stretcher.is_outdated(&kept.slot, now)).map(|kept| kept.id);
     let (first, keys) = if given.passphrase.is_some() {
         passphrase.map(|(id, keys)| (Proof::Passphrase(id), keys))
     } else {
@@ -185,7 +194,7 @@ async fn look(
     }
     .ok_or_else(|| Denied::wrong(factors::wrong_words()))?;
     if kept.totp.is_none() {
-        return Ok(Shown { keys, first, second: None });
+        return Ok(Shown { keys, first, second: None, outdated });
     }
     let second = match (&given.code, &given.passphrase) {
         (Some(code), _) => SecondShown::Code(code),
@@ -195,7 +204,21 @@ async fn look(
     };
     let tries = if device.is_some() { Tries::CodesOn(account) } else { Tries::CodesFor(account) };
     let second = factors::second(app, &keys, &kept, second, (tries, taken)).await?;
-    Ok(Shown { keys, first, second: Some(second) })
+    Ok(Shown { keys, first, second: Some(second), outdated })
+}
+
+/// After a rotation of the pepper a person's keys are sealed under the new one when they next sign in: only then are the words
+/// at hand. Where that fails now, the next sign-in does it; the old pepper is kept until then.
+async fn sealed_anew(app: &App, account: AccountId, given: &SignIn, shown: &Shown) -> Option<(CredentialId, Slot)> {
+    let (id, words) = shown.outdated.zip(given.passphrase.as_deref())?;
+    let words = Passphrase::typed(words);
+    match app.stretcher.lock(SlotKind::Passphrase, &words, account, &shown.keys, app.places.clock.now()).await {
+        Ok(slot) => Some((id, slot)),
+        Err(error) => {
+            tracing::warn!(%error, "a person's keys stay under the pepper before; they are sealed anew at the next sign-in");
+            None
+        }
+    }
 }
 
 /// Uses up what was shown, alone with the account: what was replaced, used or set up since it was looked at does not count.

@@ -37,8 +37,8 @@ async fn two_files(world: &World) -> (himaya::demo::actor::Actor, Vec<String>, V
 }
 
 async fn found(world: &World) -> Vec<Finding> {
-    let (key, app) = (world.app.checkpoint_key.verifying_key(), &world.app);
-    let mut report = verify(&app.databases.auditor, &key, &app.config.log_origin, &[], true).await.unwrap();
+    let (keys, app) = (world.app.log_keys().unwrap(), &world.app);
+    let mut report = verify(&app.databases.auditor, &keys, &[], true).await.unwrap();
     let databases = &app.databases;
     let objects = app.objects.as_ref().unwrap();
     report.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await.unwrap();
@@ -111,8 +111,8 @@ async fn rows_that_are_turned_to_other_bytes_or_hung_elsewhere_are_found() {
         } else {
             assert_eq!(list(&officer, narrative, "case_work").await.status, listed, "{change}");
         }
-        let (key, app) = (world.app.checkpoint_key.verifying_key(), &world.app);
-        let report = verify(&app.databases.auditor, &key, &app.config.log_origin, &[], true).await.unwrap();
+        let (keys, app) = (world.app.log_keys().unwrap(), &world.app);
+        let report = verify(&app.databases.auditor, &keys, &[], true).await.unwrap();
         assert!(
             report.findings.iter().any(|finding| matches!(finding, Finding::RowChanged { row, .. } if *row == first))
         );
@@ -121,8 +121,8 @@ async fn rows_that_are_turned_to_other_bytes_or_hung_elsewhere_are_found() {
     assert_eq!(content(&officer, &paths[0], "case_work").await.0, 200);
     // Hidden, with its record.
     sqlx::query("DELETE FROM attachments WHERE id = $1").bind(first).execute(&mut owner).await.unwrap();
-    let (key, app) = (world.app.checkpoint_key.verifying_key(), &world.app);
-    let report = verify(&app.databases.auditor, &key, &app.config.log_origin, &[], true).await.unwrap();
+    let (keys, app) = (world.app.log_keys().unwrap(), &world.app);
+    let report = verify(&app.databases.auditor, &keys, &[], true).await.unwrap();
     assert!(report.findings.iter().any(|finding| matches!(finding, Finding::RowGone { .. })), "{:?}", report.findings);
     assert_eq!(files.len(), 2);
 }

@@ -135,7 +135,7 @@ async fn a_detail_that_was_deleted_is_told_and_found_and_one_for_others_is_neith
     assert_eq!(shown(&auditor, entry.position).await, altered);
     sqlx::raw_sql("INSERT INTO ledger_entries TABLE entry ON CONFLICT DO NOTHING").execute(&mut owner).await.unwrap();
     world.stop().await;
-    let (key, origin) = (world.app.checkpoint_key.verifying_key(), &world.app.config.log_origin);
-    let report = verify(&world.app.databases.auditor, &key, origin, &[], true).await.unwrap();
+    let keys = world.app.log_keys().unwrap();
+    let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     assert!(matches!(report.findings[..], [Finding::DetailDeleted { .. }]), "{:?}", report.findings);
 }

@@ -33,8 +33,8 @@ async fn reads(actor: &Actor, path: &str) -> u16 {
 
 /// What the verifier finds.
 async fn findings(world: &World) -> Vec<String> {
-    let key = world.app.checkpoint_key.verifying_key();
-    let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+    let keys = world.app.log_keys().unwrap();
+    let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     report.findings.iter().map(ToString::to_string).collect()
 }
 

@@ -63,8 +63,8 @@ async fn a_bucket_that_falls_silent_keeps_nobody_waiting() {
     assert!(status == 503 && String::from_utf8_lossy(&said).contains("objects_away"), "{status}");
     let (databases, objects) = (&app.databases, app.objects.as_ref().unwrap());
     assert!(databases.sweeper.clear_objects().await.is_err());
-    let (key, origin) = (app.checkpoint_key.verifying_key(), &app.config.log_origin);
-    let mut report = verify(&databases.auditor, &key, origin, &[], true).await.unwrap();
+    let keys = app.log_keys().unwrap();
+    let mut report = verify(&databases.auditor, &keys, &[], true).await.unwrap();
     assert!(report.compare_objects(&databases.auditor, &databases.sweeper.erasure, objects).await.is_err());
     assert!(begun.elapsed() < Duration::from_mins(1), "each was given up, with everything that was tried again");
     served.now(|bucket| bucket.stalls = false);

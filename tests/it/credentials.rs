@@ -29,7 +29,7 @@ fn said(reply: &Reply) -> (u16, &str) {
     (reply.status, reply.code())
 }
 
-fn words(actor: &Actor) -> Value {
+pub fn words(actor: &Actor) -> Value {
     json!({ "passphrase": actor.passphrase })
 }
 
@@ -49,7 +49,7 @@ async fn authenticator(world: &World, actor: &Actor) -> String {
     secret
 }
 
-async fn recovery_code(actor: &Actor, fresh: Value) -> String {
+pub async fn recovery_code(actor: &Actor, fresh: Value) -> String {
     let made = change(actor, "recovery-code", fresh).await;
     assert_eq!(made.status, 200, "{}", made.text);
     made.text_of("recovery_code").to_owned()

@@ -1,6 +1,7 @@
 //! What lies in `deploy/` fits the program.
 
-use himaya::platform::config::{Config, SECRET_FILES};
+use himaya::platform::config::Config;
+use himaya::platform::secrets::Named;
 use std::path::Path;
 
 fn deploy(name: &str) -> String {
@@ -27,7 +28,10 @@ fn the_unit_hands_over_every_secret_that_the_service_needs_and_no_migrators() {
     let unit = deploy("himaya.service");
     let handed: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")).collect();
     let fields = example().database.addresses().into_iter().map(|(field, _)| field).collect::<Vec<_>>();
-    let needed = SECRET_FILES.into_iter().chain(fields.into_iter().filter(|field| !field.ends_with("migrator")));
+    let needed = Named::ALL
+        .iter()
+        .map(|name| name.as_str())
+        .chain(fields.into_iter().filter(|field| !field.ends_with("migrator")));
     let mut wanted: Vec<String> = needed.map(|name| format!("{name}:/etc/himaya/secrets/{name}")).collect();
     wanted.push("himaya.toml:/etc/himaya/himaya.toml".to_owned());
     wanted.sort();

@@ -139,10 +139,10 @@ async fn whatever_the_owner_of_the_database_hides_is_found() {
         (format!("INSERT INTO addenda SELECT gen_random_uuid(), notice_id, author_id, added_at, registered_by, 999999, 1
                   FROM addenda WHERE id = '{addendum}'"), "no entry says"),
     ];
-    let key = world.app.checkpoint_key.verifying_key();
+    let keys = world.app.log_keys().unwrap();
     for (tamper, expected) in tampering {
         run(&mut owner, &tamper).await;
-        let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+        let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
         let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
         assert!(found.iter().any(|finding| finding.contains(expected)), "{tamper}\n{found:#?}");
         put_back(&mut owner, "kept").await;

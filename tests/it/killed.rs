@@ -8,7 +8,7 @@ use himaya::demo::country::{ADMINISTRATORS, Country};
 use himaya::demo::story;
 use himaya::platform::clock::Clock;
 use himaya::platform::cluster::Cluster;
-use himaya::platform::config::SecretsFor;
+use himaya::platform::secrets::SecretsFor;
 use himaya::setup::{self, Founded, Plan};
 use serde_json::json;
 use std::path::{Path, PathBuf};

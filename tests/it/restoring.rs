@@ -126,9 +126,8 @@ async fn a_backup_comes_back_whole_and_what_was_erased_since_stays_erased() {
     .await;
     serving.stop().await.unwrap();
     let saved = [std::fs::read_to_string(backup.join("checkpoint")).unwrap()];
-    let key = app.checkpoint_key.verifying_key();
-    let report =
-        himaya::audit::verify::verify(&app.databases.auditor, &key, &config.log_origin, &saved, true).await.unwrap();
+    let keys = app.log_keys().unwrap();
+    let report = himaya::audit::verify::verify(&app.databases.auditor, &keys, &saved, true).await.unwrap();
     assert!(report.ok());
     // The rows of what was erased are there again, their files are not: that is told apart from files that were removed.
     let (mut report, databases, objects) = (report, &app.databases, app.objects.as_ref().unwrap());

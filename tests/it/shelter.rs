@@ -93,8 +93,8 @@ async fn a_person_is_placed_is_cared_for_and_leaves() {
     let played = story::play(&world.country).await.unwrap();
     let played = stay::play(&world.country, played).await.unwrap();
     assert!(!played.placement.is_nil());
-    let key = world.app.checkpoint_key.verifying_key();
-    let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+    let keys = world.app.log_keys().unwrap();
+    let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     assert!(report.ok(), "{found:#?}");
 }

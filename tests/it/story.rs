@@ -16,8 +16,8 @@ async fn a_call_at_three_in_the_morning_becomes_a_sealed_case_that_nobody_else_c
 
 /// Verifies the ledger, records included, and insists that nothing is found.
 pub async fn whole_ledger(world: &World) -> himaya::audit::verify::Report {
-    let key = world.app.checkpoint_key.verifying_key();
-    let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+    let keys = world.app.log_keys().unwrap();
+    let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     assert!(report.ok(), "{findings:#?}");
     report

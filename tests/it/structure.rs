@@ -2,9 +2,10 @@
 
 use crate::harness::World;
 use himaya::platform::app::App;
-use himaya::platform::config::{Config, SecretsFor};
+use himaya::platform::config::Config;
 use himaya::platform::db::{self, MigrateError};
 use himaya::platform::schema::{Structure, StructureError};
+use himaya::platform::secrets::SecretsFor;
 use himaya::platform::serve::Serving;
 use himaya::setup::{self, Plan, SetupError};
 use serde_json::json;

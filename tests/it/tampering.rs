@@ -85,8 +85,8 @@ async fn an_old_version_put_back_is_refused_and_with_its_old_head_it_is_found() 
     // With its own head it opens again: what finds it is the ledger.
     assert_eq!(officer.get(&path, "case_work").await.unwrap().status, 200);
     world.stop().await;
-    let key = world.app.checkpoint_key.verifying_key();
-    let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
+    let keys = world.app.log_keys().unwrap();
+    let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     assert!(!report.ok());
 }
 
@@ -181,8 +181,7 @@ async fn a_deleted_or_edited_entry_is_found_by_name() {
     world.stop().await;
     whole_ledger(&world).await;
     let saved = std::fs::read_to_string(world.app.config.checkpoints.join("checkpoint")).unwrap();
-    let key = world.app.checkpoint_key.verifying_key();
-    let origin = world.app.config.log_origin.clone();
+    let keys = world.app.log_keys().unwrap();
     for (tamper, undo) in [
         (
             "UPDATE ledger_entries e SET leaf = set_byte(leaf, 100, get_byte(leaf, 100) # 1) FROM ledger_tree t
@@ -206,10 +205,10 @@ async fn a_deleted_or_edited_entry_is_found_by_name() {
         let mut owner = world.owner().await;
         sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
         let saved = std::slice::from_ref(&saved);
-        let report = verify(&world.app.databases.auditor, &key, &origin, saved, false).await.unwrap();
+        let report = verify(&world.app.databases.auditor, &keys, saved, false).await.unwrap();
         assert!(!report.ok(), "not found: {tamper}");
         sqlx::raw_sql(undo).execute(&mut owner).await.unwrap();
-        let report = verify(&world.app.databases.auditor, &key, &origin, saved, false).await.unwrap();
+        let report = verify(&world.app.databases.auditor, &keys, saved, false).await.unwrap();
         assert!(report.ok(), "found after it was undone: {tamper}");
     }
 }

@@ -7,7 +7,6 @@ use himaya::guard::keys::{KemPrivate, PersonKeys, RecordKey};
 use serde_json::json;
 use sqlx::Row as _;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 /// Every 32-byte secret that a thief finds: the service's own files, and every 32-byte column of both databases.
 pub async fn loot(world: &World) -> Vec<[u8; 32]> {
@@ -167,21 +166,21 @@ async fn with_an_operators_passphrase_the_thief_does_not_open_what_the_operator_
 pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
     use himaya::guard::passphrase::{Cost, Passphrase, Slot, SlotKind, Stretcher};
     let person = world.country.person(handle).unwrap();
-    let row = sqlx::query("SELECT salt, memory_kib, passes, lanes, sealed FROM credential_slots WHERE account_id = $1")
-        .bind(person.account)
-        .fetch_one(&mut world.owner().await)
-        .await
-        .unwrap();
+    let row = sqlx::query(
+        "SELECT salt, memory_kib, passes, lanes, sealed, pepper FROM credential_slots WHERE account_id = $1",
+    )
+    .bind(person.account)
+    .fetch_one(&mut world.owner().await)
+    .await
+    .unwrap();
     let number = |i: usize| u32::try_from(row.get::<i32, _>(i)).unwrap();
     let cost = Cost { memory_kib: number(1), passes: number(2), lanes: number(3) };
     assert_eq!(cost, himaya::guard::passphrase::COST);
-    let kind = SlotKind::Passphrase;
-    let slot = Slot { kind, salt: row.get::<Vec<u8>, _>(0).try_into().unwrap(), cost, sealed: row.get(4) };
-    let pepper = std::fs::read_to_string(world.app.config.secrets.join("pepper")).unwrap();
-    let pepper = Zeroizing::new(himaya::guard::statement::unhex(pepper.trim()).unwrap());
+    let (kind, salt) = (SlotKind::Passphrase, row.get::<Vec<u8>, _>(0).try_into().unwrap());
+    let slot = Slot { kind, salt, cost, sealed: row.get(4), pepper: row.get(5) };
     let account = himaya::guard::record::AccountId(person.account);
     let words = Passphrase::typed(&person.passphrase);
-    match Stretcher::new(pepper, 1).unlock(&words, account, Some(&slot)).await {
+    match Stretcher::new(world.app.secrets.pepper.clone(), 1).unlock(&words, account, Some(&slot)).await {
         Ok(keys) => keys,
         Err(error) => panic!("{error}"),
     }

@@ -138,8 +138,8 @@ async fn what_a_carer_writes_down_ends_a_request_to_another_house() {
     assert_eq!(state(&placing, &stay).await, "admitted");
     assert_eq!(status(&placing.worker, &stay, "care").await, 200);
     let app = &placing.world.app;
-    let key = app.checkpoint_key.verifying_key();
-    let report = verify(&app.databases.auditor, &key, &app.config.log_origin, &[], true).await.unwrap();
+    let keys = app.log_keys().unwrap();
+    let report = verify(&app.databases.auditor, &keys, &[], true).await.unwrap();
     let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     assert!(report.ok(), "{found:#?}");
 }

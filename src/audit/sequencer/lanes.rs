@@ -1,9 +1,9 @@
 //! What may stand in the tree: each entry signed, and the next one of its lane.
 
-use crate::audit::entry::{Leaf, Place, signed_message};
+use crate::audit::entry::{Leaf, Place};
+use crate::audit::keys::LogKeys;
 use crate::audit::store::{Pending, Sequenced};
 use crate::audit::tree::{self, Frontier, Hash, TreeError};
-use ed25519_dalek::{Signature, VerifyingKey};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -26,25 +26,38 @@ enum Refusal {
     OtherPrevious,
     #[error("the entry's signature is not this service's")]
     Signature,
+    #[error("the entry was signed by a key that has been replaced")]
+    OldKey,
     #[error("the record of the lane's last entry is none")]
     LaneRecord,
 }
 
-/// Appends to the tree what may stand in it, and notes the lanes that may not go on.
+/// Who may have signed what is placed now.
+#[derive(Clone, Copy)]
+pub(super) struct Signers<'a> {
+    pub(super) keys: &'a LogKeys,
+    /// The key that signs the checkpoints, and those after it: no entry of an older one is placed any more.
+    pub(super) from: usize,
+}
+
+/// Appends to the tree what may stand in it, and notes the lanes that may not go on. Gives the oldest of the keys that
+/// signed what was placed as well.
 pub(super) fn place(
     pending: &[Pending],
     tree: &mut Frontier,
-    key: &VerifyingKey,
+    signers: Signers<'_>,
     refused: &mut HashSet<(Uuid, i32)>,
-) -> Result<Vec<Sequenced>, TreeError> {
+) -> Result<(Vec<Sequenced>, Option<usize>), TreeError> {
+    let mut oldest: Option<usize> = None;
     let mut placed: Vec<Sequenced> = Vec::with_capacity(pending.len());
     for row in pending {
         if refused.contains(&(row.replica, row.lane)) {
             continue;
         }
         let last = placed.last().filter(|last| (last.place.replica, last.place.lane) == (row.replica, row.lane));
-        match follow(row, last, key) {
-            Ok(leaf_hash) => {
+        match follow(row, last, signers) {
+            Ok((leaf_hash, key)) => {
+                oldest = Some(oldest.map_or(key, |oldest| oldest.min(key)));
                 let position = i64::try_from(tree.append(leaf_hash)?).map_err(|_| TreeError::Full)?;
                 let place = Place { replica: row.replica, lane: row.lane, n: row.n };
                 placed.push(Sequenced { position, place, leaf_hash });
@@ -55,11 +68,11 @@ pub(super) fn place(
             }
         }
     }
-    Ok(placed)
+    Ok((placed, oldest))
 }
 
-/// The leaf hash of an entry that is the next one of its lane, after `last` of this batch or what the row says.
-fn follow(row: &Pending, last: Option<&Sequenced>, key: &VerifyingKey) -> Result<Hash, Refusal> {
+/// The leaf hash and key of an entry that is the next one of its lane, after `last` of this batch or what the row says.
+fn follow(row: &Pending, last: Option<&Sequenced>, signers: Signers<'_>) -> Result<(Hash, usize), Refusal> {
     let place = Place { replica: row.replica, lane: row.lane, n: row.n };
     let (expected, previous) = match (last, row.last_n, &row.last_hash) {
         (Some(last), _, _) => (last.place.n.checked_add(1), last.leaf_hash),
@@ -78,21 +91,30 @@ fn follow(row: &Pending, last: Option<&Sequenced>, key: &VerifyingKey) -> Result
         return Err(Refusal::OtherPrevious);
     }
     // Signed now, a forged entry would stand in the tree for ever.
-    row.signature
-        .as_deref()
-        .and_then(|bytes| Signature::from_slice(bytes).ok())
-        .filter(|signature| key.verify_strict(&signed_message(bytes), signature).is_ok())
-        .ok_or(Refusal::Signature)?;
-    Ok(tree::leaf_hash(bytes))
+    let signature = row.signature.as_deref().ok_or(Refusal::Signature)?;
+    let key = signers.keys.signer(bytes, signature).ok_or(Refusal::Signature)?;
+    if key < signers.from {
+        return Err(Refusal::OldKey);
+    }
+    Ok((tree::leaf_hash(bytes), key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::entry::signed_message;
+    use crate::audit::note::{KeyName, NoteVerifier};
     use ed25519_dalek::{Signer as _, SigningKey};
 
     fn key() -> SigningKey {
         SigningKey::from_bytes(&[3; 32])
+    }
+
+    /// The first of two keys is the service's own in these tests.
+    fn keys() -> LogKeys {
+        let name = KeyName::new("log.example").unwrap();
+        let of = |key: SigningKey| NoteVerifier::new(name.clone(), &key.verifying_key());
+        LogKeys::in_order(vec![of(key()), of(SigningKey::from_bytes(&[4; 32]))])
     }
 
     /// The first entries of a lane as they wait in the queue.
@@ -112,7 +134,9 @@ mod tests {
 
     fn placed(rows: &[Pending]) -> (Vec<(u128, i64)>, usize) {
         let (mut tree, mut refused) = (Frontier::new(), HashSet::new());
-        let placed = place(rows, &mut tree, &key().verifying_key(), &mut refused).unwrap();
+        let signers = Signers { keys: &keys(), from: 0 };
+        let (placed, oldest) = place(rows, &mut tree, signers, &mut refused).unwrap();
+        assert_eq!(oldest, (!placed.is_empty()).then_some(0));
         let positions: Vec<i64> = placed.iter().map(|entry| entry.position).collect();
         assert_eq!(positions, (0..i64::try_from(placed.len()).unwrap()).collect::<Vec<_>>());
         assert_eq!(tree.size(), placed.len() as u64);
@@ -120,7 +144,7 @@ mod tests {
     }
 
     fn refusal(row: &Pending) -> Refusal {
-        follow(row, None, &key().verifying_key()).unwrap_err()
+        follow(row, None, Signers { keys: &keys(), from: 0 }).unwrap_err()
     }
 
     #[test]
@@ -142,9 +166,12 @@ mod tests {
         let mut rows = lane(1, 2);
         let next = rows.pop().unwrap();
         let last_hash = tree::leaf_hash(rows[0].leaf.as_ref().unwrap()).as_bytes().to_vec();
-        let key = key().verifying_key();
+        let keys = keys();
+        let signers = Signers { keys: &keys, from: 0 };
         let next = Pending { last_n: Some(0), last_hash: Some(last_hash), ..next };
-        assert!(follow(&next, None, &key).is_ok());
+        assert!(follow(&next, None, signers).is_ok());
+        // The same entry, once the next key has taken over.
+        assert_eq!(follow(&next, None, Signers { from: 1, ..signers }).unwrap_err(), Refusal::OldKey);
         let again = Pending { last_n: Some(1), ..next };
         assert_eq!(refusal(&again), Refusal::NotDense);
         let other = Pending { last_n: Some(0), last_hash: Some(vec![9; 32]), ..again };

@@ -1,4 +1,5 @@
-//! Where checkpoints are kept outside the database: `checkpoint` is the newest one, `<size>.checkpoint` each of them.
+//! Where checkpoints are kept outside the database: `checkpoint` is the newest one, `<size>.checkpoint` each of them, and
+//! `<key>.key` the note that introduces a key.
 //!
 //! A file is whole or not there: it is written beside, made durable, and renamed. A history file is never changed.
 
@@ -19,6 +20,8 @@ pub(super) enum SinkError {
     Forked(u64),
     #[error("a checkpoint of {0} entries is kept already: another replica sequences")]
     Behind(u64),
+    #[error("{0} is another key's introduction")]
+    OtherKey(String),
 }
 
 /// The folder, and the newest checkpoint as long as it is not in it.
@@ -39,6 +42,21 @@ impl Sink {
     /// The newest checkpoint that is kept here; nothing of it is believed yet.
     pub(super) async fn read(&self) -> io::Result<Option<String>> {
         read(&self.folder.join("checkpoint")).await
+    }
+
+    /// Keeps the note that introduces a key, under its own name. Says whether it is kept.
+    pub(super) async fn introduce(&mut self, name: &str, note: &str) -> bool {
+        let file = self.folder.join(name);
+        let kept = match read(&file).await {
+            Ok(Some(kept)) if kept == note => return true,
+            Ok(Some(_)) => Err(SinkError::OtherKey(name.to_owned())),
+            Ok(None) => self.place_and_sync(&file, note).await.map_err(SinkError::Folder),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &kept {
+            tracing::error!(%error, "the introduction of a key is not kept outside the database");
+        }
+        kept.is_ok()
     }
 
     /// The next [`Sink::write`] writes this one. One that is still unwritten gives way: the newer one says more.
@@ -77,10 +95,13 @@ impl Sink {
             Some(_) => {}
             None => self.place(&history, note).await?,
         }
-        self.place(&self.folder.join("checkpoint"), note).await?;
+        Ok(self.place_and_sync(&self.folder.join("checkpoint"), note).await?)
+    }
+
+    async fn place_and_sync(&self, file: &Path, note: &str) -> io::Result<()> {
+        self.place(file, note).await?;
         // The names themselves are durable only with the folder.
-        File::open(&self.folder).await?.sync_all().await?;
-        Ok(())
+        File::open(&self.folder).await?.sync_all().await
     }
 
     async fn place(&self, file: &Path, note: &str) -> io::Result<()> {

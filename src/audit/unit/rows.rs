@@ -95,7 +95,7 @@ impl<V: Does, K: About> Unit<V, K> {
             return Err(Problem::fault(WRONG));
         }
         let tag = self.voucher().register(account, *last);
-        Ok(store::tag_register(&mut self.transaction, &tag).await?)
+        Ok(store::tag_register(&mut self.transaction, &*tag).await?)
     }
 }
 

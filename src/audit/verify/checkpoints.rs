@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Kept};
 use crate::audit::checkpoint::{Checkpoint, CheckpointError};
-use crate::audit::note::{self, NoteError, NoteVerifier};
+use crate::audit::note::NoteError;
 use crate::audit::tree::{Hash, TreeHead};
 use std::collections::BTreeMap;
 
@@ -15,16 +15,6 @@ pub enum BadCheckpoint {
     Text(#[from] CheckpointError),
     #[error("it belongs to another log")]
     OtherLog,
-}
-
-/// Reads a checkpoint that the log of this name and key signed.
-///
-/// # Errors
-/// [`BadCheckpoint`] when it did not.
-pub fn read_checkpoint(note: &str, verifier: &NoteVerifier) -> Result<Checkpoint, BadCheckpoint> {
-    let opened = note::open(note, std::slice::from_ref(verifier))?;
-    let checkpoint = Checkpoint::parse(opened.text())?;
-    if checkpoint.origin() == verifier.name().as_str() { Ok(checkpoint) } else { Err(BadCheckpoint::OtherLog) }
 }
 
 /// The signed roots of one source that are still to be met while the tree is walked.
@@ -90,7 +80,8 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::note::{KeyName, NoteSigner};
+    use crate::audit::keys::LogKeys;
+    use crate::audit::note::{self, KeyName, NoteSigner};
     use crate::audit::tree::{Frontier, leaf_hash};
     use ed25519_dalek::SigningKey;
 
@@ -150,12 +141,14 @@ mod tests {
         let own = signer("log.example", &key);
         let text = |origin: &str| Checkpoint::new(origin, head(2)).unwrap().to_text();
         let good = note::sign(&text("log.example"), &[&own]).unwrap();
-        assert!(read_checkpoint(&good, own.verifier()).is_ok());
+        let keys = LogKeys::in_order(vec![own.verifier().clone()]);
+        let read = |text: &str| keys.read(text).map(|signed| signed.checkpoint);
+        assert!(read(&good).is_ok());
         let other = note::sign(&text("other.example"), &[&own]).unwrap();
-        assert_eq!(read_checkpoint(&other, own.verifier()), Err(BadCheckpoint::OtherLog));
+        assert_eq!(read(&other), Err(BadCheckpoint::OtherLog));
         let forged = signer("log.example", &SigningKey::from_bytes(&[2; 32]));
         let forged = note::sign(&text("log.example"), &[&forged]).unwrap();
-        assert_eq!(read_checkpoint(&forged, own.verifier()), Err(BadCheckpoint::Note(NoteError::NoKnownSignature)));
-        assert!(read_checkpoint("", own.verifier()).is_err());
+        assert_eq!(read(&forged), Err(BadCheckpoint::Note(NoteError::NoKnownSignature)));
+        assert!(read("").is_err());
     }
 }

@@ -38,6 +38,8 @@ pub enum Finding {
     DetailDeleted { place: Place },
     /// No replica of this service signed the entry.
     NotSignedByUs { place: Place },
+    /// The entry was signed by a key that had been replaced before the entry got its number.
+    SignedByOldKey { place: Place },
     /// The entry is not the one that comes next in its lane.
     LaneBroken { place: Place, expected: i64 },
     /// The entry names another entry before it than there is.
@@ -57,6 +59,8 @@ pub enum Finding {
     QueuedAgain { place: Place },
     /// A checkpoint was not signed by this log. `which` is its size in the database, or which of the saved ones it is.
     CheckpointForged { kept: Kept, which: i64, reason: String },
+    /// A checkpoint was signed by a key that had been replaced at a smaller size.
+    CheckpointByOldKey { kept: Kept, which: i64 },
     /// A checkpoint is filed in the database under another size than it says.
     CheckpointMisfiled { filed: i64, says: u64 },
     /// Signed checkpoints do not fit the tree: what they covered was changed. Neighbours are told together.
@@ -110,6 +114,13 @@ impl fmt::Display for Finding {
             Self::NotSignedByUs { place } => {
                 write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))
             }
+            Self::SignedByOldKey { place } => {
+                write!(
+                    f,
+                    "An entry was written with a key that had been replaced by then, as a thief would: {}.",
+                    at(place)
+                )
+            }
             Self::LaneBroken { place, expected } => write!(
                 f,
                 "Entries are missing or out of order: n {expected} should come where this stands: {}.",
@@ -141,6 +152,9 @@ impl fmt::Display for Finding {
             }
             Self::CheckpointForged { kept: Kept::Outside, which, reason } => {
                 write!(f, "Saved checkpoint number {which} was not signed by this log: {reason}.")
+            }
+            Self::CheckpointByOldKey { kept, which } => {
+                write!(f, "A checkpoint {kept} was signed with a key that had been replaced by then: {which}.")
             }
             Self::CheckpointMisfiled { filed, says } => {
                 write!(f, "A checkpoint of size {says} is filed in the database under size {filed}.")

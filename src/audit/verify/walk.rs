@@ -1,15 +1,14 @@
 //! The way through the ledger: the tree in its order, then what waits outside it, then the records.
 
-use super::checkpoints::{Claims, read_checkpoint};
+use super::checkpoints::Claims;
 use super::finding::{Finding, Kept};
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
 use super::{LISTED, Report};
-use crate::audit::entry::{Leaf, Place, signed_message};
+use crate::audit::entry::{Leaf, Place};
+use crate::audit::keys::{LogKeys, Signed};
 use crate::audit::mark::Named;
-use crate::audit::note::NoteVerifier;
 use crate::audit::tree::{self, Frontier, Hash};
 use crate::guard::bytes::digest;
-use ed25519_dalek::Signature;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -27,9 +26,13 @@ pub(super) struct Written {
 }
 
 pub(super) struct Walk<'a> {
-    verifier: &'a NoteVerifier,
+    keys: &'a LogKeys,
+    /// From which sizes on which key signs, as the stored checkpoints say, in their order.
+    switches: Vec<(u64, usize)>,
     stored: Claims,
     saved: Claims,
+    /// Of the saved ones: which it is, its size, and which key signed it.
+    signed: Vec<(i64, u64, usize)>,
     /// None once a position is empty: then no later root can be known.
     tree: Option<Frontier>,
     /// The last entry of each lane so far, with its leaf hash.
@@ -43,11 +46,13 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(verifier: &'a NoteVerifier, with_records: bool, hour: i64) -> Self {
+    pub(super) fn new(keys: &'a LogKeys, with_records: bool, hour: i64) -> Self {
         Self {
-            verifier,
+            keys,
+            switches: Vec::new(),
             stored: Claims::new(Kept::Database),
             saved: Claims::new(Kept::Outside),
+            signed: Vec::new(),
             tree: Some(Frontier::new()),
             lanes: HashMap::new(),
             marks: with_records.then(HashMap::new),
@@ -59,8 +64,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn take_saved(&mut self, saved: &[String]) {
         for (which, note) in (1..).zip(saved) {
-            match read_checkpoint(note, self.verifier) {
-                Ok(checkpoint) => self.saved.add(&checkpoint),
+            match self.keys.read(note) {
+                Ok(signed) => {
+                    self.saved.add(&signed.checkpoint);
+                    self.signed.push((which, signed.checkpoint.size(), signed.key));
+                }
                 Err(reason) => {
                     let reason = reason.to_string();
                     self.report.find(Finding::CheckpointForged { kept: Kept::Outside, which, reason });
@@ -79,9 +87,17 @@ impl<'a> Walk<'a> {
         let filed = store::checkpoints(connection, after, upto).await?;
         self.report.checkpoints += filed.len() as u64;
         for stored in filed {
-            match read_checkpoint(&stored.note, self.verifier) {
-                Ok(checkpoint) if u64::try_from(stored.size) == Ok(checkpoint.size()) => self.stored.add(&checkpoint),
-                Ok(checkpoint) => {
+            match self.keys.read(&stored.note) {
+                Ok(Signed { checkpoint, key }) if u64::try_from(stored.size) == Ok(checkpoint.size()) => {
+                    self.stored.add(&checkpoint);
+                    let signs = self.signs_at(checkpoint.size());
+                    if key > signs {
+                        self.switches.push((checkpoint.size(), key));
+                    } else if key < signs {
+                        self.report.find(Finding::CheckpointByOldKey { kept: Kept::Database, which: stored.size });
+                    }
+                }
+                Ok(Signed { checkpoint, .. }) => {
                     self.report.find(Finding::CheckpointMisfiled { filed: stored.size, says: checkpoint.size() });
                 }
                 Err(reason) => self.report.find(Finding::CheckpointForged {
@@ -118,6 +134,11 @@ impl<'a> Walk<'a> {
         self.take_stored(connection, compared, None).await?;
         let size = u64::try_from(next).unwrap_or(u64::MAX);
         self.meet(size);
+        for (which, size, key) in std::mem::take(&mut self.signed) {
+            if key < self.signs_at(size) {
+                self.report.find(Finding::CheckpointByOldKey { kept: Kept::Outside, which });
+            }
+        }
         for finding in self.stored.end(size).into_iter().chain(self.saved.end(size)) {
             self.report.find(finding);
         }
@@ -125,6 +146,12 @@ impl<'a> Walk<'a> {
             self.report.find(Finding::NotCovered { covered: self.stored.newest(), leaves: size });
         }
         Ok(())
+    }
+
+    /// Which key signs when the tree has so many leaves: the checkpoint at which a key takes over is the first that it
+    /// signs.
+    fn signs_at(&self, size: u64) -> usize {
+        self.switches.iter().rev().find(|(from, _)| *from <= size).map_or(0, |(_, key)| *key)
     }
 
     fn meet(&mut self, size: u64) {
@@ -146,7 +173,8 @@ impl<'a> Walk<'a> {
         let leaf = if let (Some(bytes), Some(signature)) = (&row.leaf, &row.signature) {
             self.report.entries += 1;
             if tree::leaf_hash(bytes) == numbered {
-                self.entry(place, bytes, signature, row.has_detail)
+                let signs = self.signs_at(u64::try_from(position).unwrap_or(u64::MAX));
+                self.entry(place, bytes, signature, row.has_detail, signs)
             } else {
                 self.report.find(Finding::EntryEdited { position, place });
                 None
@@ -162,7 +190,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What an entry says and who signed it. A leaf of another place is told, and not given further.
-    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], has_detail: bool) -> Option<Leaf> {
+    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], has_detail: bool, signs: usize) -> Option<Leaf> {
         // Nothing erases details yet.
         if !has_detail {
             self.report.find(Finding::DetailDeleted { place });
@@ -171,10 +199,10 @@ impl<'a> Walk<'a> {
             self.report.find(Finding::NotALeaf { place });
             return None;
         };
-        let key = self.verifier.key();
-        let signature = Signature::from_slice(signature);
-        if !signature.is_ok_and(|signature| key.verify_strict(&signed_message(bytes), &signature).is_ok()) {
-            self.report.find(Finding::NotSignedByUs { place });
+        match self.keys.signer(bytes, signature) {
+            None => self.report.find(Finding::NotSignedByUs { place }),
+            Some(key) if key < signs => self.report.find(Finding::SignedByOldKey { place }),
+            Some(_) => {}
         }
         if leaf.place != place {
             self.report.find(Finding::OtherPlace { place });
@@ -236,7 +264,7 @@ impl<'a> Walk<'a> {
         let place = Place { replica: row.replica, lane: row.lane, n: row.n };
         self.report.entries += 1;
         self.report.unsequenced += 1;
-        let leaf = self.entry(place, &row.leaf, &row.signature, row.has_detail);
+        let leaf = self.entry(place, &row.leaf, &row.signature, row.has_detail, self.signs_at(u64::MAX));
         if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
             self.report.find(Finding::LeftOut { place });
             return;

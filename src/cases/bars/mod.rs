@@ -18,7 +18,7 @@ use crate::guard::look::Look;
 use crate::guard::record::{AccountId, BarId, OrganisationId};
 use crate::guard::statement::{self, BarLiftStatement, BarLine, BarReason, BarStatement, Statement};
 use crate::guard::trust::Trust;
-use crate::guard::vouch::{Code, Voucher, is_vouched};
+use crate::guard::vouch::{Codes, Voucher, is_vouched};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -125,7 +125,7 @@ async fn signed<S: Statement>(
     organisation: OrganisationId,
     note: &str,
     vouch: &[u8],
-    code: impl Fn(&Voucher, AccountId, &str) -> Code,
+    code: impl Fn(&Voucher, AccountId, &str) -> Codes,
 ) -> Result<(S, AccountId), Problem> {
     let fault = || Problem::fault(NOT_BELIEVED);
     let claimed = statement::claimed_signers(note).next().ok_or_else(fault)?;

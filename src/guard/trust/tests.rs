@@ -2,7 +2,10 @@ use super::*;
 use crate::guard::keys::{KemPrivate, PersonKeys};
 use crate::guard::record::MembershipId;
 use crate::guard::statement::{FoundingMember, FoundingStatement, MembershipStatement, hex};
+use crate::platform::clock::Clock;
+use crate::platform::secrets::Live;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 type Person = (AccountId, PersonKeys);
 
@@ -57,7 +60,8 @@ async fn a_membership_that_one_founding_admitted_is_checked_anew_under_another()
     std::fs::write(&pins, prints.join("\n")).unwrap();
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let policy = Arc::new(DecisionTable::from_dir(&policies).await.unwrap());
-    let trust = Trust::new(pins.clone(), policy, Voucher::new(&ed25519_dalek::SigningKey::from_bytes(&[1; 32])));
+    let voucher = Voucher::new(Live::only("one", Zeroizing::new([1; 32])), Clock::default());
+    let trust = Trust::new(pins.clone(), policy, voucher);
     assert!(trust.member_of_notes(newcomer.0, Some(&first), Some(&admitted)).is_ok());
     assert!(trust.member_of_notes(newcomer.0, Some(&second), Some(&admitted)).is_err(), "remembered from the first");
     std::fs::remove_file(pins).unwrap();

@@ -162,7 +162,7 @@ pub(crate) async fn put_bytes(
         blob: &blob,
         author: who.account.0,
         signature: &signature,
-        vouch: &vouch,
+        vouch: &*vouch,
     };
     if place.version == 1 {
         store::insert_sealed(connection, &row).await?;

@@ -1,8 +1,9 @@
 //! What a service that people's lives hang on must not be told. Each refusal names the field and what to do.
 
-use super::{Config, Secrets, address};
+use super::{Config, address};
 use crate::guard::trust::pinned;
 use crate::platform::random;
+use crate::platform::secrets::Secrets;
 use std::fmt;
 use std::path::Path;
 

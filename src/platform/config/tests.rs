@@ -1,12 +1,13 @@
 use super::*;
 use crate::platform::random;
+use crate::platform::secrets::{Secrets, SecretsFor, make};
 
 const POLICY: [u8; 32] = [7; 32];
 
 /// A folder with everything that a service needs, and a configuration of it that production takes.
 fn whole() -> (PathBuf, Config) {
     let folder = std::env::temp_dir().join(format!("himaya-config-{}", random::uuid()));
-    make_secrets(&folder.join("secrets"), SecretsFor::Service).unwrap();
+    make(&folder.join("secrets"), SecretsFor::Service).unwrap();
     std::fs::create_dir(folder.join("checkpoints")).unwrap();
     std::fs::write(folder.join("pins"), "# nobody yet\n").unwrap();
     let text = format!(
@@ -25,11 +26,8 @@ fn whole() -> (PathBuf, Config) {
 }
 
 fn said(config: &Config) -> String {
-    refusals(config, &Secrets::read(&config.secrets).unwrap(), &POLICY)
-        .or_none()
-        .map_err(|r| r.to_string())
-        .err()
-        .unwrap_or_default()
+    let secrets = tokio::runtime::Runtime::new().unwrap().block_on(Secrets::read(config)).unwrap();
+    refusals(config, &secrets, &POLICY).or_none().map_err(|r| r.to_string()).err().unwrap_or_default()
 }
 
 #[test]
@@ -73,7 +71,7 @@ fn a_whole_configuration_is_taken_and_each_fault_is_refused_by_its_field_in_prod
 fn a_demonstrations_secret_is_refused_in_production() {
     let (folder, config) = whole();
     std::fs::remove_file(config.secrets.join("pepper")).unwrap();
-    make_secrets(&config.secrets, SecretsFor::Demo).unwrap();
+    make(&config.secrets, SecretsFor::Demo).unwrap();
     assert!(said(&config).contains("secrets has a demonstration's secret in `pepper`"), "{}", said(&config));
     assert_eq!(said(&Config { production: false, ..config }), "");
     std::fs::remove_dir_all(folder).unwrap();

@@ -3,6 +3,7 @@
 
 use super::body::Bounded;
 use crate::platform::config::Refusals;
+use crate::platform::tls::trusting;
 use async_trait::async_trait;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -14,11 +15,7 @@ use object_store::client::{
     HttpService,
 };
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the store may take until it begins to answer.
@@ -46,7 +43,7 @@ impl Wire {
         let builder = HttpsConnectorBuilder::new();
         let builder = match authority {
             None => builder.with_provider_and_webpki_roots(ring::default_provider()).map_err(|error| error.to_string()),
-            Some(file) => own_authority(file).map(|config| builder.with_tls_config(config)),
+            Some(file) => trusting(file).map(|config| builder.with_tls_config(config)),
         };
         let builder = builder.map_err(|why| Refusals::of("attachments.s3.authority", why))?;
         let mut tcp = Tcp::new();
@@ -56,22 +53,6 @@ impl Wire {
         let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), silence })
     }
-}
-
-fn own_authority(file: &Path) -> Result<ClientConfig, String> {
-    let wrong = |why: String| format!("is {}, and {why}", file.display());
-    let mut roots = RootCertStore::empty();
-    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    for certificate in found.map_err(|_| wrong("cannot be read as PEM".to_owned()))? {
-        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(wrong("holds no certificate".to_owned()));
-    }
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| wrong(error.to_string()))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl HttpConnector for Wire {

@@ -29,7 +29,7 @@ pub struct Kept {
 /// What this account can show; nothing for an account that is none.
 pub async fn credentials(pool: &PgPool, account: AccountId) -> Result<Kept, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT id, kind, salt, memory_kib, passes, lanes, sealed FROM credential_slots WHERE account_id = $1",
+        "SELECT id, kind, salt, memory_kib, passes, lanes, sealed, pepper FROM credential_slots WHERE account_id = $1",
         account.0
     )
     .fetch_all(pool)
@@ -39,7 +39,8 @@ pub async fn credentials(pool: &PgPool, account: AccountId) -> Result<Kept, sqlx
     for row in rows {
         let (Ok(kind), Ok(salt)) = (row.kind.parse(), row.salt.try_into()) else { continue };
         let cost = Cost { memory_kib: number(row.memory_kib), passes: number(row.passes), lanes: number(row.lanes) };
-        let slot = KeptSlot { id: CredentialId(row.id), slot: Slot { kind, salt, cost, sealed: row.sealed } };
+        let slot = Slot { kind, salt, cost, pepper: row.pepper, sealed: row.sealed };
+        let slot = KeptSlot { id: CredentialId(row.id), slot };
         match kind {
             SlotKind::Passphrase => kept.passphrase = Some(slot),
             SlotKind::RecoveryCode => kept.recovery = Some(slot),
@@ -106,8 +107,8 @@ pub async fn replace_slot(
     remove_slot(connection, account, slot.kind).await?;
     let id = CredentialId::random();
     sqlx::query!(
-        "INSERT INTO credential_slots (id, account_id, kind, salt, memory_kib, passes, lanes, sealed, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO credential_slots (id, account_id, kind, salt, memory_kib, passes, lanes, sealed, created_at, pepper)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         id.0,
         account.0,
         slot.kind.as_str(),
@@ -116,11 +117,29 @@ pub async fn replace_slot(
         i32::try_from(slot.cost.passes).unwrap_or(i32::MAX),
         i32::try_from(slot.cost.lanes).unwrap_or(i32::MAX),
         slot.sealed,
-        now
+        now,
+        slot.pepper
     )
     .execute(connection)
     .await?;
     Ok(id)
+}
+
+/// Seals what is in a slot anew: the same words open it. Nothing happens when it was replaced meanwhile.
+pub async fn seal_slot_anew(connection: &mut PgConnection, id: CredentialId, slot: &Slot) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE credential_slots SET salt = $2, memory_kib = $3, passes = $4, lanes = $5, sealed = $6, pepper = $7 WHERE id = $1",
+        id.0,
+        slot.salt.as_slice(),
+        i32::try_from(slot.cost.memory_kib).unwrap_or(i32::MAX),
+        i32::try_from(slot.cost.passes).unwrap_or(i32::MAX),
+        i32::try_from(slot.cost.lanes).unwrap_or(i32::MAX),
+        slot.sealed,
+        slot.pepper
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Removes the slot of this kind. Which one it was.

@@ -1,7 +1,13 @@
 use super::*;
 use crate::audit::entry::signed_message;
-use crate::audit::note::KeyName;
+use crate::audit::keys::LogKeys;
+use crate::audit::note::{KeyName, NoteVerifier};
 use ed25519_dalek::{Signer as _, SigningKey};
+
+fn keys(of: &[&SigningKey]) -> LogKeys {
+    let name = KeyName::new("log.example").unwrap();
+    LogKeys::in_order(of.iter().map(|key| NoteVerifier::new(name.clone(), &key.verifying_key())).collect())
+}
 
 /// A waiting entry of this hour, alone in its lane.
 fn waiting(key: &SigningKey, lane: i32, hour: i64) -> Unsequenced {
@@ -13,8 +19,8 @@ fn waiting(key: &SigningKey, lane: i32, hour: i64) -> Unsequenced {
 
 fn found(now: i64, hours: &[i64]) -> Vec<Finding> {
     let key = SigningKey::from_bytes(&[3; 32]);
-    let verifier = NoteVerifier::new(KeyName::new("log.example").unwrap(), &key.verifying_key());
-    let mut walk = Walk::new(&verifier, false, now);
+    let keys = keys(&[&key]);
+    let mut walk = Walk::new(&keys, false, now);
     for (lane, hour) in (0..).zip(hours) {
         walk.waiting(&waiting(&key, lane, *hour));
     }
@@ -33,9 +39,36 @@ fn an_entry_may_wait_into_the_next_hour_and_no_longer() {
 #[test]
 fn a_waiting_entry_without_its_detail_is_found() {
     let key = SigningKey::from_bytes(&[3; 32]);
-    let verifier = NoteVerifier::new(KeyName::new("log.example").unwrap(), &key.verifying_key());
-    let mut walk = Walk::new(&verifier, false, 0);
+    let keys = keys(&[&key]);
+    let mut walk = Walk::new(&keys, false, 0);
     let row = Unsequenced { has_detail: false, ..waiting(&key, 0, 0) };
     walk.waiting(&row);
     assert_eq!(walk.report.findings, [Finding::DetailDeleted { place: Place { replica: row.replica, lane: 0, n: 0 } }]);
+}
+
+#[test]
+fn an_entry_by_a_key_that_was_replaced_is_found_and_one_by_a_key_that_was_never_introduced() {
+    let [first, second, thief] = [1, 2, 9].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    let keys = keys(&[&first, &second]);
+    let place = Place { replica: Uuid::from_u128(1), lane: 0, n: 0 };
+    for (key, switches, finding) in [
+        (&first, vec![], None),
+        (&second, vec![], None),
+        (&second, vec![(5, 1)], None),
+        (&first, vec![(5, 1)], Some(Finding::SignedByOldKey { place })),
+        (&thief, vec![(5, 1)], Some(Finding::NotSignedByUs { place })),
+    ] {
+        let mut walk = Walk::new(&keys, false, 0);
+        walk.switches = switches;
+        walk.waiting(&waiting(key, 0, 0));
+        assert_eq!(walk.report.findings, Vec::from_iter(finding));
+    }
+}
+
+#[test]
+fn from_its_own_size_on_a_checkpoints_key_signs() {
+    let keys = keys(&[&SigningKey::from_bytes(&[1; 32]), &SigningKey::from_bytes(&[2; 32])]);
+    let mut walk = Walk::new(&keys, false, 0);
+    walk.switches = vec![(5, 1), (9, 2)];
+    assert_eq!([4, 5, 8, 9, 100].map(|size| walk.signs_at(size)), [0, 1, 1, 2, 2]);
 }

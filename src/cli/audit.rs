@@ -1,0 +1,105 @@
+//! `himaya audit verify`.
+
+use super::{At, Outcome};
+use himaya::audit::keys::LogKeys;
+use himaya::audit::note::NoteVerifier;
+use himaya::audit::verify;
+use himaya::platform::config::Config;
+use himaya::platform::db;
+use himaya::platform::objects::Objects;
+use himaya::platform::schema::Structure;
+use himaya::platform::secrets::Secrets;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(clap::Subcommand)]
+pub enum Audit {
+    /// Verify the ledger against its signed checkpoints, and against copies kept elsewhere.
+    Verify {
+        #[command(flatten)]
+        at: At,
+        /// A checkpoint that was saved outside the database; may be given several times.
+        #[arg(long)]
+        checkpoint: Vec<PathBuf>,
+        /// Compare every sealed record with what the ledger says of it.
+        #[arg(long)]
+        records: bool,
+        /// The log's first public key, as somebody once wrote it down (`himaya doctor` says it). Then no secret is read, and
+        /// later keys count only as far as each was introduced by the one before, in a note beside the checkpoints.
+        #[arg(long)]
+        log_key: Option<NoteVerifier>,
+    },
+}
+
+/// The keys that an outsider follows from the first one, or those among the service's own secrets.
+async fn log_keys(config: &Config, first: Option<&NoteVerifier>) -> Result<LogKeys, Box<dyn Error>> {
+    let Some(first) = first else {
+        return Ok(LogKeys::of(&config.log_origin, &Secrets::read(config).await?.ledger.get())?);
+    };
+    if first.name().as_str() != config.log_origin {
+        return Err(format!("--log-key is the key of {}, and log_origin is {}", first.name(), config.log_origin).into());
+    }
+    let mut introductions = Vec::new();
+    for entry in std::fs::read_dir(&config.checkpoints)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "key") {
+            introductions.push(std::fs::read_to_string(path)?);
+        }
+    }
+    Ok(LogKeys::follow(first.clone(), &introductions)?)
+}
+
+pub async fn audit(told: Audit) -> Outcome {
+    let Audit::Verify { at, checkpoint, records, log_key } = told;
+    let config = Config::read(&at.config)?;
+    let keys = log_keys(&config, log_key.as_ref()).await?;
+    let saved = checkpoint.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    let databases = db::connect(&config.database).await?;
+    let mut report = verify::verify(&databases.auditor, &keys, &saved, records).await?;
+    if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
+        let objects = Objects::open(attachments, &config.secrets)?;
+        report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
+    }
+    println!(
+        "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records, {} rows and {} files compared.",
+        report.entries,
+        report.leaves,
+        report.unsequenced,
+        report.checkpoints,
+        report.records,
+        report.rows,
+        report.objects
+    );
+    if report.erased > 0 {
+        println!("{} of the files were erased: their rows came back with a restore, and open nothing.", report.erased);
+    }
+    if records {
+        println!(
+            "{} rows stand in nobody's register: those that the set-up made. They never become more.",
+            report.unregistered
+        );
+    }
+    for change in &report.policy_changes {
+        let hash = himaya::guard::statement::hex(&change.policy);
+        println!("Policy {hash}: entries {} to {}.", change.first, change.last);
+    }
+    for finding in &report.findings {
+        println!("FOUND: {finding}");
+    }
+    if report.unlisted > 0 {
+        println!("FOUND: {} more", report.unlisted);
+    }
+    let structure = match &config.schema_pin {
+        Some(kept) => Structure::check(&databases, kept).await.map_err(|error| error.to_string()),
+        None => Err("schema_pin is not set, so nobody knows whether the databases' structure was changed".to_owned()),
+    };
+    if let Err(changed) = &structure {
+        println!("FOUND: {changed}");
+    }
+    if report.ok() && structure.is_ok() {
+        println!("The ledger is whole.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
+}

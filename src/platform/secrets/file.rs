@@ -1,0 +1,158 @@
+//! The file of a secret: a value a line, the oldest first, and behind each but the first the moment from which it is used.
+//!
+//! ```text
+//! 5f0c…(64 hexadecimal digits)
+//! a91e…(64 hexadecimal digits) 2026-11-22T13:41:00Z
+//! ```
+//!
+//! One file holds all values of a secret, and is replaced as a whole: whoever is cut off in the middle leaves the old one.
+
+use super::Named;
+use crate::platform::config::ConfigError;
+use crate::platform::random;
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A line: a value as it lies there, open or sealed.
+pub struct Line {
+    pub value: Zeroizing<String>,
+    pub from: Option<DateTime<Utc>>,
+}
+
+/// Reads the lines of a file; blank ones and comments count nothing.
+///
+/// # Errors
+/// [`ConfigError::Secret`] when there is no value, a moment is none, or the order is not that of time.
+pub fn parse(name: Named, text: &str) -> Result<Vec<Line>, ConfigError> {
+    let wrong = |reason| ConfigError::Secret { name: name.as_str(), reason };
+    let mut lines: Vec<Line> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (value, moment) = line.split_once(char::is_whitespace).map_or((line, None), |(v, m)| (v, Some(m.trim())));
+        let from = moment
+            .map(|moment| DateTime::parse_from_rfc3339(moment).map(|moment| moment.to_utc()))
+            .transpose()
+            .map_err(|_| wrong("behind a value stands something that is no moment like 2026-11-22T13:41:00Z"))?;
+        if let Some(last) = lines.last() {
+            if from.is_none_or(|from| last.from.is_some_and(|last| last >= from)) {
+                return Err(wrong(
+                    "each value but the first needs the moment of its first use, later than the one before",
+                ));
+            }
+            if lines.iter().any(|line| line.value.as_str() == value) {
+                return Err(wrong("has one value twice"));
+            }
+        }
+        lines.push(Line { value: Zeroizing::new(value.to_owned()), from });
+    }
+    if lines.is_empty() { Err(wrong("is not 64 hexadecimal digits")) } else { Ok(lines) }
+}
+
+/// The text of such a file.
+#[must_use]
+pub fn text(lines: &[Line]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(lines.len() * 256));
+    for line in lines {
+        text.push_str(&line.value);
+        if let Some(from) = line.from {
+            text.push(' ');
+            text.push_str(&from.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What stands in the file of a secret, with a check of who else reads it; `None` if it is not there.
+///
+/// # Errors
+/// [`ConfigError::Secret`] when others can read it, or the service cannot.
+pub fn read(file: &Path, name: &'static str, others: u32) -> Result<Option<Zeroizing<String>>, ConfigError> {
+    let wrong = |reason| ConfigError::Secret { name, reason };
+    let about = match std::fs::metadata(file) {
+        Ok(about) => about,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        Err(_) => return Err(wrong("the file cannot be read: give it to the user that the service runs as")),
+    };
+    if about.permissions().mode() & others != 0 {
+        return Err(wrong("the file can be read by others: make it 0600"));
+    }
+    let text = std::fs::read_to_string(file);
+    text.map(|text| Some(Zeroizing::new(text)))
+        .map_err(|_| wrong("the file cannot be read: give it to the user that the service runs as"))
+}
+
+/// Held while files are changed: two commands at once would lose a value of one of them.
+pub struct Held(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+
+/// Waits until nobody else changes this folder, and clears away what one that was cut off left behind.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn hold(folder: &Path) -> io::Result<Held> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(".rotating"))?;
+    file.lock()?;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(Held(file))
+}
+
+/// How the name of a file begins that is not whole yet.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Replaces a file as a whole, or makes it: written beside, made durable, renamed, and the folder made durable. It belongs
+/// to whom the one before belonged, or the folder, and only they read it.
+///
+/// # Errors
+/// When the folder cannot be written; then the file is the old one.
+pub fn replace(folder: &Path, name: &str, text: &str, _held: &Held) -> io::Result<()> {
+    let (file, beside) = (folder.join(name), unfinished(folder));
+    let owner = std::fs::metadata(&file).or_else(|_| std::fs::metadata(folder))?;
+    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let own = written.metadata()?;
+    if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) {
+        std::os::unix::fs::fchown(&written, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    written.write_all(text.as_bytes())?;
+    written.sync_all()?;
+    drop(written);
+    std::fs::rename(&beside, &file)?;
+    File::open(folder)?.sync_all()
+}
+
+fn unfinished(folder: &Path) -> PathBuf {
+    folder.join(format!("{UNFINISHED}{}", random::uuid().simple()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> String {
+        parse(Named::Pepper, text).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_a_file_of_one_value_is_as_it_always_was() {
+        let (one, two) = ("11".repeat(32), "22".repeat(32));
+        assert_eq!(text(&parse(Named::Pepper, &one).unwrap()).as_str(), format!("{one}\n"));
+        let both = format!("{one}\n{two} 2026-11-22T13:41:00Z\n");
+        assert_eq!(text(&parse(Named::Pepper, &format!("# two\n\n{both}")).unwrap()).as_str(), both);
+    }
+
+    #[test]
+    fn a_file_without_order_is_refused_by_name() {
+        assert!(said("").contains("secret pepper: is not 64"), "{}", said(""));
+        assert!(said("11\n22\n").contains("needs the moment"));
+        assert!(said("11\n22 yesterday\n").contains("no moment"));
+        assert!(said("11 2026-11-22T13:41:00Z\n22 2026-11-22T13:41:00Z\n").contains("later than the one before"));
+        assert!(said("11\n11 2026-11-22T13:41:00Z\n").contains("twice"));
+    }
+}

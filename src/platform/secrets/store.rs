@@ -1,0 +1,22 @@
+//! What the database knows of the service's secrets.
+
+use sqlx::PgConnection;
+
+/// A pepper, and how many slots of one kind are sealed with it.
+pub struct Sealed {
+    /// None for those from before peppers had names: the oldest.
+    pub pepper: Option<String>,
+    /// `recovery_code`, or what a person signs in with each day.
+    pub kind: String,
+    pub slots: i64,
+}
+
+/// How many slots are sealed with which pepper.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn slots_by_pepper(connection: &mut PgConnection) -> Result<Vec<Sealed>, sqlx::Error> {
+    sqlx::query_as!(Sealed, r#"SELECT pepper, kind, count(*) AS "slots!" FROM credential_slots GROUP BY pepper, kind"#)
+        .fetch_all(connection)
+        .await
+}
