@@ -126,7 +126,7 @@ async fn leave_parts<V: Does, K: About>(unit: &mut Unit<V, K>, held: &Held, cust
     let mut parts = 0;
     for second in custody.custodians.iter().filter(others) {
         let Some(left) = left.remove(&second.account).filter(|left| left.contains_key(&custody.key)) else { continue };
-        let record = unit.voucher().part_of_opening(held.id, second.account).current;
+        let record = unit.voucher().part_of_opening(held.id, second.account);
         let key = unit.new_key(record).await?;
         let place = Placement { record, kind: RecordKind::Opening, case: None, key_id: record, epoch: 1, version: 1 };
         let content = PartContent { schema_version: SCHEMA_VERSION, opening: held.id, left };

@@ -7,6 +7,7 @@
 
 use super::record::{AccountId, AssignmentId, BarId, CaseId, OpeningId, ProposalId, SharedKeyId};
 use crate::platform::clock::Clock;
+use crate::platform::random;
 use crate::platform::secrets::{Live, Raw};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,20 +28,6 @@ impl std::ops::Deref for Codes {
 
     fn deref(&self) -> &Code {
         &self.current
-    }
-}
-
-/// The id of a custodian's part of an opening, and those that it may have from before a rotation.
-pub struct PartIds {
-    pub current: Uuid,
-    others: Vec<Uuid>,
-}
-
-impl PartIds {
-    /// Whether it is one of them.
-    #[must_use]
-    pub fn has(&self, id: Uuid) -> bool {
-        self.current == id || self.others.contains(&id)
     }
 }
 
@@ -145,16 +132,25 @@ impl Voucher {
         self.code("opening", &[opening.0.as_bytes(), signer.0.as_bytes(), &note])
     }
 
-    /// Under which id the part of an opening is sealed that is for one custodian: nothing else is ever erased with it.
+    /// A new id for the part of an opening that is for one custodian: half of it drawn, half a code. Nothing else is ever
+    /// erased as such a part. Another one each time: what was erased when a try came to nothing stays erased.
     #[must_use]
-    pub fn part_of_opening(&self, opening: OpeningId, custodian: AccountId) -> PartIds {
-        let codes = self.code("part of an opening", &[opening.0.as_bytes(), custodian.0.as_bytes()]);
-        let id = |code: &Code| {
-            let mut id = [0; 16];
-            id.copy_from_slice(code.split_at(16).0);
-            uuid::Builder::from_random_bytes(id).into_uuid()
-        };
-        PartIds { current: id(&codes.current), others: codes.others.iter().map(id).collect() }
+    pub fn part_of_opening(&self, opening: OpeningId, custodian: AccountId) -> Uuid {
+        let drawn = uuid::Builder::from_random_bytes(random::bytes()).into_uuid().into_bytes();
+        let codes = self.part(opening, custodian, &drawn);
+        with_code(drawn, &codes.current)
+    }
+
+    /// Whether an id is one that this service drew for such a part.
+    #[must_use]
+    pub fn is_part_of_opening(&self, opening: OpeningId, custodian: AccountId, id: Uuid) -> bool {
+        let codes = self.part(opening, custodian, id.as_bytes());
+        std::iter::once(&codes.current).chain(&codes.others).any(|code| with_code(id.into_bytes(), code) == id)
+    }
+
+    fn part(&self, opening: OpeningId, custodian: AccountId, drawn: &[u8; 16]) -> Codes {
+        let (drawn, _) = drawn.split_at(8);
+        self.code("part of an opening", &[opening.0.as_bytes(), custodian.0.as_bytes(), drawn])
     }
 
     /// For the statement of a CUSTODY key, with the signatures that it has.
@@ -208,6 +204,14 @@ impl Voucher {
     }
 }
 
+/// An id with the first eight bytes of a code as its second half.
+fn with_code(mut id: [u8; 16], code: &Code) -> Uuid {
+    for (byte, of_code) in id.iter_mut().skip(8).zip(code) {
+        *byte = *of_code;
+    }
+    uuid::Builder::from_random_bytes(id).into_uuid()
+}
+
 fn code(key: &Raw, what: &str, parts: &[&[u8]]) -> Code {
     // HMAC takes a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&**key) else { return [0; 32] };
@@ -258,6 +262,19 @@ mod tests {
         }
         assert_ne!(*other.sealed(&facts(1)), *code);
         assert_ne!(*one.register(AccountId(Uuid::nil()), 1), *one.register(AccountId(Uuid::nil()), 2));
+    }
+
+    #[test]
+    fn the_part_of_an_opening_has_an_id_that_nobody_else_can_draw() {
+        let voucher = |seed| Voucher::new(Live::only("one", Zeroizing::new([seed; 32])), Clock::default());
+        let (one, opening, custodian) = (voucher(1), OpeningId::random(), AccountId::random());
+        let id = one.part_of_opening(opening, custodian);
+        assert!(one.is_part_of_opening(opening, custodian, id));
+        assert_ne!(one.part_of_opening(opening, custodian), id, "another one each time");
+        assert!(!one.is_part_of_opening(opening, AccountId::random(), id));
+        assert!(!one.is_part_of_opening(OpeningId::random(), custodian, id));
+        assert!(!voucher(2).is_part_of_opening(opening, custodian, id));
+        assert!(!one.is_part_of_opening(opening, custodian, random::uuid()));
     }
 
     #[test]

@@ -59,6 +59,7 @@ mod shelter;
 mod shift;
 mod standing_in;
 mod status;
+mod steps;
 mod story;
 mod structure;
 mod sweeping;

@@ -85,7 +85,7 @@ pub async fn drop_parts<V: Does, K: About>(unit: &mut Unit<V, K>, opening: Openi
         .fetch_all(unit.sql())
         .await?;
     for part in gone {
-        if unit.voucher().part_of_opening(opening, AccountId(part.account)).has(part.id) {
+        if unit.voucher().is_part_of_opening(opening, AccountId(part.account), part.id) {
             unit.erase_with_commit(part.id);
         } else {
             tracing::error!("ALARM: something that is no part of an opening was put in its place");
