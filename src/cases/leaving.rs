@@ -29,7 +29,8 @@ pub(super) enum Remains {
     Anybody,
 }
 
-/// Leaves a case, or takes a colleague off it, which only a supervisor does alone ([`super::removal`]).
+/// Leaves a case, or takes a colleague off it: as a supervisor, one who only reads or is there for a time. Whoever works on it
+/// for good is taken off by two ([`super::removal`]).
 #[utoipa::path(
     delete, path = "/api/v1/cases/{id}/access/{account}", operation_id = "end_case_access", tag = "cases",
     params(("id" = CaseId, Path), ("account" = AccountId, Path)),
@@ -66,18 +67,38 @@ pub async fn end(
     if holds_keys {
         if leaver != who.account {
             team::check_for_good(&mut unit, case).await?;
-            return Err(Problem::illegal(
-                "two_persons",
-                "Nobody takes a colleague off alone: propose it, and somebody else confirms it. Nothing was stored.",
-            ));
+            return Err(takes_two());
         }
         take_off(&mut unit, &row, leaver).await?;
     } else {
+        if works_for_good(&mut unit, case, leaver).await? {
+            return Err(takes_two());
+        }
         put_off(&mut unit, &row, leaver, Remains::Worker).await?;
     }
     let _ = unit.commit().await?;
     // A supervisor holds no key to renew with.
     Ok(Json(AccessEnded { account: leaver, epoch_pending: !holds_keys }))
+}
+
+/// Whether somebody works on a case for as long as they are not taken off it.
+pub(super) async fn works_for_good<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    case: CaseId,
+    account: AccountId,
+) -> Result<bool, Problem> {
+    let works = |grant: &store::GrantRow| {
+        grant.in_force && grant.account == account && grant.relation == CaseRelation::Assigned && grant.window.is_none()
+    };
+    Ok(store::grants(unit, case).await?.iter().any(works))
+}
+
+/// Whoever may put people on a case takes nobody off it alone.
+pub(super) fn takes_two() -> Problem {
+    Problem::illegal(
+        "two_persons",
+        "Nobody takes off a colleague alone who works on the case: propose it, and somebody else confirms it. Nothing was stored.",
+    )
 }
 
 /// Ends somebody's access in the name of a colleague who works on the case, or in their own: its keys are made anew now.

@@ -3,6 +3,7 @@
 use crate::harness::World;
 use crate::story::whole_ledger;
 use crate::tasks::{due, ids, task_on};
+use crate::two_persons::take_off;
 use crate::walls::injected;
 use chrono::TimeDelta;
 use himaya::demo::actor::{Actor, Reply};
@@ -222,11 +223,11 @@ async fn who_stands_in_for_somebody_leaves_a_case_with_them() {
     assert_eq!(hand_over(&world, &officer, &stand_in, 0, 3600).await.status, 201);
     // A stand-in is nobody who remains.
     assert_eq!(duty.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
-    let last = supervisor.delete(&format!("{case}/access/{}", officer.account)).await.unwrap();
+    let last = officer.delete(&format!("{case}/access/{}", officer.account)).await.unwrap();
     assert_eq!((last.status, last.code()), (409, "nobody_would_remain"), "{}", last.text);
     let given = json!({ "account": duty.account, "relation": "assigned", "reason": "workload" });
     assert_eq!(officer.post(&format!("{case}/access"), &given).await.unwrap().status, 201);
-    assert_eq!(supervisor.delete(&format!("{case}/access/{}", officer.account)).await.unwrap().status, 200);
+    take_off(&supervisor, &duty, &case, officer.account).await;
     for gone in [&officer, &stand_in] {
         assert_eq!(gone.get(&case, "case_work").await.unwrap().status, 404, "{}", gone.handle);
     }

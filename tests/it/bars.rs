@@ -6,6 +6,7 @@ use crate::harness::World;
 use crate::shelter::Placing;
 use crate::story::whole_ledger;
 use crate::tasks::task_on;
+use crate::two_persons::take_off;
 use himaya::audit::verify::verify;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::story;
@@ -229,7 +230,11 @@ async fn nobody_puts_a_barred_colleague_on_the_case_by_whatever_way() {
     assert_eq!(reads(&barred, &case).await, 404);
     assert_eq!(give(&officer, &case, barred.account, "assigned").await.status, 201);
     assert_eq!(reads(&barred, &format!("{case}/sections/narrative")).await, 200);
-    // Barred a second time, they leave again.
+    // Barred a second time, they leave again: who works on the case by two, and who only reads at once.
+    assert_eq!(bar(&supervisor, &case, barred.account).await.code(), "two_persons");
+    assert_eq!(reads(&barred, &case).await, 200);
+    take_off(&supervisor, &officer, &case, barred.account).await;
+    assert_eq!(give(&officer, &case, barred.account, "granted").await.status, 201);
     assert_eq!(bar(&supervisor, &case, barred.account).await.status, 201);
     assert_eq!(reads(&barred, &case).await, 404);
     assert_eq!(reads(&officer, &case).await, 200);
@@ -249,6 +254,7 @@ async fn a_barred_duty_officer_accepts_no_notice_into_the_case() {
     let notice = crate::alerts::waiting_notice(&world).await;
     let accept = format!("/api/v1/notices/{notice}/accept");
     assert_eq!(duty.post(&format!("/api/v1/notices/{notice}/acknowledge"), &json!({})).await.unwrap().status, 200);
+    take_off(&supervisor, &world.signed_in("officer1").await, &case, duty.account).await;
     assert_eq!(bar(&supervisor, &case, duty.account).await.status, 201);
     let into = duty.post(&accept, &json!({ "case": played.case })).await.unwrap();
     assert_eq!((into.status, &into.body["errors"][0]["field"]), (422, &json!("case")), "{}", into.text);
@@ -286,7 +292,7 @@ async fn a_recusal_ends_access_at_once_with_the_keys_and_with_who_stands_in() {
     let last = recuse(&duty, &case).await;
     assert_eq!((last.status, last.code()), (409, "nobody_would_remain"), "{}", last.text);
     let last = bar(&supervisor, &case, duty.account).await;
-    assert_eq!((last.status, last.code()), (409, "nobody_would_remain"), "{}", last.text);
+    assert_eq!((last.status, last.code()), (409, "two_persons"), "{}", last.text);
     assert_eq!(reads(&duty, &case).await, 200);
     // Whoever only reads steps back too.
     assert_eq!(recuse(&stand_in, &case).await.status, 200);
@@ -343,6 +349,7 @@ async fn access_that_the_owner_leaves_to_somebody_who_is_barred_counts_for_nothi
     let mut owner = world.owner().await;
     let keep = "CREATE TABLE kept_access AS TABLE case_access; CREATE TABLE kept_wraps AS TABLE wraps";
     sqlx::raw_sql(keep).execute(&mut owner).await.unwrap();
+    take_off(&supervisor, &world.signed_in("ssupervisor2").await, &case, duty.account).await;
     assert_eq!(bar(&supervisor, &case, duty.account).await.status, 201);
     let back = "UPDATE case_access a SET ended_at = k.ended_at, standing = k.standing FROM kept_access k WHERE k.grant_id = a.grant_id;
                 INSERT INTO wraps SELECT * FROM kept_wraps ON CONFLICT DO NOTHING";
@@ -387,7 +394,7 @@ async fn who_is_barred_and_given_access_at_the_same_moment_has_none() {
     let barred = world.signed_in("officer2").await;
     for _ in 0..4 {
         let (given, made, again) = tokio::join!(
-            give(&officer, &case, barred.account, "assigned"),
+            give(&officer, &case, barred.account, "granted"),
             bar(&supervisor, &case, barred.account),
             bar(&other, &case, barred.account)
         );

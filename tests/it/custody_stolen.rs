@@ -318,3 +318,25 @@ async fn a_permission_that_one_custodian_signed_lets_nobody_in() {
     let noted = officer.post(&format!("/api/v1/cases/{}/notes", played.case), &json!({ "text": "x" })).await.unwrap();
     assert_eq!(noted.status, 500, "{}", noted.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custodian_of_another_house_who_is_barred_takes_no_part_in_opening_the_case() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    name_custodians(&world, &["ssupervisor1", "ssupervisor2", "manager1"]).await;
+    let (helper, keeper) = (world.signed_in("duty2").await, world.signed_in("manager1").await);
+    let supervisor = world.signed_in("ssupervisor1").await;
+    let bars = format!("/api/v1/cases/{}/bars", played.case);
+    let bar = |account: Uuid| json!({ "account": account, "reason": "conflict_of_interest" });
+    // Somebody who has nothing to do with the squad is not barred: there is nothing to keep them off.
+    let nobody = supervisor.post(&bars, &bar(world.country.person("worker1").unwrap().account)).await.unwrap();
+    assert_eq!((nobody.status, nobody.body["errors"][0]["field"].as_str()), (422, Some("account")), "{}", nobody.text);
+    let made = supervisor.post(&bars, &bar(keeper.account)).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.text);
+    let opening = invoke(&world, &helper, played.case, &["narrative"], 1).await;
+    assert_eq!(step(&keeper, opening, "agree").await.status, 404);
+    let lifted = supervisor.post(&format!("{bars}/{}/lift", made.id("id")), &json!({})).await.unwrap();
+    assert_eq!(lifted.status, 200, "{}", lifted.text);
+    let agreed = step(&keeper, opening, "agree").await;
+    assert_eq!(agreed.status, 200, "{}", agreed.text);
+}

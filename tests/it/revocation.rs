@@ -54,15 +54,17 @@ async fn a_colleague_who_loses_access_holds_no_key_of_the_new_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_supervisor_ends_access_without_a_key_and_the_next_reader_makes_the_epoch() {
+async fn supervisors_end_access_without_a_key_and_the_next_reader_makes_the_epoch() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
     let (officer, duty) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
     let supervisor = world.signed_in("ssupervisor1").await;
     let case = format!("/api/v1/cases/{}", played.case);
     let (before, ..) = epochs(&world, played.case, officer.account).await;
-    let ended = supervisor.delete(&format!("{case}/access/{}", officer.account)).await.unwrap();
-    assert_eq!(ended.status, 200, "{}", ended.text);
+    let alone = supervisor.delete(&format!("{case}/access/{}", officer.account)).await.unwrap();
+    assert_eq!((alone.status, alone.code()), (409, "two_persons"), "{}", alone.text);
+    assert_eq!(officer.get(&case, "case_work").await.unwrap().status, 200);
+    crate::two_persons::take_off(&supervisor, &world.signed_in("ssupervisor2").await, &case, officer.account).await;
     assert_eq!(officer.get(&format!("{case}/sections/narrative"), "case_work").await.unwrap().status, 404);
     assert_eq!(officer.get(&case, "case_work").await.unwrap().status, 404);
     // The remaining reader opens the case: by then, or at the latest by the next look, there is a new epoch.

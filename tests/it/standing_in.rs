@@ -5,6 +5,7 @@ use crate::absence::{hand_over, keys_of};
 use crate::harness::World;
 use crate::shelter::Placing;
 use crate::tasks::{due, ids, task_on};
+use crate::two_persons::take_off;
 use chrono::TimeDelta;
 use himaya::demo::actor::Actor;
 use himaya::demo::story;
@@ -246,8 +247,8 @@ async fn a_stand_in_holds_a_case_that_nobody_else_is_left_for_to_the_end_of_thei
     let (stand_in, supervisor) = (world.signed_in("officer2").await, world.signed_in("ssupervisor1").await);
     let case = format!("/api/v1/cases/{}", played.case);
     assert_eq!(hand_over(&world, &officer, &stand_in, 0, 3600).await.status, 201);
-    // A supervisor takes somebody off, so that an epoch is pending, and the officer who is away is dismissed.
-    assert_eq!(supervisor.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
+    // Two supervisors take somebody off, so that an epoch is pending, and the officer who is away is dismissed.
+    take_off(&supervisor, &world.signed_in("ssupervisor2").await, &case, duty.account).await;
     let admin = world.signed_in("admin1").await;
     let gone = admin.post(&format!("/api/v1/accounts/{}/disable", officer.account), &json!({})).await.unwrap();
     assert_eq!(gone.status, 200, "{}", gone.text);

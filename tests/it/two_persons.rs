@@ -102,10 +102,14 @@ async fn the_last_one_is_taken_off_by_two_supervisors_and_not_by_one() {
     let (officer, duty) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
     let (one, other) = (world.signed_in("ssupervisor1").await, world.signed_in("ssupervisor2").await);
     let case = format!("/api/v1/cases/{}", played.case);
-    // While others remain, one is enough.
-    assert_eq!(one.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().status, 200);
+    // Whoever may put people on a case takes nobody off alone, also while others remain, and keeps nobody off who works on it.
+    assert_eq!(one.delete(&format!("{case}/access/{}", duty.account)).await.unwrap().code(), "two_persons");
+    let bar = json!({ "account": duty.account, "reason": "conflict_of_interest" });
+    assert_eq!(one.post(&format!("{case}/bars"), &bar).await.unwrap().code(), "two_persons");
+    assert_eq!(reads(&duty, &case).await, 200);
+    take_off(&one, &officer, &case, duty.account).await;
     let last = format!("{case}/access/{}", officer.account);
-    assert_eq!(one.delete(&last).await.unwrap().code(), "nobody_would_remain");
+    assert_eq!(one.delete(&last).await.unwrap().code(), "two_persons");
     assert_eq!(officer.delete(&last).await.unwrap().code(), "nobody_would_remain");
     let removal = propose(&one, &case, officer.account).await.id("id");
     assert_eq!(confirm(&one, &case, removal).await.code(), "same_person");

@@ -11,6 +11,7 @@ use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, BarId, CaseId, RecordKind};
 use crate::guard::statement::{self, BarLiftStatement, BarReason, BarStatement};
+use crate::guard::trust::TrustError;
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -50,7 +51,8 @@ pub async fn recuse(
     Answer::ok(&Recused { case, at })
 }
 
-/// Keeps a colleague off a case, whether they are on it or not. Their access ends now; nobody puts them on it.
+/// Keeps a colleague off a case: nobody puts them on it. Who works on it is taken off by two persons first; the access of who
+/// only reads, or is there for a time, ends now.
 #[utoipa::path(
     post, path = "/api/v1/cases/{id}/bars", operation_id = "bar_from_case", tag = "cases",
     params(("id" = CaseId, Path), ("Idempotency-Key" = String, Header)),
@@ -58,9 +60,9 @@ pub async fn recuse(
     responses(
         (status = 201, description = "Barred.", body = BarView),
         (status = 404, description = "There is no such case for you.", body = ProblemDocument),
-        (status = 409, description = "`barred`: they are already; `nobody_would_remain`: nobody would be left to work on it.",
+        (status = 409, description = "`barred`: they are already; `two_persons`: they work on it, and are taken off by two first.",
             body = ProblemDocument),
-        (status = 422, description = "`account`: nobody of the squad.", body = ProblemDocument),
+        (status = 422, description = "`account`: nobody of the squad, and no custodian.", body = ProblemDocument),
     ),
 )]
 pub async fn create(
@@ -83,10 +85,15 @@ pub async fn create(
     let Some(row) = cases::lock(&mut unit, case).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
     };
-    let of_squad = unit.member(new.account).await?.filter(|member| member.organisation == row.organisation);
-    let account = of_squad.ok_or_else(|| Problem::field("account", "is nobody of your squad"))?.account;
+    let account = new.account;
+    if !has_to_do_with(&mut unit, &row, account).await? {
+        return Err(Problem::field("account", "is nobody of your squad, and no custodian of its"));
+    }
     if super::barred(&mut unit, &row).await?.contains(&account) {
         return Err(Problem::illegal("barred", "This colleague is kept off this case already. Nothing was stored."));
+    }
+    if leaving::works_for_good(&mut unit, case, account).await? {
+        return Err(leaving::takes_two());
     }
     let made_at = unit.now();
     let bar = keep_off(&mut unit, &row, account, new.reason).await?;
@@ -96,6 +103,23 @@ pub async fn create(
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
     Ok(answer)
+}
+
+/// Whether somebody is of the case's squad, or keeps a part of its CUSTODY.
+async fn has_to_do_with<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &CaseRow,
+    account: AccountId,
+) -> Result<bool, Problem> {
+    if unit.member(account).await?.is_some_and(|member| member.organisation == row.organisation) {
+        return Ok(true);
+    }
+    let (connection, trust) = unit.with_trust();
+    match trust.custody(connection, row.organisation).await {
+        Ok(custody) => Ok(custody.custodian(account).is_some()),
+        Err(TrustError::Store(error)) => Err(error.into()),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Access ends, what waits for them is withdrawn, and the statement is stored.
