@@ -127,12 +127,22 @@ pub enum UnlockError {
     Fault,
 }
 
+/// Who wants words to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Comer {
+    /// Somebody on a device on which they have signed in, or in a session.
+    Known,
+    /// Anybody else. They never take all places: a flood of tries keeps nobody out who was in before.
+    Stranger,
+}
+
 /// The bounded pool for Argon2id: each run takes 64 MiB, so few run at once, few wait, and the rest are told to come
 /// back.
 pub struct Stretcher {
     peppers: Live<Raw>,
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     patience: Duration,
 }
 
@@ -144,12 +154,14 @@ impl Stretcher {
             peppers,
             running: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: Arc::new(Semaphore::new(at_once.max(1) * QUEUE)),
+            strangers: Arc::new(Semaphore::new(at_once.max(1) * QUEUE / 2)),
             patience: Duration::from_secs(10),
         }
     }
 
     async fn stretch(
         &self,
+        comer: Comer,
         words: &Passphrase,
         pepper: Raw,
         salt: [u8; 16],
@@ -158,6 +170,10 @@ impl Stretcher {
         let busy = || {
             metrics::busy();
             UnlockError::Busy
+        };
+        let _among_strangers = match comer {
+            Comer::Known => None,
+            Comer::Stranger => Some(Arc::clone(&self.strangers).try_acquire_owned().map_err(|_| busy())?),
         };
         let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let turn = tokio::time::timeout(self.patience, Arc::clone(&self.running).acquire_owned())
@@ -193,7 +209,7 @@ impl Stretcher {
     ) -> Result<Slot, UnlockError> {
         let (salt, peppers) = (random::bytes(), self.peppers.get());
         let pepper = peppers.current(now);
-        let key = self.stretch(words, pepper.value.clone(), salt, COST).await?;
+        let key = self.stretch(Comer::Known, words, pepper.value.clone(), salt, COST).await?;
         let sealed =
             bytes::seal(&key, 1, &slot_context(account, kind), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
         Ok(Slot { kind, salt, cost: COST, pepper: Some(pepper.id.clone()), sealed })
@@ -214,6 +230,7 @@ impl Stretcher {
     /// [`UnlockError::WrongWords`], or [`UnlockError::Busy`] when the pool is full.
     pub async fn unlock(
         &self,
+        comer: Comer,
         words: &Passphrase,
         account: AccountId,
         slot: Option<&Slot>,
@@ -230,7 +247,7 @@ impl Stretcher {
         };
         // Whatever there is not, the same work is done.
         let any = pepper.unwrap_or(peppers.oldest());
-        let key = self.stretch(words, any.value.clone(), salt, cost).await?;
+        let key = self.stretch(comer, words, any.value.clone(), salt, cost).await?;
         if pepper.is_none() {
             tracing::error!("a person's keys are sealed with a pepper that is not there: it was removed too soon");
             return Err(UnlockError::WrongWords);
@@ -273,16 +290,16 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let slot = stretcher.lock(kind, &words, account, &keys, now).await.ok().filter(|slot| slot.cost == COST);
         let typed = Passphrase::typed(&format!("  {} ", words.reveal().to_uppercase()));
-        let opened = stretcher.unlock(&typed, account, slot.as_ref()).await;
+        let opened = stretcher.unlock(Comer::Stranger, &typed, account, slot.as_ref()).await;
         assert!(opened.is_ok_and(|opened| opened.to_secret() == keys.to_secret()));
-        let wrong = stretcher.unlock(&Passphrase::generate(kind), account, slot.as_ref()).await;
+        let wrong = stretcher.unlock(Comer::Stranger, &Passphrase::generate(kind), account, slot.as_ref()).await;
         assert_eq!(wrong.err(), Some(UnlockError::WrongWords));
-        let other_account = stretcher.unlock(&words, AccountId::random(), slot.as_ref()).await;
+        let other_account = stretcher.unlock(Comer::Stranger, &words, AccountId::random(), slot.as_ref()).await;
         assert_eq!(other_account.err(), Some(UnlockError::WrongWords));
-        let pepper_lost = Stretcher::new(pepper(8), 1).unlock(&words, account, slot.as_ref()).await;
+        let pepper_lost = Stretcher::new(pepper(8), 1).unlock(Comer::Stranger, &words, account, slot.as_ref()).await;
         assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords));
         let other_kind = slot.map(|slot| Slot { kind: SlotKind::RecoveryCode, ..slot });
-        let other_kind = stretcher.unlock(&words, account, other_kind.as_ref()).await;
+        let other_kind = stretcher.unlock(Comer::Stranger, &words, account, other_kind.as_ref()).await;
         assert_eq!(other_kind.err(), Some(UnlockError::WrongWords));
     }
 
@@ -299,22 +316,37 @@ mod tests {
         assert!(!both.is_outdated(&old, now) && both.is_outdated(&old, switch));
         // From before peppers had names: the oldest.
         let unnamed = Slot { pepper: None, ..old };
-        assert!(both.unlock(&words, account, Some(&unnamed)).await.is_ok());
+        assert!(both.unlock(Comer::Stranger, &words, account, Some(&unnamed)).await.is_ok());
         assert!(!both.is_outdated(&unnamed, now) && both.is_outdated(&unnamed, switch));
         let new = both.lock(kind, &words, account, &keys, switch).await.unwrap();
         assert_eq!(new.pepper.as_deref(), Some("second"));
         // Without the old pepper the new slot opens, and the old one does not.
         let later = Stretcher::new(Live::new(Versions::new(second, vec![])), 1);
-        assert!(later.unlock(&words, account, Some(&new)).await.is_ok());
+        assert!(later.unlock(Comer::Stranger, &words, account, Some(&new)).await.is_ok());
         let old = Slot { pepper: Some("first".to_owned()), ..unnamed };
-        assert_eq!(later.unlock(&words, account, Some(&old)).await.err(), Some(UnlockError::WrongWords));
+        assert_eq!(
+            later.unlock(Comer::Stranger, &words, account, Some(&old)).await.err(),
+            Some(UnlockError::WrongWords)
+        );
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_places_to_those_who_are_known() {
+        let stretcher = Stretcher::new(pepper(7), 1);
+        let (words, account) = (Passphrase::typed("a b"), AccountId::random());
+        let flood = Arc::clone(&stretcher.strangers).acquire_many_owned(12).await;
+        let refused = stretcher.unlock(Comer::Stranger, &words, account, None).await;
+        assert_eq!(refused.err(), Some(UnlockError::Busy));
+        let looked_at = stretcher.unlock(Comer::Known, &words, account, None).await;
+        assert_eq!(looked_at.err(), Some(UnlockError::WrongWords));
+        drop(flood);
     }
 
     #[tokio::test]
     async fn a_full_pool_says_so_instead_of_queueing_for_ever() {
         let stretcher = Stretcher::new(pepper(7), 1);
         let all = Arc::clone(&stretcher.waiting).acquire_many_owned(24).await;
-        let refused = stretcher.unlock(&Passphrase::typed("a b"), AccountId::random(), None).await;
+        let refused = stretcher.unlock(Comer::Stranger, &Passphrase::typed("a b"), AccountId::random(), None).await;
         assert_eq!(refused.err(), Some(UnlockError::Busy));
         drop(all);
     }

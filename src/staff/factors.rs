@@ -4,7 +4,7 @@
 use super::limits::{self, Taken, Tries};
 use super::store::{self, Kept, KeptSlot};
 use crate::guard::keys::PersonKeys;
-use crate::guard::passphrase::{Passphrase, Slot, SlotKind, UnlockError};
+use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind, UnlockError};
 use crate::guard::record::{AccountId, CredentialId};
 use crate::guard::totp::TotpSecret;
 use crate::platform::app::App;
@@ -74,12 +74,13 @@ impl From<UnlockError> for Problem {
 /// [`UnlockError`] when they could not be looked at.
 pub async fn opened(
     app: &App,
+    comer: Comer,
     account: AccountId,
     words: Option<&str>,
     slot: Option<&KeptSlot>,
 ) -> Result<Option<(CredentialId, PersonKeys)>, UnlockError> {
     let Some(words) = words else { return Ok(None) };
-    match app.stretcher.unlock(&Passphrase::typed(words), account, slot.map(|slot| &slot.slot)).await {
+    match app.stretcher.unlock(comer, &Passphrase::typed(words), account, slot.map(|slot| &slot.slot)).await {
         Ok(keys) => Ok(slot.map(|slot| (slot.id, keys))),
         Err(UnlockError::WrongWords) => Ok(None),
         Err(error) => Err(error),

@@ -12,7 +12,7 @@ use crate::audit::entry::Outcome;
 use crate::cases::assignments;
 use crate::guard::action::Verb;
 use crate::guard::keys::PersonKeys;
-use crate::guard::passphrase::{Passphrase, Slot, SlotKind};
+use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind};
 use crate::guard::record::{AccountId, CredentialId, DeviceId, OrganisationId, RecordKind, SessionId};
 use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
 use crate::guard::token;
@@ -181,8 +181,9 @@ async fn look(
     taken: &mut Vec<Taken>,
 ) -> Result<Shown, Denied> {
     let kept = store::credentials(&app.databases.door, account).await?;
-    let passphrase = opened(app, account, given.passphrase.as_deref(), kept.passphrase.as_ref()).await?;
-    let recovery = opened(app, account, given.recovery_code.as_deref(), kept.recovery.as_ref()).await?;
+    let comer = if device.is_some() { Comer::Known } else { Comer::Stranger };
+    let passphrase = opened(app, comer, account, given.passphrase.as_deref(), kept.passphrase.as_ref()).await?;
+    let recovery = opened(app, comer, account, given.recovery_code.as_deref(), kept.recovery.as_ref()).await?;
     let recovered = recovery.as_ref().map(|(id, _)| *id);
     let now = app.places.clock.now();
     let outdated = passphrase.as_ref().and(kept.passphrase.as_ref());

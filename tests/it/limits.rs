@@ -377,3 +377,33 @@ async fn a_busy_service_says_when_to_come_back_and_counts_nothing() {
     assert_eq!(left, Some(0));
     other.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_strangers_takes_no_place_from_somebody_who_is_known() {
+    let world = World::new().await;
+    let limits = LimitsConfig { address: 1000, ..LimitsConfig::default() };
+    let config = Config { sign_ins_at_once: 1, limits, ..world.app.config.clone() };
+    let (_app, other, base) = world.replica_of(config).await;
+    let duty = world.signed_in("duty1").await.at(&base);
+    let token = duty.sign_in().await.unwrap().text_of("device").to_owned();
+    let known = json!({ "handle": "duty1", "passphrase": duty.passphrase, "device": token });
+    let flood: Vec<_> = (0..60)
+        .map(|i| {
+            let (base, body) = (base.clone(), json!({ "handle": format!("nobody{i}"), "passphrase": "any words" }));
+            tokio::spawn(async move { asks(&base, "sessions", &body, "").await })
+        })
+        .collect();
+    // While the flood lasts, whoever is known comes in each time.
+    let mut let_in = 0;
+    while flood.iter().any(|one| !one.is_finished()) && let_in < 5 {
+        let (status, _, body) = asks(&base, "sessions", &known, "").await;
+        assert_eq!(status, 201, "{body}");
+        let_in += 1;
+    }
+    let mut refused = 0;
+    for one in flood {
+        refused += usize::from(one.await.unwrap().0 == 503);
+    }
+    assert!(let_in > 0 && refused > 20, "{let_in} let in, {refused} sent back");
+    other.stop().await.unwrap();
+}

@@ -164,7 +164,7 @@ async fn with_an_operators_passphrase_the_thief_does_not_open_what_the_operator_
 
 /// What the thief does with a passphrase, a dump and the pepper: exactly what the service does at sign-in.
 pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
-    use himaya::guard::passphrase::{Cost, Passphrase, Slot, SlotKind, Stretcher};
+    use himaya::guard::passphrase::{Comer, Cost, Passphrase, Slot, SlotKind, Stretcher};
     let person = world.country.person(handle).unwrap();
     let row = sqlx::query(
         "SELECT salt, memory_kib, passes, lanes, sealed, pepper FROM credential_slots WHERE account_id = $1",
@@ -180,7 +180,10 @@ pub async fn stolen_keys(world: &World, handle: &str) -> PersonKeys {
     let slot = Slot { kind, salt, cost, sealed: row.get(4), pepper: row.get(5) };
     let account = himaya::guard::record::AccountId(person.account);
     let words = Passphrase::typed(&person.passphrase);
-    match Stretcher::new(world.app.secrets.pepper.clone(), 1).unlock(&words, account, Some(&slot)).await {
+    match Stretcher::new(world.app.secrets.pepper.clone(), 1)
+        .unlock(Comer::Stranger, &words, account, Some(&slot))
+        .await
+    {
         Ok(keys) => keys,
         Err(error) => panic!("{error}"),
     }

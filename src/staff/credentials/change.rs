@@ -2,7 +2,7 @@
 
 use crate::audit::entry::Outcome;
 use crate::guard::gate::{Authorized, Does, kinds, ledger_problem};
-use crate::guard::passphrase::SlotKind;
+use crate::guard::passphrase::{Comer, SlotKind};
 use crate::guard::record::{CredentialId, SessionId};
 use crate::guard::session::Who;
 use crate::platform::app::App;
@@ -124,17 +124,17 @@ async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>)
     if kept.totp.is_none() {
         // Whoever never saw the answer with their new passphrase has the printed code.
         if let (None, Some(words)) = (&fresh.passphrase, &fresh.recovery_code) {
-            let found = opened(app, who.account, Some(words), kept.recovery.as_ref()).await?;
+            let found = opened(app, Comer::Known, who.account, Some(words), kept.recovery.as_ref()).await?;
             return found.map(|(id, _)| Proof::RecoveryCode(id)).ok_or_else(|| denied(not_again()));
         }
         let words = fresh.passphrase.as_deref().ok_or_else(|| needed("passphrase", "is needed for this, once more"))?;
-        let found = opened(app, who.account, Some(words), kept.passphrase.as_ref()).await?;
+        let found = opened(app, Comer::Known, who.account, Some(words), kept.passphrase.as_ref()).await?;
         return found.map(|(id, _)| Proof::Passphrase(id)).ok_or_else(|| denied(not_again()));
     }
     let shown = match (&fresh.code, &fresh.recovery_code) {
         (Some(code), None) => SecondShown::Code(code),
         (None, Some(words)) => {
-            let found = opened(app, who.account, Some(words), kept.recovery.as_ref()).await?;
+            let found = opened(app, Comer::Known, who.account, Some(words), kept.recovery.as_ref()).await?;
             SecondShown::RecoveryCode(found.map(|(id, _)| id))
         }
         _ => return Err(needed("code", "is needed for this, as your authenticator shows it; or `recovery_code`")),
