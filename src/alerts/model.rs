@@ -22,6 +22,8 @@ words! {
         CustodyOpened = "custody_opened",
         /// Nobody has reviewed an emergency within 72 hours.
         EmergencyUnreviewed = "emergency_unreviewed",
+        /// A supervisor keeps somebody off a case, or lets them on it again.
+        Barred = "barred",
     }
 }
 
@@ -55,7 +57,7 @@ pub struct AlertView {
     pub id: AlertId,
     pub what: What,
     pub level: Level,
-    /// The notice, the task, the placement, the opening, or the organisation whose desk nobody keeps.
+    /// The notice, the task, the placement, the opening, the bar, or the organisation whose desk nobody keeps.
     pub about: Uuid,
     /// When the clock began, the task was due, the gap begins, or the person said so.
     pub occasion: DateTime<Utc>,

@@ -28,6 +28,19 @@ async fn give(officer: &Actor, case: &str, account: Uuid, relation: &str) -> Rep
     officer.post(&format!("{case}/access"), &body).await.unwrap()
 }
 
+/// The alerts about something that somebody has.
+async fn alerted(world: &World, handle: &str, about: Uuid) -> Vec<String> {
+    let seen = world.signed_in(handle).await.get("/api/v1/alerts?limit=100", "").await.unwrap();
+    let items = seen.body["items"].as_array().cloned().unwrap_or_default();
+    let mut levels: Vec<String> = items
+        .iter()
+        .filter(|alert| alert["about"] == json!(about))
+        .map(|alert| alert["level"].as_str().unwrap().to_owned())
+        .collect();
+    levels.sort_unstable();
+    levels
+}
+
 async fn reads(actor: &Actor, path: &str) -> u16 {
     actor.get(path, "case_work").await.unwrap().status
 }
@@ -182,6 +195,12 @@ async fn a_supervisor_with_a_conflict_of_interest_is_a_stranger_too() {
     assert_eq!(reads(&stand_in, &case).await, 404);
     assert_eq!(other.post(&lift, &json!({})).await.unwrap().status, 200);
     assert_eq!(seen(&one).await, 2);
+    // Kept off by the other: the auditors are told, and they are not.
+    let made = bar(&other, &case, one.account).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for (handle, told) in [("ssupervisor1", 0), ("ssupervisor2", 1), ("auditor1", 1)] {
+        assert_eq!(alerted(&world, handle, made.id("id")).await.len(), told, "{handle}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,6 +216,11 @@ async fn nobody_puts_a_barred_colleague_on_the_case_by_whatever_way() {
     let made = bar(&supervisor, &case, barred.account).await;
     assert_eq!(made.status, 201, "{}", made.text);
     assert_eq!(bar(&supervisor, &case, barred.account).await.code(), "barred");
+    // The other supervisors and the auditors are told; nobody else is, and not whom it concerns.
+    for (handle, told) in [("ssupervisor2", 1), ("auditor1", 1), ("officer2", 0), ("officer1", 0), ("hsupervisor1", 0)]
+    {
+        assert_eq!(alerted(&world, handle, made.id("id")).await.len(), told, "{handle}");
+    }
     assert_eq!((officer.sign_in().await.unwrap().status, reads(&officer, &case).await), (201, 200));
     assert_eq!(reads(&barred, &case).await, 404, "what waited is withdrawn");
     let put_back = "UPDATE assignments SET withdrawn_at = NULL";
@@ -227,6 +251,7 @@ async fn nobody_puts_a_barred_colleague_on_the_case_by_whatever_way() {
     let lifted = supervisor.post(&lift, &json!({})).await.unwrap();
     assert_eq!((lifted.status, &lifted.body["lifted_by"]), (200, &json!(supervisor.account)), "{}", lifted.text);
     assert_eq!(supervisor.post(&lift, &json!({})).await.unwrap().code(), "illegal_transition");
+    assert_eq!(alerted(&world, "auditor1", made.id("id")).await, ["begun", "ended"]);
     assert_eq!(reads(&barred, &case).await, 404);
     assert_eq!(give(&officer, &case, barred.account, "assigned").await.status, 201);
     assert_eq!(reads(&barred, &format!("{case}/sections/narrative")).await, 200);
