@@ -10,8 +10,8 @@ pub use kinds::{AccessReason, Act, BarReason, ErasureReason, HoldReason, Organis
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{
-    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, HoldId, MembershipId, OpeningId, OrganisationId, ProposalId,
-    RecordKind, SharedKeyId,
+    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, HoldId, MembershipId, OpeningId, OrganisationId,
+    ProposalId, RecordKind, SharedKeyId,
 };
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};

@@ -32,7 +32,7 @@ async fn reads(actor: &Actor, path: &str) -> u16 {
 }
 
 /// What the verifier finds.
-async fn findings(world: &World) -> Vec<String> {
+pub async fn findings(world: &World) -> Vec<String> {
     let keys = world.app.log_keys().unwrap();
     let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     report.findings.iter().map(ToString::to_string).collect()
@@ -79,7 +79,9 @@ impl Hanging {
             let Some((_, record)) = record.or(list.then_some(&self.of[0])) else { continue };
             let concrete = path.replace("{id}", record).replace("{person}", &self.person);
             let concrete = concrete.replace("{attachment}", &self.attachment).replace("{account}", &about.to_string());
-            let concrete = ["{bar}", "{removal}", "{erasure}", "{hold}", "{lift}"].iter().fold(concrete, |path, id| path.replace(id, record));
+            let concrete = ["{bar}", "{removal}", "{erasure}", "{hold}", "{lift}"]
+                .iter()
+                .fold(concrete, |path, id| path.replace(id, record));
             for kind in ["narrative", "investigation", "legal", "identity", "contact_and_safety"] {
                 routes.push((method.clone(), concrete.replace("{kind}", kind)));
                 if !path.contains("{kind}") {

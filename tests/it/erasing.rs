@@ -1,7 +1,7 @@
 //! A case that two supervisors erase is gone for everybody, with everything that hung on it, from whatever copy it is tried.
 
 use crate::attachments::{attached, objects};
-use crate::bars::{Hanging, answer};
+use crate::bars::{Hanging, answer, findings};
 use crate::custody::invoke;
 use crate::faults::let_in;
 use crate::harness::World;
@@ -10,7 +10,6 @@ use crate::shelter::Placing;
 use crate::story::whole_ledger;
 use crate::tasks::task_on;
 use crate::walls::injected;
-use himaya::audit::verify::verify;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::story;
 use himaya::doctor::{Verdict, examine};
@@ -95,12 +94,13 @@ async fn hanging(world: &World, case: Uuid) -> (BTreeMap<String, usize>, BTreeSe
         }
         if ids.len() == before {
             let all: Vec<Uuid> = ids.iter().copied().collect();
-            let keys: Vec<Uuid> = sqlx::query_scalar("SELECT key_id FROM sealed WHERE record_id = ANY($1) OR case_id = $2")
-                .bind(&all)
-                .bind(case)
-                .fetch_all(&mut owner)
-                .await
-                .unwrap();
+            let keys: Vec<Uuid> =
+                sqlx::query_scalar("SELECT key_id FROM sealed WHERE record_id = ANY($1) OR case_id = $2")
+                    .bind(&all)
+                    .bind(case)
+                    .fetch_all(&mut owner)
+                    .await
+                    .unwrap();
             ids.extend(keys);
             return (tables, ids);
         }
@@ -182,12 +182,17 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
     let (tables, ids) = hanging(world, placing.played.case).await;
     let empty: Vec<_> = tables.iter().filter(|(_, rows)| **rows == 0).map(|(table, _)| table.as_str()).collect();
     // What an erasure itself writes. A new table is filled by `full`, so that what is said below is said of it as well.
-    assert_eq!(empty, ["erased_before", "erasing", "erasures"], "nothing of this case is in some table that refers to one");
+    assert_eq!(
+        empty,
+        ["erased_before", "erasing", "erasures"],
+        "nothing of this case is in some table that refers to one"
+    );
     let (before, _) = keys_of(world, &ids).await;
     assert!(before.len() > 15, "{} keys", before.len());
     let others = async || {
         let mut erasure = world.erasure_owner().await;
-        let keys: Vec<Uuid> = sqlx::query_scalar("SELECT key_id FROM erasure.keys").fetch_all(&mut erasure).await.unwrap();
+        let keys: Vec<Uuid> =
+            sqlx::query_scalar("SELECT key_id FROM erasure.keys").fetch_all(&mut erasure).await.unwrap();
         keys.into_iter().filter(|key| !before.contains(key)).collect::<BTreeSet<_>>()
     };
     let (kept, files) = (others().await, objects(world).len());
@@ -218,7 +223,9 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
 
     // On every route: like what was never there, for everybody who had to do with it.
     let nobody = himaya::platform::random::uuid();
-    for actor in [officer, &world.signed_in("duty1").await, &world.signed_in("operator1").await, &placing.worker, &one, &other] {
+    for actor in
+        [officer, &world.signed_in("duty1").await, &world.signed_in("operator1").await, &placing.worker, &one, &other]
+    {
         for (method, path) in all.routes(officer.account) {
             let lists = !path.chars().any(|c| c.is_ascii_digit() && path.len() > 30);
             if method == Method::GET || !lists {
@@ -227,14 +234,23 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
                 assert!(!seen.1.to_string().contains(&placing.played.case.to_string()), "{} {path}", actor.handle);
                 if path.contains(&all.of[0].1) {
                     let missing = path.replace(&all.of[0].1, &nobody.to_string());
-                    assert_eq!(seen, answer(actor, &method, &missing, purpose).await, "{} {method} {path}", actor.handle);
+                    assert_eq!(
+                        seen,
+                        answer(actor, &method, &missing, purpose).await,
+                        "{} {method} {path}",
+                        actor.handle
+                    );
                     assert_eq!(seen.0, 404, "{} {method} {path}", actor.handle);
                 }
             }
         }
     }
     for (beginning, id) in &all.of {
-        let step = if beginning.contains("alerts") || beginning.contains("consents") || beginning.contains("tasks") { continue } else { "" };
+        let step = if beginning.contains("alerts") || beginning.contains("consents") || beginning.contains("tasks") {
+            continue;
+        } else {
+            ""
+        };
         for purpose in ["case_work", "care", "supervision", "intake"] {
             for actor in [officer, &one, &placing.worker, &placing.manager, &stranger] {
                 let seen = actor.get(&format!("{beginning}{id}{step}"), purpose).await.unwrap();
@@ -266,30 +282,40 @@ async fn what_was_rightly_taken_away_is_struck_off_and_what_was_not_is_found() {
     let (one, other) = supervisors(&world).await;
     let case = format!("/api/v1/cases/{}", played.case);
     let mut owner = world.owner().await;
-    sqlx::raw_sql("CREATE SCHEMA kept; CREATE TABLE kept.cases AS TABLE cases; CREATE TABLE kept.notices AS TABLE notices")
-        .execute(&mut owner)
-        .await
-        .unwrap();
+    sqlx::raw_sql(
+        "CREATE SCHEMA kept; CREATE TABLE kept.cases AS TABLE cases; CREATE TABLE kept.notices AS TABLE notices",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
     erase(&one, &other, &case).await;
     // A second case, which only the owner of the database takes away.
     crate::alerts::waiting_notice(&world).await;
     world.stop().await;
     whole_ledger(&world).await;
-    let found = async || {
-        let key = world.app.checkpoint_key.verifying_key();
-        let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
-        report.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-    };
+    let found = async || findings(&world).await.join("\n");
     for (tamper, mend, expected) in [
-        ("INSERT INTO notices OVERRIDING SYSTEM VALUE SELECT * FROM kept.notices",
-         "DELETE FROM notices WHERE id IN (SELECT id FROM kept.notices)", "was put back"),
-        ("CREATE TABLE kept.erasures AS TABLE erasures; DELETE FROM erasing; DELETE FROM erasures",
-         "INSERT INTO erasures SELECT * FROM kept.erasures", "A row was deleted"),
+        (
+            "INSERT INTO notices OVERRIDING SYSTEM VALUE SELECT * FROM kept.notices",
+            "DELETE FROM notices WHERE id IN (SELECT id FROM kept.notices)",
+            "was put back",
+        ),
+        (
+            "CREATE TABLE kept.erasures AS TABLE erasures; DELETE FROM erasing; DELETE FROM erasures",
+            "INSERT INTO erasures SELECT * FROM kept.erasures",
+            "A row was deleted",
+        ),
         ("UPDATE erasures SET reason = 'court_order'", "UPDATE erasures SET reason = 'retention_ended'", "was changed"),
-        ("UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'officer1')",
-         "UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'ssupervisor2')", "was changed"),
-        ("CREATE TABLE kept.waiting AS TABLE notices; DELETE FROM notices",
-         "INSERT INTO notices OVERRIDING SYSTEM VALUE SELECT * FROM kept.waiting", "A row was deleted"),
+        (
+            "UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'officer1')",
+            "UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'ssupervisor2')",
+            "was changed",
+        ),
+        (
+            "CREATE TABLE kept.waiting AS TABLE notices; DELETE FROM notices",
+            "INSERT INTO notices OVERRIDING SYSTEM VALUE SELECT * FROM kept.waiting",
+            "A row was deleted",
+        ),
     ] {
         sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
         let findings = found().await;
@@ -338,11 +364,15 @@ async fn while_the_erasure_store_is_away_the_case_is_gone_and_its_keys_follow_wh
     // The last backup of the erasure store has a month: by the database's own clock, which nobody's session sets.
     let online = state().await;
     let at = |field: &str| online[field].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
-    assert_eq!((&online["state"], at("final_at") - at("online_at")), (&json!("erased_online"), chrono::TimeDelta::days(30)));
+    assert_eq!(
+        (&online["state"], at("final_at") - at("online_at")),
+        (&json!("erased_online"), chrono::TimeDelta::days(30))
+    );
     world.clock.advance(chrono::TimeDelta::days(31));
     one.sign_in().await.unwrap();
     assert_eq!(state().await["state"], "erased_online", "a replica's clock says nothing");
-    let later = "UPDATE erasures SET online_at = online_at - interval '30 days', final_at = final_at - interval '30 days'";
+    let later =
+        "UPDATE erasures SET online_at = online_at - interval '30 days', final_at = final_at - interval '30 days'";
     sqlx::raw_sql(later).execute(&mut owner).await.unwrap();
     assert_eq!(state().await["state"], "erased_finally");
     world.stop().await;
@@ -401,9 +431,15 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
         let planted = plants.bind(proposed).bind(one.account).execute(&mut theirs).await.unwrap_err().to_string();
         assert!(planted.contains("row-level security") || planted.contains("check constraint"), "{planted}");
         for forbidden in [
-            "DELETE FROM cases", "DELETE FROM notices", "DELETE FROM holds", "SELECT * FROM erasing", "DELETE FROM erasing",
-            "UPDATE erasures SET final_at = now()", "SELECT erasure_is_online(gen_random_uuid(), interval '0')",
-            "SELECT * FROM erased_before", "INSERT INTO erased_before SELECT id FROM cases",
+            "DELETE FROM cases",
+            "DELETE FROM notices",
+            "DELETE FROM holds",
+            "SELECT * FROM erasing",
+            "DELETE FROM erasing",
+            "UPDATE erasures SET final_at = now()",
+            "SELECT erasure_is_online(gen_random_uuid(), interval '0')",
+            "SELECT * FROM erased_before",
+            "INSERT INTO erased_before SELECT id FROM cases",
         ] {
             let refused = sqlx::raw_sql(forbidden).execute(&mut theirs).await.unwrap_err().to_string();
             assert!(refused.contains("permission denied"), "{forbidden}: {refused}");
@@ -454,11 +490,14 @@ async fn a_restored_backup_of_before_shows_nothing_of_the_case() {
     }
     let id = placing.played.case.to_string();
     for actor in &actors {
-        for (method, path) in all.routes(placing.officer.account).into_iter().filter(|(method, _)| *method == Method::GET) {
+        for (method, path) in
+            all.routes(placing.officer.account).into_iter().filter(|(method, _)| *method == Method::GET)
+        {
             for purpose in ["case_work", "care", "supervision", "intake"] {
                 let (status, body) = answer(actor, &method, &path, purpose).await;
                 assert!(!body.to_string().contains(&id), "{} {path}: {body}", actor.handle);
-                let is_list = ["/cases", "/tasks", "/alerts", "/placements", "/notices"].iter().any(|end| path.ends_with(end));
+                let is_list =
+                    ["/cases", "/tasks", "/alerts", "/placements", "/notices"].iter().any(|end| path.ends_with(end));
                 let hidden = matches!(status, 403 | 404 | 422) || (is_list && status == 200);
                 assert!(hidden, "{} {path} as {purpose}: {status} {body}", actor.handle);
             }
@@ -485,7 +524,10 @@ async fn an_old_copy_of_the_erasure_store_is_erased_again() {
         keys.iter().chain([&played.case]).all(|key| written.contains(key))
     })
     .await;
-    sqlx::raw_sql("INSERT INTO erasure.keys SELECT * FROM kept ON CONFLICT DO NOTHING").execute(&mut erasure).await.unwrap();
+    sqlx::raw_sql("INSERT INTO erasure.keys SELECT * FROM kept ON CONFLICT DO NOTHING")
+        .execute(&mut erasure)
+        .await
+        .unwrap();
     assert_eq!(keys_of(&world, &ids).await.0, keys);
     assert_eq!(world.app.databases.sweeper.sweep(false).await.unwrap().unwrap().again, keys.len() as u64);
     assert!(keys_of(&world, &ids).await.0.is_empty());

@@ -26,7 +26,8 @@ struct Stage {
 impl Stage {
     /// Whether somebody waits for a lock that a step of ours holds.
     async fn blocked(&mut self) -> bool {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'himaya'";
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'himaya'";
         sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut self.watch).await.unwrap() > 0
     }
 
@@ -53,7 +54,8 @@ impl Stage {
         let (operator, duty) = (country.person("operator1").unwrap(), country.person("duty1").unwrap());
         let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } });
         let call = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
-        let sent = operator.post(&format!("/api/v1/calls/{call}/hand-over"), &json!({ "basis": "child" })).await.unwrap();
+        let sent =
+            operator.post(&format!("/api/v1/calls/{call}/hand-over"), &json!({ "basis": "child" })).await.unwrap();
         let notice = format!("/api/v1/notices/{}", sent.id("id"));
         assert_eq!(duty.post(&format!("{notice}/acknowledge"), &json!({})).await.unwrap().status, 200);
         let accepted = json!({ "officers": [self.officer.account] });

@@ -1,11 +1,11 @@
 //! Who erases a case, and what keeps it: two supervisors, never one, and no hold.
 
 use crate::attachments::entries;
+use crate::bars::findings;
 use crate::erasing::{confirm, erase, propose, supervisors};
 use crate::harness::World;
 use crate::story::whole_ledger;
 use chrono::{DateTime, TimeDelta, Utc};
-use himaya::audit::verify::verify;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::story;
 use serde_json::{Value, json};
@@ -33,7 +33,9 @@ async fn nobody_erases_a_case_alone_and_nobody_but_supervisors_at_all() {
     let played = story::play(&world.country).await.unwrap();
     let (one, other) = supervisors(&world).await;
     let (officer, case) = (world.signed_in("officer1").await, format!("/api/v1/cases/{}", played.case));
-    for handle in ["officer1", "duty1", "officer2", "operator1", "hsupervisor1", "manager1", "coordinator1", "auditor1", "admin1"] {
+    for handle in
+        ["officer1", "duty1", "officer2", "operator1", "hsupervisor1", "manager1", "coordinator1", "auditor1", "admin1"]
+    {
         let actor = world.signed_in(handle).await;
         let before = entries(&world).await;
         assert_eq!(propose(&actor, &case).await.status, 404, "{handle}");
@@ -50,7 +52,9 @@ async fn nobody_erases_a_case_alone_and_nobody_but_supervisors_at_all() {
         assert_eq!(confirm(&world.signed_in(handle).await, &case, erasure).await.status, 404, "{handle}");
     }
     // Who works on the case sees it coming.
-    for (actor, purpose, status) in [(&officer, "case_work", 200), (&other, "supervision", 200), (&world.signed_in("auditor1").await, "audit", 404)] {
+    for (actor, purpose, status) in
+        [(&officer, "case_work", 200), (&other, "supervision", 200), (&world.signed_in("auditor1").await, "audit", 404)]
+    {
         let seen = actor.get(&format!("{case}/erasures"), purpose).await.unwrap();
         assert_eq!(seen.status, status, "{}", seen.text);
         assert!(status != 200 || seen.body["items"][0]["reason"] == "retention_ended", "{}", seen.text);
@@ -86,14 +90,19 @@ async fn a_case_on_hold_is_neither_proposed_nor_erased_and_two_lift_it() {
     let held = hold(&other, &case, "court_proceedings", None).await;
     assert_eq!((held.status, &held.body["in_force"]), (201, &json!(true)), "{}", held.text);
     let id = held.id("id");
-    for refused in [propose(&one, &case).await, confirm(&other, &case, erasure).await, confirm(&one, &case, erasure).await] {
+    for refused in
+        [propose(&one, &case).await, confirm(&other, &case, erasure).await, confirm(&one, &case, erasure).await]
+    {
         assert_eq!((refused.status, refused.code()), (409, "on_hold"), "{}", refused.text);
         assert!(refused.text.contains("court_proceedings"), "{}", refused.text);
     }
     // The gate comes first.
     assert_eq!(propose(&officer, &case).await.status, 404);
     let seen = officer.get(&format!("{case}/holds"), "case_work").await.unwrap();
-    assert_eq!((&seen.body["items"][0]["reason"], &seen.body["items"][0]["by"]), (&json!("court_proceedings"), &json!(other.account)));
+    assert_eq!(
+        (&seen.body["items"][0]["reason"], &seen.body["items"][0]["by"]),
+        (&json!("court_proceedings"), &json!(other.account))
+    );
     // Lifting takes two, none of whom is on the case.
     assert_eq!(lift(&officer, &case, id).await.status, 404);
     assert_eq!(lift(&one, &case, himaya::platform::random::uuid()).await.status, 404);
@@ -169,15 +178,10 @@ async fn a_hold_that_the_owner_of_the_database_touches_still_holds_or_is_missed(
     assert_eq!(propose(&one, &case).await.code(), "on_hold");
     // One that is taken away as a whole is missed by the verifier: before the case is erased, and after.
     sqlx::raw_sql("DELETE FROM holds").execute(&mut owner).await.unwrap();
-    let found = async || {
-        let key = world.app.checkpoint_key.verifying_key();
-        let report = verify(&world.app.databases.auditor, &key, &world.app.config.log_origin, &[], true).await.unwrap();
-        report.findings.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let missed = found().await;
+    let missed = findings(&world).await;
     assert!(missed.iter().any(|finding| finding.contains("A row was deleted")), "{missed:#?}");
     erase(&one, &other, &case).await;
-    let missed = found().await;
+    let missed = findings(&world).await;
     assert!(missed.iter().any(|finding| finding.contains("A row was deleted")), "{missed:#?}");
     world.stop().await;
 }

@@ -103,7 +103,8 @@ async fn believed(connection: &mut PgConnection, trust: &Trust, case: &CaseRow, 
         Some(LiftRow { at, note, vouch }) => {
             let code = |voucher: &Voucher, signer, note: &str| voucher.bar_lift(id, signer, note);
             let (lift, by) =
-                signed::<BarLiftStatement>(connection, trust, case.organisation, &note, &vouch, code, NOT_BELIEVED).await?;
+                signed::<BarLiftStatement>(connection, trust, case.organisation, &note, &vouch, code, NOT_BELIEVED)
+                    .await?;
             if lift.bar != id || lift.case != case.id || lift.account != row.account {
                 return Err(Problem::fault(NOT_BELIEVED));
             }

@@ -4,18 +4,16 @@ use super::model::{ErasureState, ErasureView, NewErasure};
 use super::store::{self, Erased};
 use super::{NOT_BELIEVED, believed};
 use crate::audit::unit::Unit;
+use crate::cases::holds;
 use crate::cases::store as cases;
 use crate::cases::two_persons::{self, Proposed};
-use crate::cases::holds;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{CaseId, ProposalId, RecordKind};
 use crate::guard::statement::Act;
 use crate::platform::app::App;
-use crate::platform::http::{
-    Answer, Body, Id, IdempotencyKey, InPath, Listed, Page, Paged, SignedIn, Stated,
-};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;

@@ -91,7 +91,10 @@ impl Eraser {
                         tracing::info!(online, "cases that two persons erased open from this installation no more");
                     }
                     if forged > 0 && !troubled {
-                        tracing::error!(forged, "ALARM: somebody wrote a list of what is to be erased; nothing of it was");
+                        tracing::error!(
+                            forged,
+                            "ALARM: somebody wrote a list of what is to be erased; nothing of it was"
+                        );
                     }
                     troubled = forged > 0;
                 }
