@@ -53,7 +53,7 @@ pub async fn place(
     let note = statement::sign(&stated, by, &who.keys).map_err(|_| Problem::fault("a hold cannot be written"))?;
     store::insert(&mut unit, &stated, &note).await?;
     let placed = Hold { id: hold, reason, until, by, made_at: at, lifted: None };
-    let answer = Answer::created(&HoldView::of(placed, at, None))?;
+    let answer = Answer::created(&HoldView::of(&placed, at, None))?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
     Ok(answer)
@@ -83,12 +83,12 @@ pub async fn list(
     };
     let lifts = two_persons::waiting(&mut unit, &app.policy, &row, Act::HoldLift).await?;
     let now = unit.now();
-    let seen = |hold: Hold| {
+    let seen = |hold: &Hold| {
         let lift = lifts.iter().find(|lift| lift.what.about == hold.id.0 && hold.lifted.is_none());
         let lift = lift.map(LiftView::from);
         HoldView::of(hold, now, lift)
     };
-    let items: Vec<HoldView> = of_case(&mut unit, &row).await?.into_iter().map(seen).collect();
+    let items: Vec<HoldView> = of_case(&mut unit, &row).await?.iter().map(seen).collect();
     for item in &items {
         unit.touch(item.id.0);
     }
@@ -180,7 +180,7 @@ pub async fn confirm_lift(
     store::lift(&mut unit, found.id, &made.note).await?;
     let _committed = unit.commit().await?;
     found.lifted = Some((now, [made.by, who.account]));
-    Answer::ok(&HoldView::of(found, now, None))
+    Answer::ok(&HoldView::of(&found, now, None))
 }
 
 fn over() -> Problem {

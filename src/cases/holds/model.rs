@@ -59,9 +59,9 @@ pub struct HoldView {
 }
 
 impl HoldView {
-    pub(super) fn of(hold: Hold, now: DateTime<Utc>, lift: Option<LiftView>) -> Self {
+    pub(super) fn of(hold: &Hold, now: DateTime<Utc>, lift: Option<LiftView>) -> Self {
         let in_force = hold.is_in_force(now);
-        let Hold { id, reason, until, by, made_at, lifted } = hold;
+        let Hold { id, reason, until, by, made_at, lifted } = *hold;
         let (lifted_at, lifted_by) = lifted.map(|(at, by)| (at, by.to_vec())).unzip();
         Self { id, reason, until, by, made_at, in_force, lift, lifted_at, lifted_by }
     }
