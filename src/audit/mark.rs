@@ -41,6 +41,8 @@ words! {
         Custody = "custody",
         Bar = "bar",
         Proposal = "proposal",
+        Hold = "hold",
+        Erasure = "erasure",
     }
 }
 

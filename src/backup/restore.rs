@@ -6,7 +6,7 @@ use crate::audit::checkpoint::Checkpoint;
 use crate::audit::keys::LogKeys;
 use crate::audit::note::NoteError;
 use crate::audit::verify::{Report, VerifyError, verify};
-use crate::guard::store::erase_keys;
+use crate::guard::store::{erase_keys, tombstones_since};
 use crate::guard::sweep::{SweepError, Swept};
 use crate::guard::tombstones;
 use crate::platform::clock::Clock;
@@ -16,6 +16,7 @@ use crate::platform::objects::{Objects, OpenError};
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
 use crate::setup::store as setup;
+use chrono::DateTime;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use std::io;
@@ -45,6 +46,8 @@ pub struct Restore<'a> {
 pub struct Restored {
     pub manifest: Manifest,
     pub sessions_ended: u64,
+    /// Cases that came back although they were erased: there for nobody.
+    pub cases_hidden: u64,
     /// Keys that were erased, by the file beside the checkpoints.
     pub tombstones: u64,
     /// What was swept; nothing when it was left alone; an error when too many keys seemed to belong to nothing.
@@ -241,6 +244,15 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     }
     let gone: Vec<Uuid> = erased.into_iter().collect();
     erase_keys(&mut *databases.sweeper.erasure.acquire().await?, &gone).await?;
+    let mut cases_hidden = 0;
+    if let Some(main) = targets.first() {
+        // Whatever the file says: an erasure store that was kept knows more.
+        let known = tombstones_since(&databases.sweeper.erasure, DateTime::UNIX_EPOCH).await?;
+        let known: Vec<Uuid> = known.into_iter().map(|(id, _)| id).collect();
+        let mut inside = main.open().await?;
+        cases_hidden = store::hide_erased(&mut inside, &known).await?;
+        inside.close().await?;
+    }
     // A store that was kept is newer than the main database now is: its keys without a record may belong to a better
     // backup, and erasing is for ever.
     let swept = match told.which {
@@ -259,7 +271,7 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     if let Some((_, text)) = saved {
         std::fs::write(config.checkpoints.join("checkpoint"), text)?;
     }
-    Ok(Restored { manifest, sessions_ended, tombstones: gone.len() as u64, swept, ledger, set_aside })
+    Ok(Restored { manifest, sessions_ended, cases_hidden, tombstones: gone.len() as u64, swept, ledger, set_aside })
 }
 
 /// The newest checkpoint kept outside, if it is this log's.

@@ -2,7 +2,7 @@
 //! sections, each under a key of its own.
 //!
 //! `http` lists cases and reads one, `section` and `notes` open and write what is sealed, `access` brings colleagues
-//! on, `leaving` and `removal` take them off, `bars` keeps them off; `two_persons` is what nobody does alone. `opening` is for [`crate::notices`], which makes a case of a notice.
+//! on, `leaving` and `removal` take them off, `bars` keeps them off; `two_persons` is what nobody does alone, `erasure` ends a case for good, and `holds` keep it from that. `opening` is for [`crate::notices`], which makes a case of a notice.
 //!
 //! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
 //! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
@@ -14,8 +14,10 @@ pub mod bars;
 pub(crate) mod by_custody;
 pub mod codes;
 pub mod document;
+pub mod erasure;
 pub(crate) mod hanging;
 pub(crate) mod head;
+pub mod holds;
 pub mod http;
 pub(crate) mod iso;
 pub mod leaving;
@@ -26,6 +28,7 @@ pub mod removal;
 pub(crate) mod renewal;
 pub mod section;
 pub mod sections;
+mod signed;
 pub(crate) mod standing_in;
 pub mod states;
 pub(crate) mod store;
@@ -57,6 +60,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leaving::end))
         .routes(routes!(removal::list, removal::propose))
         .routes(routes!(removal::confirm))
+        .routes(routes!(erasure::http::proposed, erasure::http::propose))
+        .routes(routes!(erasure::http::confirm))
+        .routes(routes!(erasure::http::list))
+        .routes(routes!(holds::http::list, holds::http::place))
+        .routes(routes!(holds::http::propose_lift))
+        .routes(routes!(holds::http::confirm_lift))
         .routes(routes!(bars::http::recuse))
         .routes(routes!(bars::http::list, bars::http::create))
         .routes(routes!(bars::http::lift))

@@ -57,7 +57,7 @@ pub async fn propose(
     }
     let grant = in_force(&mut unit, case, account).await?;
     let grant = grant.ok_or_else(|| Problem::field("account", "is nobody on this case"))?;
-    let what = Proposed { act: Act::Removal, about: grant.0, account: Some(account) };
+    let what = Proposed { act: Act::Removal, about: grant.0, account: Some(account), reason: None };
     let made = two_persons::propose(&mut unit, &app.policy, &row, what).await?;
     let view = RemovalView { id: made.id, account, by: made.by, made_at: made.made_at, lapses_at: made.lapses_at };
     let answer = Answer::created(&view)?;

@@ -80,6 +80,9 @@ pub async fn restore(told: BringBack) -> Outcome {
     let done = backup::restore(&config, &plan, &Clock::default()).await?;
     println!("Restored as of {}; {} sessions ended.", done.manifest.began_at, done.sessions_ended);
     println!("{} keys that were erased since then, or before, are erased.", done.tombstones);
+    if done.cases_hidden > 0 {
+        println!("{} cases came back that two persons had erased: they are there for nobody.", done.cases_hidden);
+    }
     let mut well = done.ledger.ok();
     match done.swept {
         Ok(Some(swept)) => println!("{} keys belonged to no record and were erased.", swept.orphans),

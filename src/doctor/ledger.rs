@@ -1,4 +1,4 @@
-//! The ledger's newest checkpoints, inside the database and outside, and the pins.
+//! The ledger's newest checkpoints, inside the database and outside, the pins, and erasures that wait.
 
 use super::{Findings, Verdict, store};
 use crate::audit::keys::LogKeys;
@@ -107,4 +107,26 @@ pub(super) async fn pins(
     let said =
         format!("each belongs to a founding that two people signed; {forming} founded without a pin receive nothing");
     findings.judge("pins", &said, &wrong);
+}
+
+/// Longer than an erasure takes while both stores answer.
+const ERASING: i64 = 15 * 60;
+
+/// Whether erasures that two persons confirmed wait for a store that is away.
+pub(super) async fn erasures(findings: &mut Findings, connection: &mut PgConnection) {
+    match store::erasures_waiting(connection).await {
+        Ok((0, _)) => findings.well("erasures", "every case that two persons erased is erased"),
+        Ok((waiting, seconds)) if seconds <= ERASING => {
+            findings.well("erasures", format!("{waiting} under way, since {seconds} seconds at most"));
+        }
+        Ok((waiting, seconds)) => findings.wrong(
+            "erasures",
+            format!(
+                "{waiting} wait, the oldest for {} minutes: copies of these cases still open. See that a process with \
+                 sweeps = true runs, and that the erasure store and the store of attachments answer it",
+                seconds / 60
+            ),
+        ),
+        Err(error) => findings.wrong("erasures", format!("cannot be read: {error}")),
+    }
 }

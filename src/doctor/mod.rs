@@ -166,6 +166,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
                 machine::clocks(&mut findings, "database.erasure", clock, &mut connection).await;
                 machine::data_directory(&mut findings, "database.erasure", address);
             }
+            "database.sweeper" => ledger::erasures(&mut findings, &mut connection).await,
             "database.sequencer" => {
                 if let Some(secrets) = &secrets {
                     ledger::checkpoints(&mut findings, config, secrets, &mut connection).await;

@@ -117,3 +117,16 @@ pub async fn foundings(connection: &mut PgConnection) -> Result<Vec<(Uuid, Strin
         sqlx::query!("SELECT organisation_id, note FROM foundings ORDER BY proposed_at").fetch_all(connection).await?;
     Ok(rows.into_iter().map(|row| (row.organisation_id, row.note)).collect())
 }
+
+/// How many erasures wait, and for how many seconds the oldest of them, by the database's clock.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn erasures_waiting(connection: &mut PgConnection) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT waiting AS "waiting!", EXTRACT(epoch FROM longest)::bigint AS "seconds!" FROM erasures_waiting()"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((row.waiting, row.seconds))
+}

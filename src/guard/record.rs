@@ -61,6 +61,10 @@ words! {
         Bar = "bar",
         /// That a colleague be taken off a case: proposed by one person, confirmed by another.
         Removal = "removal",
+        /// A case is erased for good: proposed by one person, confirmed by another.
+        Erasure = "erasure",
+        /// A case is not to be erased, by law: two persons lift it.
+        Hold = "hold",
         /// Which duty officer is to take a notice that waits.
         Direction = "direction",
         /// A turn at a desk.
@@ -154,6 +158,8 @@ ids! {
     BarId,
     /// Something that one person proposes and another confirms.
     ProposalId,
+    /// That a case is not to be erased.
+    HoldId,
     ShiftId,
     AbsenceId,
     /// One use of CUSTODY by two custodians.

@@ -5,13 +5,13 @@
 
 mod kinds;
 
-pub use kinds::{AccessReason, Act, BarReason, OrganisationKind, SharedPurpose};
+pub use kinds::{AccessReason, Act, BarReason, ErasureReason, HoldReason, OrganisationKind, SharedPurpose};
 
 use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{
-    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, MembershipId, OpeningId, OrganisationId, ProposalId,
-    RecordKind, SharedKeyId,
+    AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, HoldId, MembershipId, OpeningId, OrganisationId,
+    ProposalId, RecordKind, SharedKeyId,
 };
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
@@ -41,6 +41,7 @@ statements! {
     BarStatement => "himaya/bar/v1",
     BarLiftStatement => "himaya/bar-lift/v1",
     ProposalStatement => "himaya/proposal/v1",
+    HoldStatement => "himaya/hold/v1",
     CaseHead => "himaya/case-head/v2",
     CustodyStatement => "himaya/custody/v1",
     OpeningStatement => "himaya/opening/v1",
@@ -225,14 +226,30 @@ pub struct ProposalStatement {
     pub proposal: ProposalId,
     pub act: Act,
     pub case: CaseId,
-    /// To what: a removal ends this permission, and no later one of the same person.
+    /// To what: a removal ends this permission, and no later one of the same person; an erasure ends this case, and a hold is
+    /// lifted by its own id.
     pub about: Uuid,
     /// Whom it concerns, who has no part in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
+    /// Why, where a case is to be erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ErasureReason>,
     pub at: DateTime<Utc>,
     /// Afterwards it has no effect any more.
     pub lapses_at: DateTime<Utc>,
+}
+
+/// A case is not to be erased; signed by a supervisor. Two persons lift it, by a [`ProposalStatement`].
+#[derive(Serialize, Deserialize)]
+pub struct HoldStatement {
+    pub hold: HoldId,
+    pub case: CaseId,
+    pub reason: HoldReason,
+    /// In force until then; without it until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    pub at: DateTime<Utc>,
 }
 
 /// Everything sealed of a case as its last writer left it: an older version put back does not agree with it.

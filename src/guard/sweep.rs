@@ -9,8 +9,10 @@
 //! record have missed it. And when many keys seem to belong to nothing, it is rather the main database that is the wrong
 //! one, or was rolled back: the sweeper then erases nothing and says so.
 
+mod erasures;
 mod objects;
 
+pub use erasures::{EraseError, Eraser, Finished};
 pub use objects::{ClearError, Cleared};
 
 use crate::guard::store;

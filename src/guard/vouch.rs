@@ -5,7 +5,7 @@
 //! everything that is believed by its author's signature also carries a code (HMAC-SHA256) that only the service makes, and
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
-use super::record::{AccountId, AssignmentId, BarId, CaseId, OpeningId, ProposalId, SharedKeyId};
+use super::record::{AccountId, AssignmentId, BarId, CaseId, HoldId, OpeningId, ProposalId, SharedKeyId};
 use crate::platform::clock::Clock;
 use crate::platform::random;
 use crate::platform::secrets::{Live, Raw};
@@ -188,6 +188,31 @@ impl Voucher {
     #[must_use]
     pub fn confirmation(&self, proposal: ProposalId, second: AccountId, note: &str) -> Codes {
         self.code("confirmation", &[proposal.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For a hold on a case: what it says, and who said it.
+    #[must_use]
+    pub fn hold(&self, hold: HoldId, signer: AccountId, note: &str) -> Codes {
+        self.code("hold", &[hold.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For its end, with both signatures, and who signed second.
+    #[must_use]
+    pub fn hold_lift(&self, hold: HoldId, second: AccountId, note: &str) -> Codes {
+        self.code("hold lift", &[hold.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For what is left of a case that two persons erased.
+    #[must_use]
+    pub fn erasure(&self, erasure: ProposalId, second: AccountId, note: &str) -> Codes {
+        self.code("erasure", &[erasure.0.as_bytes(), second.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// For the list of what an erasure takes away: nothing else is ever erased by it.
+    #[must_use]
+    pub fn erasing(&self, erasure: ProposalId, keys: &[Uuid], objects: &[Uuid]) -> Codes {
+        let bytes = |ids: &[Uuid]| -> Vec<u8> { ids.iter().flat_map(|id| *id.as_bytes()).collect() };
+        self.code("erasing", &[erasure.0.as_bytes(), &bytes(keys), &bytes(objects)])
     }
 
     /// For the length of somebody's register.

@@ -8,6 +8,7 @@ use crate::guard::gate::Gate;
 use crate::guard::look::Places;
 use crate::guard::passphrase::Stretcher;
 use crate::guard::policy::{DecisionTable, PolicyError};
+use crate::guard::sweep::Eraser;
 use crate::guard::token::Tokens;
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
@@ -20,6 +21,7 @@ use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
 use crate::staff::limits::Limits;
+use chrono::TimeDelta;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -71,6 +73,16 @@ pub enum StartError {
 }
 
 impl App {
+    /// What carries out the erasures that two persons confirmed.
+    #[must_use]
+    pub fn eraser(&self) -> Eraser {
+        Eraser {
+            sweeper: self.databases.sweeper.clone(),
+            trust: Arc::clone(&self.places.trust),
+            backups_kept: TimeDelta::days(self.config.erasure_backups_days.into()),
+        }
+    }
+
     /// Reads secrets and policy, connects, and starts the ledger of this process.
     ///
     /// # Errors

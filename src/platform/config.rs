@@ -68,10 +68,13 @@ pub struct Config {
     pub checkpoints: PathBuf,
     /// First line of each checkpoint: the log's own name.
     pub log_origin: String,
-    /// Whether this process sweeps once an hour (`guard::sweep`). Of several replicas at least one must.
+    /// Whether this process sweeps once an hour, and carries out erasures that two persons confirmed (`guard::sweep`). Of several replicas at least one must.
     pub sweeps: bool,
     /// Whether this process looks at the clocks and raises alerts. Of several replicas at least one must.
     pub keeps_time: bool,
+    /// For how many days a backup of the erasure store is kept at most: then a case that was erased is erased finally.
+    #[serde(default = "kept")]
+    pub erasure_backups_days: u16,
     /// How many passphrases are stretched at once (64 MiB each).
     pub sign_ins_at_once: usize,
     /// How many tries there may be at the door.
@@ -241,6 +244,11 @@ pub enum ConfigError {
     Keeper(String),
     #[error("{0}")]
     Refused(#[from] Refusals),
+}
+
+/// A month.
+const fn kept() -> u16 {
+    30
 }
 
 /// Variables that are read elsewhere and are no fields.

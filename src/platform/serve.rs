@@ -161,6 +161,7 @@ impl Serving {
         ];
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));
+            beside.push(tokio::spawn(app.eraser().run(stopped.clone())));
         }
         if app.config.keeps_time {
             let clock = app.places.clock.clone();

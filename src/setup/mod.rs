@@ -144,6 +144,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         log_origin: plan.log_origin.clone(),
         sweeps: true,
         keeps_time: true,
+        erasure_backups_days: 30,
         sign_ins_at_once: 2,
         limits: LimitsConfig::default(),
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),

@@ -46,21 +46,21 @@ async fn reads(actor: &Actor, path: &str) -> u16 {
 }
 
 /// What the verifier finds.
-async fn findings(world: &World) -> Vec<String> {
+pub async fn findings(world: &World) -> Vec<String> {
     let keys = world.app.log_keys().unwrap();
     let report = verify(&world.app.databases.auditor, &keys, &[], true).await.unwrap();
     report.findings.iter().map(ToString::to_string).collect()
 }
 
 /// Everything that hangs on the case, by the beginning of the routes that name it.
-struct Hanging {
-    of: Vec<(&'static str, String)>,
+pub struct Hanging {
+    pub of: Vec<(&'static str, String)>,
     person: String,
     attachment: String,
 }
 
 impl Hanging {
-    async fn on(placing: &Placing, task: Uuid, alert: String) -> Self {
+    pub async fn on(placing: &Placing, task: Uuid, alert: String) -> Self {
         let played = &placing.played;
         let section = format!("{}/sections/narrative", placing.case());
         let placement = placing.placed("consented").await.replace("/api/v1/placements/", "");
@@ -84,7 +84,7 @@ impl Hanging {
     }
 
     /// Every route that names something of the case, and every list in which it could stand.
-    fn routes(&self, about: Uuid) -> Vec<(Method, String)> {
+    pub fn routes(&self, about: Uuid) -> Vec<(Method, String)> {
         let mut routes = Vec::new();
         for (method, path) in crate::matrix::routes() {
             let record = self.of.iter().find(|(beginning, _)| path.starts_with(beginning));
@@ -93,7 +93,9 @@ impl Hanging {
             let Some((_, record)) = record.or(list.then_some(&self.of[0])) else { continue };
             let concrete = path.replace("{id}", record).replace("{person}", &self.person);
             let concrete = concrete.replace("{attachment}", &self.attachment).replace("{account}", &about.to_string());
-            let concrete = concrete.replace("{bar}", record).replace("{removal}", record);
+            let concrete = ["{bar}", "{removal}", "{erasure}", "{hold}", "{lift}"]
+                .iter()
+                .fold(concrete, |path, id| path.replace(id, record));
             for kind in ["narrative", "investigation", "legal", "identity", "contact_and_safety"] {
                 routes.push((method.clone(), concrete.replace("{kind}", kind)));
                 if !path.contains("{kind}") {
@@ -106,7 +108,7 @@ impl Hanging {
 }
 
 /// What somebody is answered, without what differs in every answer.
-async fn answer(actor: &Actor, method: &Method, path: &str, purpose: &str) -> (u16, Value) {
+pub async fn answer(actor: &Actor, method: &Method, path: &str, purpose: &str) -> (u16, Value) {
     let mut request = actor.request(method.clone(), path).await.header("purpose", purpose);
     if *method != Method::GET && *method != Method::DELETE {
         request = request.header("idempotency-key", "bars-bars-bars").json(&json!({ "no_such_field": 1 }));

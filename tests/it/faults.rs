@@ -25,7 +25,7 @@ async fn stored(world: &World) -> Vec<Value> {
 }
 
 /// Opens or closes the erasure store, to those who are connected as well.
-async fn let_in(world: &World, allowed: bool) {
+pub async fn let_in(world: &World, allowed: bool) {
     let mut owner = world.server_owner().await;
     let database = format!("{}_erasure", world.database);
     let door = format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}");

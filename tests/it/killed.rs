@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Asks until there is something.
-async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let (start, mut tick) = (Instant::now(), tokio::time::interval(Duration::from_millis(10)));
     loop {
         if let Some(found) = ask().await {
@@ -32,12 +32,12 @@ async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
-fn kill(signal: &str, pid: u32) {
+pub fn kill(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
 /// The real binary, killed at the end whatever happens.
-struct Service(Child);
+pub struct Service(pub Child);
 
 impl Drop for Service {
     fn drop(&mut self) {
@@ -46,7 +46,7 @@ impl Drop for Service {
     }
 }
 
-async fn serve(config: &Path, address: &str) -> Service {
+pub async fn serve(config: &Path, address: &str) -> Service {
     let log = std::fs::File::options().create(true).append(true).open(config.with_file_name("log")).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_himaya"))
         .args(["serve", "--config"])
@@ -142,16 +142,16 @@ async fn saves(actor: Actor, path: String, told: Arc<Told>) -> u64 {
     last
 }
 
-fn home() -> PathBuf {
+pub fn home() -> PathBuf {
     std::env::temp_dir().join(format!("himaya-killed-{}", himaya::platform::random::uuid().simple()))
 }
 
-async fn cluster(home: &Path) -> Option<Cluster> {
+pub async fn cluster(home: &Path) -> Option<Cluster> {
     let place = home.join("postgres");
     tokio::task::spawn_blocking(move || Cluster::start(&place)).await.unwrap().ok()
 }
 
-async fn found(cluster: &Cluster, home: &Path) -> Founded {
+pub async fn found(cluster: &Cluster, home: &Path) -> Founded {
     let plan = Plan {
         superuser: cluster.superuser_url(),
         erasure_superuser: None,

@@ -94,6 +94,12 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let removal = squads.post(&format!("/api/v1/cases/{}/removals", played.case), &taken_off).await.unwrap();
     assert_eq!(removal.status, 201, "{}", removal.text);
     let removal = removal.id("id").to_string();
+    // Proposed, and never to be done: on hold.
+    let erasure =
+        crate::erasing::propose(&squads, &format!("/api/v1/cases/{}", played.case)).await.id("id").to_string();
+    let holds = format!("/api/v1/cases/{}/holds", played.case);
+    let hold = squads.post(&holds, &json!({ "reason": "complaint" })).await.unwrap().id("id").to_string();
+    let lift = squads.post(&format!("{holds}/{hold}/lifts"), &json!(null)).await.unwrap().id("id").to_string();
     let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
     let duty = world.country.person("duty1").unwrap().account.to_string();
     let officer = world.signed_in("officer1").await;
@@ -134,6 +140,9 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             .replace("{account}", &duty)
             .replace("{bar}", &bar)
             .replace("{removal}", &removal)
+            .replace("{erasure}", &erasure)
+            .replace("{hold}", &hold)
+            .replace("{lift}", &lift)
             .replace("{kind}", if path.contains("{person}") { "identity" } else { "narrative" })
     };
     let granted = json!({
@@ -201,6 +210,8 @@ async fn a_refused_record_answers_exactly_like_one_that_is_not_there() {
         format!("/api/v1/cases/{}/notes", played.case),
         format!("/api/v1/cases/{}/bars", played.case),
         format!("/api/v1/cases/{}/removals", played.case),
+        format!("/api/v1/cases/{}/erasures", played.case),
+        format!("/api/v1/cases/{}/holds", played.case),
         format!("/api/v1/cases/{}/persons/{}/consents", played.case, played.person),
         format!("/api/v1/accommodations/{}/address", played.house),
         format!("/api/v1/placements/{}", played.placement),

@@ -218,3 +218,36 @@ pub async fn unwrapped(world: &World, keys: &PersonKeys, record: &Ciphertext) ->
     }
     None
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_dump_of_before_an_erasure_and_an_officers_passphrase_nothing_of_the_case_opens() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (one, other) = crate::erasing::supervisors(&world).await;
+    // What the thief carries away before: both databases, the service's secrets, and what an officer types.
+    let keys = stolen_keys(&world, "officer1").await;
+    let mut before = Vec::new();
+    for record in ciphertexts(&world).await {
+        let Some(key) = unwrapped(&world, &keys, &record).await else { continue };
+        let erasure = RecordKey::from_stolen(erasure_key(&world, record.key).await);
+        assert!(opens(&record, &key.content_key(&erasure)), "until then");
+        before.push((record, key));
+    }
+    assert!(before.len() > 3, "{}", before.len());
+    crate::erasing::erase(&one, &other, &format!("/api/v1/cases/{}", played.case)).await;
+    assert_eq!(world.app.eraser().finish().await.unwrap().online, 1);
+    // With the present erasure store, and everything else that there is now.
+    let loot = loot(&world).await;
+    for (record, key) in &before {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM erasure.keys WHERE key_id = $1")
+            .bind(record.key)
+            .fetch_one(&mut world.erasure_owner().await)
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{}", record.kind);
+        for secret in &loot {
+            let erasure = RecordKey::from_stolen(*secret);
+            assert!(!opens(record, &key.content_key(&erasure)), "a {} opened", record.kind);
+        }
+    }
+}

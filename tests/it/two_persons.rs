@@ -184,6 +184,7 @@ async fn a_proposal_that_is_forged_changed_or_put_back_takes_nobody_off() {
         case: CaseId(played.case),
         about: grant,
         account: Some(AccountId(third.account)),
+        reason: None,
         at,
         lapses_at: at + TimeDelta::days(7),
     };

@@ -16,7 +16,7 @@ use crate::guard::gate::{About, Authorized, Does, ledger_problem};
 use crate::guard::look::Places;
 use crate::guard::record::AccountId;
 use crate::guard::session::Who;
-use crate::guard::store::{delete_erasure_key, enter};
+use crate::guard::store::{discard_erasure_keys, enter};
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::problem::Problem;
@@ -148,10 +148,11 @@ impl<V: Does, K: About> Unit<V, K> {
             return Err(problem);
         }
         lane.committed();
-        for key in self.erase {
-            // What is left behind if this fails opens nothing: its wraps are gone. The sweeper erases it.
-            if let Err(error) = delete_erasure_key(&self.places.erasure, key).await {
-                tracing::error!(%error, "an erasure key outlived its record");
+        if !self.erase.is_empty() {
+            // What is left behind if this fails opens nothing: its wraps are gone. The sweeper erases it, and at once what two
+            // persons erased.
+            if let Err(error) = discard_erasure_keys(&self.places.erasure, &self.erase).await {
+                tracing::error!(%error, "erasure keys outlived their records");
             }
         }
         Ok(Committed(()))

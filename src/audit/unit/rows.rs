@@ -34,6 +34,17 @@ impl<V: Does, K: About> Unit<V, K> {
         Ok(())
     }
 
+    /// Says that this unit takes away these rows, whoever brought them in: those of a case that two persons erase. Each with its
+    /// register and its number there, where it stands in one.
+    pub fn struck_from_registers(&mut self, rows: impl IntoIterator<Item = (RowKind, Uuid, Option<(Uuid, i64)>)>) {
+        for (kind, row, place) in rows {
+            self.rows.remove(&(kind, row));
+            if let Some((register, number)) = place {
+                self.marks.push(Mark::row(row, Named::Struck { register, number }, PASSING));
+            }
+        }
+    }
+
     /// Marks every row as it stands now, at the end of the unit.
     pub(super) async fn mark_rows(&mut self) -> Result<(), Problem> {
         let wanted = std::mem::take(&mut self.rows);

@@ -11,14 +11,14 @@ pub(crate) mod store;
 
 use self::store::{BarRow, LiftRow};
 use super::model::CaseRow;
-use super::team;
+use super::signed::signed;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
-use crate::guard::record::{AccountId, BarId, OrganisationId};
-use crate::guard::statement::{self, BarLiftStatement, BarLine, BarReason, BarStatement, Statement};
+use crate::guard::record::{AccountId, BarId};
+use crate::guard::statement::{BarLiftStatement, BarLine, BarReason, BarStatement};
 use crate::guard::trust::Trust;
-use crate::guard::vouch::{Codes, Voucher, is_vouched};
+use crate::guard::vouch::Voucher;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -97,13 +97,14 @@ async fn believed(connection: &mut PgConnection, trust: &Trust, case: &CaseRow, 
     let id = row.id;
     let code = |voucher: &Voucher, signer, note: &str| voucher.bar(id, signer, note);
     let (stated, by) =
-        signed::<BarStatement>(connection, trust, case.organisation, &row.note, &row.vouch, code).await?;
+        signed::<BarStatement>(connection, trust, case.organisation, &row.note, &row.vouch, code, NOT_BELIEVED).await?;
     let lifted = match row.lifted {
         None => None,
         Some(LiftRow { at, note, vouch }) => {
             let code = |voucher: &Voucher, signer, note: &str| voucher.bar_lift(id, signer, note);
             let (lift, by) =
-                signed::<BarLiftStatement>(connection, trust, case.organisation, &note, &vouch, code).await?;
+                signed::<BarLiftStatement>(connection, trust, case.organisation, &note, &vouch, code, NOT_BELIEVED)
+                    .await?;
             if lift.bar != id || lift.case != case.id || lift.account != row.account {
                 return Err(Problem::fault(NOT_BELIEVED));
             }
@@ -115,24 +116,4 @@ async fn believed(connection: &mut PgConnection, trust: &Trust, case: &CaseRow, 
     }
     let line = BarLine::of(id, &row.note);
     Ok(Bar { id, account: row.account, reason: stated.reason, by, made_at: row.made_at, lifted, line })
-}
-
-/// What somebody of the organisation said through this service, now or before they left, and who. That they might is what the
-/// service's own code says: it stores nothing that did not come through the gate.
-async fn signed<S: Statement>(
-    connection: &mut PgConnection,
-    trust: &Trust,
-    organisation: OrganisationId,
-    note: &str,
-    vouch: &[u8],
-    code: impl Fn(&Voucher, AccountId, &str) -> Codes,
-) -> Result<(S, AccountId), Problem> {
-    let fault = || Problem::fault(NOT_BELIEVED);
-    let claimed = statement::claimed_signers(note).next().ok_or_else(fault)?;
-    if !is_vouched(Some(vouch), &code(trust.voucher(), claimed, note)) {
-        return Err(fault());
-    }
-    let signer = team::trusted(trust.signer(connection, claimed).await)?;
-    let stated = statement::verified(note, &[(signer.account, signer.keys.sign)]).map_err(|_| fault())?;
-    if signer.organisation == organisation { Ok((stated, claimed)) } else { Err(fault()) }
 }

@@ -2,7 +2,7 @@
 //!
 //! Both sign one statement. A proposal is believed when this service stored it and its signer, a member now who could still
 //! propose the same, signed exactly what its row says. It lapses after seven days, is confirmed once, and never by who
-//! proposed it or whom it concerns. What is done then is the caller's: [`super::removal`].
+//! proposed it or whom it concerns. What is done then is the caller's: [`super::removal`], [`super::erasure`], [`super::holds`].
 
 pub(crate) mod store;
 
@@ -14,7 +14,7 @@ use crate::guard::action::{Relation, Verb};
 use crate::guard::gate::{About, Does};
 use crate::guard::policy::{Decision, DecisionTable};
 use crate::guard::record::{AccountId, ProposalId, RecordKind};
-use crate::guard::statement::{self, Act, ProposalStatement};
+use crate::guard::statement::{self, Act, ErasureReason, ProposalStatement};
 use crate::guard::vouch::is_vouched;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,12 +24,21 @@ use uuid::Uuid;
 const LAPSES: TimeDelta = TimeDelta::days(7);
 
 /// What is proposed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct Proposed {
     pub act: Act,
     pub about: Uuid,
     /// Whom it concerns, who has no part in it.
     pub account: Option<AccountId>,
+    /// Why, where a case is to be erased: signed, and in no column.
+    pub reason: Option<ErasureReason>,
+}
+
+impl Proposed {
+    /// Whether both would do the same, for whatever reason.
+    fn is_as(&self, other: &Self) -> bool {
+        (self.act, self.about, self.account) == (other.act, other.about, other.account)
+    }
 }
 
 /// A proposal that is believed.
@@ -39,13 +48,16 @@ pub(super) struct Proposal {
     pub what: Proposed,
     pub made_at: DateTime<Utc>,
     pub lapses_at: DateTime<Utc>,
-    note: String,
+    /// The statement, with every signature that it has.
+    pub note: String,
 }
 
 /// The kind of record that the policy asks for.
 const fn kind(act: Act) -> RecordKind {
     match act {
         Act::Removal => RecordKind::Removal,
+        Act::Erasure => RecordKind::Erasure,
+        Act::HoldLift => RecordKind::Hold,
     }
 }
 
@@ -60,7 +72,7 @@ pub(super) async fn propose<V: Does, K: About>(
     what: Proposed,
 ) -> Result<Proposal, Problem> {
     check_for_good(unit, case).await?;
-    if waiting(unit, policy, case, what.act).await?.iter().any(|proposal| proposal.what == what) {
+    if waiting(unit, policy, case, what.act).await?.iter().any(|proposal| proposal.what.is_as(&what)) {
         return Err(Problem::illegal(
             "proposed_already",
             "The same is proposed already, and waits for a second person. Nothing was stored.",
@@ -68,8 +80,8 @@ pub(super) async fn propose<V: Does, K: About>(
     }
     let (id, who, made_at) = (ProposalId::random(), unit.who(), unit.now());
     let lapses_at = made_at + LAPSES;
-    let Proposed { act, about, account } = what;
-    let stated = ProposalStatement { proposal: id, act, case: case.id, about, account, at: made_at, lapses_at };
+    let Proposed { act, about, account, reason } = what;
+    let stated = ProposalStatement { proposal: id, act, case: case.id, about, account, reason, at: made_at, lapses_at };
     let note =
         statement::sign(&stated, who.account, &who.keys).map_err(|_| Problem::fault("a proposal cannot be written"))?;
     store::insert(unit, case.id, &stated, &note).await?;
@@ -132,7 +144,7 @@ pub(super) async fn confirm<V: Does, K: About>(
     let both = statement::countersign(&proposal.note, who.account, &who.keys)
         .map_err(|_| Problem::fault("a proposal cannot be countersigned"))?;
     store::confirm(unit, id, &both).await?;
-    Ok(proposal)
+    Ok(Proposal { note: both, ..proposal })
 }
 
 /// Whoever decides about others on a case is on it for good, or supervises it.
@@ -157,10 +169,11 @@ async fn believed<V: Does, K: About>(
     let Some(signer) = team::colleague(unit, case.organisation, by).await? else { return Ok(None) };
     let verified = statement::verified::<ProposalStatement>(&row.note, &[(by, signer.keys.sign)]);
     let Ok(stated) = verified else { return Ok(None) };
-    let what = Proposed { act: stated.act, about: stated.about, account: stated.account };
+    let what = Proposed { act: stated.act, about: stated.about, account: stated.account, reason: stated.reason };
     let fits = stated.proposal == row.id
         && stated.case == case.id
-        && what == row.what
+        && what.is_as(&row.what)
+        && what.reason.is_some() == (what.act == Act::Erasure)
         && stated.at == row.made_at
         && stated.lapses_at == row.lapses_at;
     let on_case = cases::grants(unit, case.id).await?.into_iter().any(|grant| {

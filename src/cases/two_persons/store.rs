@@ -38,7 +38,7 @@ struct Row {
 impl Row {
     fn about(self, act: Act) -> ProposalRow {
         let Self { id, about, account_id, note, vouch, made_at, lapses_at, confirmed } = self;
-        let what = Proposed { act, about, account: account_id.map(AccountId) };
+        let what = Proposed { act, about, account: account_id.map(AccountId), reason: None };
         ProposalRow { id: ProposalId(id), what, note, vouch, made_at, lapses_at, confirmed }
     }
 }

@@ -75,6 +75,8 @@ pub mod kinds {
         Assignment => Assignment,
         Bar => Bar,
         Removal => Removal,
+        Erasure => Erasure,
+        Hold => Hold,
         Direction => Direction,
         Shift => Shift,
         Absence => Absence,

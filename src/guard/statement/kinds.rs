@@ -98,5 +98,30 @@ words! {
     pub enum Act {
         /// A colleague is taken off a case.
         Removal = "removal",
+        /// A case is erased for good.
+        Erasure = "erasure",
+        /// A hold on a case is lifted.
+        HoldLift = "hold_lift",
+    }
+}
+
+words! {
+    /// Why a case is erased. A code: it outlives the case.
+    pub enum ErasureReason {
+        /// The time for which the law has it kept is over.
+        RetentionEnded = "retention_ended",
+        /// The person whom it is about asked for it.
+        PersonAsked = "person_asked",
+        RegisteredInError = "registered_in_error",
+        CourtOrder = "court_order",
+    }
+}
+
+words! {
+    /// Why a case is not to be erased. A code, as with access.
+    pub enum HoldReason {
+        CourtProceedings = "court_proceedings",
+        Complaint = "complaint",
+        InvestigationOpen = "investigation_open",
     }
 }

@@ -1,5 +1,6 @@
 //! Erasure keys, in the second database: without one, nothing that was sealed under its record key opens.
 
+use chrono::TimeDelta;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -45,7 +46,7 @@ pub async fn delete_erasure_key(pool: &PgPool, key: Uuid) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// [`delete_erasure_key`] for several that nothing was sealed under.
+/// [`delete_erasure_key`] for several: those of what was deleted, or that nothing was ever sealed under.
 ///
 /// # Errors
 /// When that database does not answer.
@@ -167,4 +168,36 @@ pub async fn tombstones_since(
         .fetch_all(pool)
         .await?;
     Ok(rows.into_iter().map(|row| (row.key_id, row.erased_at)).collect())
+}
+
+/// What an erasure still has to take away outside the main database.
+pub struct Due {
+    pub erasure: Uuid,
+    pub keys: Vec<Uuid>,
+    pub objects: Vec<Uuid>,
+    pub vouch: Vec<u8>,
+}
+
+/// Erasures that two persons confirmed and whose keys are not all known to be gone: asked of the main database.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn erasures_due(pool: &PgPool) -> Result<Vec<Due>, sqlx::Error> {
+    sqlx::query_as!(
+        Due,
+        r#"SELECT erasure_id AS "erasure!", keys AS "keys!", objects AS "objects!", vouch AS "vouch!" FROM erasures_due()"#
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Writes into the main database that an erasure's last key is gone, and when its last backup will be. Whether it was the first
+/// to.
+///
+/// # Errors
+/// When that database does not answer.
+pub async fn erasure_is_online(pool: &PgPool, erasure: Uuid, kept: TimeDelta) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT erasure_is_online($1, $2::interval) AS "it!""#, erasure, kept as TimeDelta)
+        .fetch_one(pool)
+        .await
 }

@@ -69,6 +69,10 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     if let Some(why) = sink(&config.checkpoints) {
         refuse("checkpoints", why);
     }
+    if !(1..=3650).contains(&config.erasure_backups_days) {
+        let why = "is for how many days a backup of the erasure store is kept: set 1 to 3650";
+        refuse("erasure_backups_days", why.to_owned());
+    }
     found.extend(config.limits.faults());
     let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
     if config.production {

@@ -1,0 +1,147 @@
+//! All SQL about erasures. Row-level security shows what is left to the squad's supervisors and to auditors, and lets only the
+//! transaction of the second person take a case away.
+
+use crate::audit::mark::RowKind;
+use crate::audit::unit::Unit;
+use crate::guard::gate::{About, Does};
+use crate::guard::look::Look;
+use crate::guard::record::{AccountId, CaseId, OrganisationId, ProposalId};
+use crate::guard::statement::ErasureReason;
+use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
+
+/// What is left of a case, to be written.
+pub struct Erased<'a> {
+    pub id: ProposalId,
+    pub case: CaseId,
+    pub number: i64,
+    pub organisation: OrganisationId,
+    pub reason: ErasureReason,
+    pub proposed_by: AccountId,
+    pub proposed_at: DateTime<Utc>,
+    /// The proposal, signed by both.
+    pub note: &'a str,
+}
+
+/// Writes down that a case is erased. Before [`take_away`], which asks for it.
+pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, erased: &Erased<'_>) -> Result<(), sqlx::Error> {
+    let (now, second) = (unit.now(), unit.account());
+    let vouch = unit.voucher().erasure(erased.id, second, erased.note);
+    unit.wrote(RowKind::Erasure, erased.id.0);
+    unit.touch(erased.id.0);
+    sqlx::query!(
+        "INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at,
+                               note, vouch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        erased.id.0,
+        erased.case.0,
+        erased.number,
+        erased.organisation.0,
+        erased.reason.as_str(),
+        erased.proposed_by.0,
+        erased.proposed_at,
+        second.0,
+        now,
+        erased.note,
+        vouch.as_slice()
+    )
+    .execute(unit.sql())
+    .await?;
+    Ok(())
+}
+
+/// Takes away everything that hangs on the case, and the case; the ledger will say which rows. What is to be erased elsewhere is
+/// stored, and tried at once after the commit.
+pub async fn take_away<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    erasure: ProposalId,
+    case: CaseId,
+) -> Result<(), Problem> {
+    let taken = sqlx::query!(
+        r#"SELECT what AS "what!", id AS "id!", register, register_no FROM erase_case($1) ORDER BY what, id"#,
+        case.0
+    )
+    .fetch_all(unit.sql())
+    .await?;
+    let (mut keys, mut objects, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for row in taken {
+        match row.what.as_str() {
+            "key" => keys.push(row.id),
+            "object" => objects.push(row.id),
+            kind => {
+                let kind: RowKind = kind.parse().map_err(|_| Problem::fault("a row has no known kind"))?;
+                rows.push((kind, row.id, row.register.zip(row.register_no)));
+            }
+        }
+    }
+    if !rows.iter().any(|(kind, row, _)| *kind == RowKind::Case && *row == case.0) {
+        return Err(Problem::fault("a case was not taken away"));
+    }
+    unit.struck_from_registers(rows);
+    let vouch = unit.voucher().erasing(erasure, &keys, &objects);
+    sqlx::query!(
+        "INSERT INTO erasing (erasure_id, keys, objects, vouch) VALUES ($1, $2, $3, $4)",
+        erasure.0,
+        &keys,
+        &objects,
+        vouch.as_slice()
+    )
+    .execute(unit.sql())
+    .await?;
+    for key in keys.into_iter().chain(objects) {
+        unit.erase_with_commit(key);
+    }
+    Ok(())
+}
+
+/// What is left of a case as it lies there, not believed yet.
+pub struct ErasureRow {
+    pub id: ProposalId,
+    pub case: CaseId,
+    pub number: i64,
+    pub organisation: OrganisationId,
+    pub reason: String,
+    pub proposed_by: AccountId,
+    pub proposed_at: DateTime<Utc>,
+    pub confirmed_by: AccountId,
+    pub erased_at: DateTime<Utc>,
+    pub note: String,
+    pub vouch: Vec<u8>,
+    pub online_at: Option<DateTime<Utc>>,
+    pub final_at: Option<DateTime<Utc>>,
+    pub is_final: bool,
+}
+
+/// Erased cases below a number, the highest first.
+pub async fn erasures<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    before: i64,
+    most: i64,
+) -> Result<Vec<ErasureRow>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note, vouch,
+                  online_at, final_at, COALESCE(final_at <= now(), false) AS "is_final!"
+           FROM erasures WHERE number < $1 ORDER BY number DESC LIMIT $2"#,
+        before,
+        most
+    )
+    .fetch_all(look.sql())
+    .await?;
+    let row = rows.into_iter().map(|row| ErasureRow {
+        id: ProposalId(row.id),
+        case: CaseId(row.case_id),
+        number: row.number,
+        organisation: OrganisationId(row.organisation_id),
+        reason: row.reason,
+        proposed_by: AccountId(row.proposed_by),
+        proposed_at: row.proposed_at,
+        confirmed_by: AccountId(row.confirmed_by),
+        erased_at: row.erased_at,
+        note: row.note,
+        vouch: row.vouch,
+        online_at: row.online_at,
+        final_at: row.final_at,
+        is_final: row.is_final,
+    });
+    Ok(row.collect())
+}

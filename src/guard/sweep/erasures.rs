@@ -1,0 +1,109 @@
+//! Erasures that two persons confirmed: their keys, and the objects of their attachments, are erased, as often as it takes.
+//!
+//! The confirming commit has taken the case away and left a list of what is to be erased outside the main database. It is worked
+//! off here, whenever the erasure store and the store of objects answer; each step may be done twice, and a process that dies
+//! between two of them leaves the rest to the next. Erasing is for ever, so a list is believed only as the service itself
+//! vouched for it: whoever writes to the main database alone has nothing erased by a list of their own.
+
+use super::Sweeper;
+use crate::guard::record::{ObjectId, ProposalId};
+use crate::guard::store::{self, Due};
+use crate::guard::trust::Trust;
+use crate::guard::vouch::is_vouched;
+use crate::platform::objects;
+use chrono::TimeDelta;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Carries out what two persons confirmed, as the sweeper's role.
+#[derive(Clone)]
+pub struct Eraser {
+    pub sweeper: Sweeper,
+    /// Knows which lists the service made.
+    pub trust: Arc<Trust>,
+    /// For how long backups of the erasure store are kept.
+    pub backups_kept: TimeDelta,
+}
+
+/// What one round did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Erasures whose last key and object are gone.
+    pub online: u64,
+    /// Lists that this service never made, of which nothing was erased.
+    pub forged: u64,
+}
+
+/// Why an erasure still waits.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    #[error("a database does not answer: {0}")]
+    Store(#[from] sqlx::Error),
+    #[error("the store of objects does not answer: {}", objects::kind(.0))]
+    Objects(#[from] object_store::Error),
+}
+
+impl Eraser {
+    /// Carries out everything that waits. Any number of replicas may do so at once.
+    ///
+    /// # Errors
+    /// [`EraseError`]; the next time goes on.
+    pub async fn finish(&self) -> Result<Finished, EraseError> {
+        let mut finished = Finished::default();
+        for due in store::erasures_due(&self.sweeper.main).await? {
+            let code = self.trust.voucher().erasing(ProposalId(due.erasure), &due.keys, &due.objects);
+            if is_vouched(Some(&due.vouch), &code) {
+                finished.online += u64::from(self.carry_out(&due).await?);
+            } else {
+                finished.forged += 1;
+            }
+        }
+        Ok(finished)
+    }
+
+    async fn carry_out(&self, due: &Due) -> Result<bool, EraseError> {
+        // An object's key has the object's name.
+        let dead = [due.keys.as_slice(), &due.objects].concat();
+        store::erase_keys(&mut *self.sweeper.erasure.acquire().await?, &dead).await?;
+        if let Some(objects) = &self.sweeper.objects {
+            for object in &due.objects {
+                objects.remove(ObjectId(*object)).await?;
+            }
+        }
+        Ok(store::erasure_is_online(&self.sweeper.main, due.erasure, self.backups_kept).await?)
+    }
+
+    /// Looks now and every few seconds, until `stop` says so.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let (mut tick, mut troubled) = (tokio::time::interval(EVERY), false);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            match self.finish().await {
+                Ok(Finished { online, forged }) => {
+                    if online > 0 {
+                        tracing::info!(online, "cases that two persons erased open from this installation no more");
+                    }
+                    if forged > 0 && !troubled {
+                        tracing::error!(
+                            forged,
+                            "ALARM: somebody wrote a list of what is to be erased; nothing of it was"
+                        );
+                    }
+                    troubled = forged > 0;
+                }
+                Err(error) if !troubled => {
+                    tracing::warn!(%error, "erasures wait for a store that is away");
+                    troubled = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
