@@ -182,13 +182,9 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
     let (tables, ids) = hanging(world, placing.played.case).await;
     let empty: Vec<_> = tables.iter().filter(|(_, rows)| **rows == 0).map(|(table, _)| table.as_str()).collect();
     // What an erasure itself writes. A new table is filled by `full`, so that what is said below is said of it as well.
-    assert_eq!(
-        empty,
-        ["erased_before", "erasing", "erasures"],
-        "nothing of this case is in some table that refers to one"
-    );
+    assert_eq!(empty, ["erased_before", "erasures"], "nothing of this case is in some table that refers to one");
     let (before, _) = keys_of(world, &ids).await;
-    assert!(before.len() > 15, "{} keys", before.len());
+    assert!(before.len() > 8, "{} keys", before.len());
     let others = async || {
         let mut erasure = world.erasure_owner().await;
         let keys: Vec<Uuid> =
