@@ -146,6 +146,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         keeps_time: true,
         sign_ins_at_once: 2,
         limits: LimitsConfig::default(),
+        passkeys: None,
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
     })
 }
