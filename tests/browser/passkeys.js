@@ -24,8 +24,8 @@ globalThis.himaya = (() => {
 
   // The service takes the parts that it checks, and no others.
   function asserted(ceremony, credential) {
-    const { rawId, response, clientExtensionResults } = credential.toJSON();
-    const prf = clientExtensionResults.prf?.results?.first;
+    const { rawId, response } = credential.toJSON();
+    const { prf } = credential.getClientExtensionResults();
     return {
       ceremony,
       credential_id: rawId,
@@ -33,14 +33,15 @@ globalThis.himaya = (() => {
       client_data_json: response.clientDataJSON,
       signature: response.signature,
       ...(response.userHandle && { user_handle: response.userHandle }),
-      ...(prf && { prf: bytes(prf) }),
+      ...output(prf),
     };
   }
 
-  // `toJSON` gives base64url; an older browser gives the bytes.
-  function bytes(prf) {
-    if (typeof prf === 'string') return prf;
-    return btoa(String.fromCharCode(...new Uint8Array(prf))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  // `toJSON` leaves out what the PRF gave, so that nobody sends it on unawares: it is taken from the results themselves.
+  function output(prf) {
+    if (!prf?.results?.first) return {};
+    const bytes = String.fromCharCode(...new Uint8Array(prf.results.first));
+    return { prf: btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') };
   }
 
   async function answer({ ceremony, options }) {
@@ -57,8 +58,9 @@ globalThis.himaya = (() => {
     const begun = await send('credentials/passkeys', fresh, session);
     if (begun.status !== 201) return begun;
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(begun.body.options);
-    const { rawId, response, clientExtensionResults } = (await navigator.credentials.create({ publicKey })).toJSON();
-    const prf = clientExtensionResults.prf?.results?.first;
+    const credential = await navigator.credentials.create({ publicKey });
+    const { rawId, response } = credential.toJSON();
+    const { prf } = credential.getClientExtensionResults();
     const made = await send('credentials/passkeys/confirm', {
       ceremony: begun.body.ceremony,
       label,
@@ -66,9 +68,9 @@ globalThis.himaya = (() => {
       attestation_object: response.attestationObject,
       client_data_json: response.clientDataJSON,
       transports: response.transports,
-      ...(prf && { prf: bytes(prf) }),
+      ...output(prf),
     }, session);
-    if (made.status !== 200 || made.body.opens_keys || !clientExtensionResults.prf?.enabled) return made;
+    if (made.status !== 200 || made.body.opens_keys || !prf?.enabled) return made;
     return send('credentials/passkeys/unlock', await again(session), session);
   }
 

@@ -31,11 +31,14 @@ fn said(config: &Config) -> String {
     refusals(config, &secrets, &POLICY).or_none().map_err(|r| r.to_string()).err().unwrap_or_default()
 }
 
+fn own(config: &mut Config) -> &mut PasskeysConfig {
+    config.passkeys.as_mut().unwrap()
+}
+
 #[test]
 fn a_whole_configuration_is_taken_and_each_fault_is_refused_by_its_field_in_production() {
     let (folder, good) = whole();
     assert_eq!(said(&good), "");
-    let own = |config: &mut Config| -> &mut PasskeysConfig { config.passkeys.as_mut().unwrap() };
     let refused = |field: &str, change: &dyn Fn(&mut Config)| {
         let mut config = good.clone();
         change(&mut config);
