@@ -5,7 +5,7 @@
 CREATE TABLE passkeys (
     id           uuid PRIMARY KEY,
     account_id   uuid NOT NULL REFERENCES accounts,
-    credential   bytea NOT NULL UNIQUE CHECK (octet_length(credential) BETWEEN 1 AND 1023), -- as the authenticator names it
+    credential   bytea NOT NULL CHECK (octet_length(credential) BETWEEN 1 AND 1023), -- as the authenticator names it
     registered   bytea NOT NULL,                   -- the public key and what else was shown
     sealed       bytea NOT NULL,                   -- that digest and the person's name for it, under their own keys
     counter      bigint NOT NULL CHECK (counter >= 0),
@@ -13,7 +13,9 @@ CREATE TABLE passkeys (
     prf_salt     bytea NOT NULL CHECK (octet_length(prf_salt) = 32),
     made_at      timestamptz NOT NULL,
     last_used_at timestamptz,
-    copied_at    timestamptz                       -- when it last counted backwards: there may be a copy
+    copied_at    timestamptz,                      -- when it last counted backwards: there may be a copy
+    -- For one account, not for all: whoever could try would learn which of those that are asked for at the door are decoys.
+    UNIQUE (account_id, credential)
 );
 CREATE INDEX passkeys_of_account ON passkeys (account_id, made_at);
 

@@ -161,7 +161,19 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ),
     (
         "credential_slots",
-        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "last_used_at", "pepper"],
+        &[
+            "id",
+            "account_id",
+            "kind",
+            "salt",
+            "memory_kib",
+            "passes",
+            "lanes",
+            "created_at",
+            "last_used_at",
+            "pepper",
+            "passkey_id",
+        ],
     ),
     (
         "custodies",

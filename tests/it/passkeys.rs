@@ -1,11 +1,15 @@
 //! Passkeys, with an authenticator in software: what counts, what does not, and that it counts once on all replicas.
 
 use crate::harness::World;
+use crate::rotation::rotate;
 use crate::software_key::{SoftwareKey, text};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::story;
 use himaya::platform::config::{Config, LimitsConfig};
+use himaya::platform::secrets::Named;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
@@ -279,6 +283,16 @@ async fn a_name_that_nobody_has_is_asked_for_a_passkey_like_any_other() {
         asks(&base, "nobody").await["options"]["allowCredentials"]
     );
 
+    // Nor does a colleague learn which are decoys by adding one of the same name.
+    for (colleague, handle) in [("operator1", "duty1"), ("operator2", "duty2")] {
+        let mut same = SoftwareKey::new(true);
+        let asked = asks(&base, handle).await;
+        let id = asked["options"]["allowCredentials"][0]["id"].as_str().unwrap();
+        same.id = URL_SAFE_NO_PAD.decode(id).unwrap();
+        let colleague = world.signed_in(colleague).await;
+        added(&colleague, &same, words(&colleague)).await;
+    }
+
     // And so is the answer that is wrong, and what it costs.
     let limits = LimitsConfig { account: 3, address: 5, device: 3, ..LimitsConfig::default() };
     let (_app, limited, base) = world.replica_of(Config { limits, ..world.app.config.clone() }).await;
@@ -403,4 +417,25 @@ async fn a_replica_that_dies_half_way_has_used_nothing_up() {
     assert_eq!(came.status, 201, "{}", came.text);
     assert_eq!(alone(&duty.at(&base), &answer).await.status, 401, "once");
     replica.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_rotation_of_the_pepper_a_passkey_still_opens_and_is_sealed_with_the_next() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let mut key = SoftwareKey::new(true);
+    added(&duty, &key, words(&duty)).await;
+    let named = asks(&world.base, "nobody").await["options"]["allowCredentials"].clone();
+    let second = rotate(&world, Named::Pepper, &[&world.app]).await;
+    world.clock.advance(TimeDelta::seconds(62));
+    let sealed_with = async || -> (i64, i64) {
+        let count = "SELECT count(*) FILTER (WHERE kind = 'passkey'), count(*) FROM credential_slots WHERE pepper = $1";
+        let row = sqlx::query(count).bind(&second).fetch_one(&mut world.owner().await).await.unwrap();
+        (row.get(0), row.get(1))
+    };
+    for _ in 0..2 {
+        assert_eq!(alone(&duty, &key.answer(&asks(&world.base, "duty1").await)).await.status, 201);
+        assert_eq!(sealed_with().await, (1, 1), "and nothing else of theirs");
+    }
+    assert_eq!(asks(&world.base, "nobody").await["options"]["allowCredentials"], named, "decoys stay what they are");
 }

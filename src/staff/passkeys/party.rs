@@ -203,7 +203,6 @@ impl RelyingParty {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `inspect_err` gives it")]
 fn why(error: &WebauthnError) {
     tracing::debug!(%error, "an authenticator's answer does not count");
 }

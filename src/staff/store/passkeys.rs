@@ -177,7 +177,7 @@ pub async fn passkey_copied(pool: &PgPool, id: CredentialId, now: DateTime<Utc>)
     Ok(())
 }
 
-/// Keeps a new passkey, and what it opens. False when some account has it already.
+/// Keeps a new passkey, and what it opens. False when the account has it already.
 pub async fn keep_passkey(
     connection: &mut PgConnection,
     new: &KeptPasskey,
@@ -185,7 +185,7 @@ pub async fn keep_passkey(
 ) -> Result<bool, sqlx::Error> {
     let kept = sqlx::query!(
         "INSERT INTO passkeys (id, account_id, credential, registered, sealed, counter, transports, prf_salt, made_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (credential) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account_id, credential) DO NOTHING",
         new.id.0,
         new.account.0,
         new.credential,
