@@ -121,11 +121,12 @@ impl RelyingParty {
         let mut allowed = Vec::new();
         let mut salts = serde_json::Map::new();
         for one in wanted {
-            let mut descriptor = json!({ "type": "public-key", "id": text(&one.credential) });
-            if !at_the_door && !one.transports.is_empty() {
-                descriptor["transports"] = json!(one.transports);
-            }
-            allowed.push(descriptor);
+            let id = text(&one.credential);
+            allowed.push(if at_the_door || one.transports.is_empty() {
+                json!({ "type": "public-key", "id": id })
+            } else {
+                json!({ "type": "public-key", "id": id, "transports": one.transports })
+            });
             salts.insert(text(&one.credential), json!({ "first": text(&one.prf_salt) }));
         }
         *options.get_mut("allowCredentials")? = json!(allowed);
