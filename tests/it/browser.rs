@@ -33,11 +33,12 @@ impl Browser {
             .expect("the browser starts");
         let (says, hears) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser = Self { child, says, hears, page: String::new(), last: 0 };
-        let target = browser.does("Target.createTarget", json!({ "url": "about:blank" }));
+        let target = browser.does("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        browser.page = browser.does("Target.attachToTarget", attach)["sessionId"].as_str().unwrap().to_owned();
-        browser.does("Page.enable", json!({}));
-        let opened = browser.does("Page.navigate", json!({ "url": address }));
+        let attached = browser.does("Target.attachToTarget", &attach);
+        browser.page.push_str(attached["sessionId"].as_str().unwrap());
+        browser.does("Page.enable", &json!({}));
+        let opened = browser.does("Page.navigate", &json!({ "url": address }));
         assert_eq!(opened.get("errorText"), None, "{opened}");
         while browser.hear()["method"] != "Page.loadEventFired" {}
         browser
@@ -51,7 +52,7 @@ impl Browser {
     }
 
     /// One command, and its result.
-    pub fn does(&mut self, method: &str, params: Value) -> Value {
+    pub fn does(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let mut command = json!({ "id": self.last, "method": method, "params": params });
         if !self.page.is_empty() {
@@ -71,18 +72,18 @@ impl Browser {
 
     /// Gives the browser an authenticator that is always at hand and knows its owner.
     pub fn authenticator(&mut self, prf: bool) {
-        self.does("WebAuthn.enable", json!({}));
+        self.does("WebAuthn.enable", &json!({}));
         let options = json!({
             "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
             "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true, "hasPrf": prf,
         });
-        self.does("WebAuthn.addVirtualAuthenticator", json!({ "options": options }));
+        self.does("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
     }
 
     /// Runs a script in the page, and gives what it comes to.
     pub fn runs(&mut self, script: &str) -> Value {
         let told = json!({ "expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true });
-        let came = self.does("Runtime.evaluate", told);
+        let came = self.does("Runtime.evaluate", &told);
         assert_eq!(came.get("exceptionDetails"), None, "{script}: {came}");
         came["result"]["value"].clone()
     }

@@ -220,9 +220,9 @@ async fn the_databases_owner_exchanges_nothing_about_a_passkey() {
     assert_eq!(one.elsewhere().try_sign_in(both).await.unwrap().status, 201);
     let mut forged = SoftwareKey::new(false);
     forged.id.clone_from(&plain.id);
-    let mut lent = forged.clone();
-    lent.id = vec![9; 32];
-    added(&two, &lent, words(&two)).await;
+    let mut other = forged.clone();
+    other.id = vec![9; 32];
+    added(&two, &other, words(&two)).await;
     let swap = "UPDATE passkeys SET registered = convert_to(replace(convert_from((SELECT registered FROM passkeys p
                     JOIN accounts a ON a.id = p.account_id WHERE a.handle = 'duty2'), 'UTF8'),
                     'CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk', rtrim(translate(encode(credential, 'base64'), '+/', '-_'), '=')),
