@@ -261,6 +261,78 @@ softhsm_fetch() (
     for package in ./*.deb; do dpkg-deb -x "$package" "$folder" || exit 1; done
 )
 
+# --- Chromium, for the tests of passkeys in a real browser
+
+# browser FOLDER: sets and exports which browser the tests open: as installed, else installed (root, apt), else fetched into
+# FOLDER with all that it needs and unpacked there, which an ordinary user may do as well.
+browser() {
+    local folder=$1
+    if [ -n "${HIMAYA_TEST_CHROMIUM:-}" ]; then
+        browser_runs "$HIMAYA_TEST_CHROMIUM" || die "HIMAYA_TEST_CHROMIUM is $HIMAYA_TEST_CHROMIUM, which does not run."
+        return
+    fi
+    if browser_found; then return; fi
+    if is_root && command -v apt-get >/dev/null; then
+        say 'installing Chromium: the package chromium, with apt-get'
+        browser_from_apt || true
+        if browser_found; then return; fi
+    fi
+    if ! browser_runs "$folder/run"; then
+        say 'fetching Chromium: the package chromium and what it needs, with apt-get'
+        browser_fetch "$folder" || true
+    fi
+    browser_runs "$folder/run" ||
+        die 'Chromium is missing: install the package chromium, or set HIMAYA_TEST_CHROMIUM to the program.'
+    export HIMAYA_TEST_CHROMIUM=$folder/run
+}
+
+browser_runs() { [ -x "$1" ] && "$1" --version >/dev/null 2>&1; }
+
+browser_found() {
+    local program
+    for program in chromium chromium-browser google-chrome; do
+        program=$(command -v "$program") || continue
+        if browser_runs "$program"; then
+            export HIMAYA_TEST_CHROMIUM=$program
+            return
+        fi
+    done
+    return 1
+}
+
+browser_from_apt() {
+    local install=(apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 chromium)
+    export DEBIAN_FRONTEND=noninteractive
+    "${install[@]}" </dev/null >/dev/null 2>&1 || {
+        apt-get update -q >/dev/null && "${install[@]}" </dev/null >/dev/null
+    }
+}
+
+# As with SoftHSM2: with the system's lists, or with lists of one's own. What would be installed besides is unpacked too.
+browser_fetch() (
+    folder=$1
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || exit 1
+    rm -rf "$folder" && mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" && cd "$folder" || exit 1
+    own=()
+    if ! apt-get -s install --no-install-recommends chromium </dev/null >/dev/null 2>&1; then
+        own=(-o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache")
+        apt-get "${own[@]}" update -q </dev/null >/dev/null || exit 1
+    fi
+    needed=$(apt-get ${own[@]+"${own[@]}"} -s install --no-install-recommends chromium </dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || exit 1
+    mapfile -t packages < <(printf '%s\n' chromium chromium-common "$needed" | sort -u)
+    apt-get ${own[@]+"${own[@]}"} download -q "${packages[@]}" </dev/null >/dev/null || exit 1
+    for package in ./*.deb; do
+        dpkg-deb -x "$package" "$folder" || exit 1
+        rm -f "$package"
+    done
+    libraries=$(printf '%s:' "$folder"/usr/lib/*-linux-gnu "$folder"/lib/*-linux-gnu "$folder"/usr/lib/*-linux-gnu/*/)
+    fonts=/etc/fonts
+    if [ -d "$folder/etc/fonts" ]; then fonts=$folder/etc/fonts; fi
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s FONTCONFIG_PATH=%s exec %s/usr/lib/chromium/chromium "$@"\n' \
+        "'$libraries'" "'$fonts'" "'$folder'" >run
+    chmod +x run
+)
+
 # pg_stop: stops what pg_start started and removes it; to be called from a trap, any number of times.
 pg_stop() {
     [ -n "$PG_FOLDER" ] || return 0

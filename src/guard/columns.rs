@@ -9,6 +9,7 @@ pub const SEALED: &[(&str, &str)] = &[
     ("custody_shares", "share"),
     ("ledger_detail_keys", "wrap"),
     ("ledger_entries", "detail"),
+    ("passkeys", "sealed"),
     ("sealed", "blob"),
     ("sessions", "sealed_keys"),
     ("shared_key_wraps", "wrap"),
@@ -160,7 +161,19 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ),
     (
         "credential_slots",
-        &["id", "account_id", "kind", "salt", "memory_kib", "passes", "lanes", "created_at", "last_used_at", "pepper"],
+        &[
+            "id",
+            "account_id",
+            "kind",
+            "salt",
+            "memory_kib",
+            "passes",
+            "lanes",
+            "created_at",
+            "last_used_at",
+            "pepper",
+            "passkey_id",
+        ],
     ),
     (
         "custodies",
@@ -464,6 +477,23 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         &["id", "number", "what", "level", "about", "occasion", "organisation_id", "desk", "account_id", "raised_at"],
     ),
     ("known_devices", &["id", "account_id", "token_hash", "made_at", "last_used_at"]),
+    // What an authenticator shows to every site: an id and a public key of its own for this service.
+    (
+        "passkeys",
+        &[
+            "id",
+            "account_id",
+            "credential",
+            "registered",
+            "counter",
+            "transports",
+            "prf_salt",
+            "made_at",
+            "last_used_at",
+            "copied_at",
+        ],
+    ),
+    ("passkey_ceremonies", &["id", "kind", "session_id", "challenge", "passkey_id", "prf_salt", "expires_at"]),
     // A bucket is a keyed hash: it says neither a name nor an address.
     ("sign_in_tries", &["bucket", "window_ends_at", "taken"]),
     ("totp_secrets", &["id", "account_id", "made_at", "active_at", "last_step", "last_used_at"]),

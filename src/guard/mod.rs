@@ -12,6 +12,7 @@ pub mod custody;
 pub mod gate;
 pub mod keys;
 pub mod look;
+pub mod passkey;
 pub mod passphrase;
 pub mod policy;
 pub mod record;

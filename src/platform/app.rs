@@ -22,6 +22,7 @@ use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
 use crate::staff::limits::Limits;
 use chrono::TimeDelta;
+use crate::staff::passkeys::RelyingParty;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub struct Parts {
     pub tokens: Tokens,
     pub stretcher: Stretcher,
     pub limits: Limits,
+    pub passkeys: RelyingParty,
     pub databases: Databases,
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
@@ -119,6 +121,8 @@ impl App {
         };
         let gate = Gate::new(Arc::clone(&policy), ledger, databases.app.clone(), clock);
         let limits = Limits::new(secrets.pepper.clone(), config.limits.clone());
+        let passkeys = RelyingParty::new(config.passkeys.as_ref(), secrets.pseudonyms.clone())
+            .map_err(|refusal| Refusals(vec![refusal]))?;
         let stretcher = Stretcher::new(secrets.pepper.clone(), config.sign_ins_at_once);
         Ok(Self(Arc::new(Parts {
             places,
@@ -127,6 +131,7 @@ impl App {
             tokens: Tokens::new(secrets.token.clone()),
             stretcher,
             limits,
+            passkeys,
             databases,
             objects,
             secrets,

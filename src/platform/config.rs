@@ -6,12 +6,14 @@
 pub mod address;
 mod attachments;
 mod limits;
+mod passkeys;
 mod patience;
 mod production;
 mod secrets;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
 pub use limits::LimitsConfig;
+pub use passkeys::PasskeysConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::keep_passwords;
@@ -80,6 +82,9 @@ pub struct Config {
     /// How many tries there may be at the door.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// To what people's passkeys are bound. Without it a trial is `localhost`, at any port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkeys: Option<PasskeysConfig>,
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,
@@ -252,8 +257,16 @@ const fn kept() -> u16 {
 }
 
 /// Variables that are read elsewhere and are no fields.
-const NOT_FIELDS: [&str; 7] =
-    ["PG_BIN", "TEST_PG", "TEST_PKCS11", "TEST_SOFTHSM_UTIL", "CONFIG", "SUPERUSER_URL", "ERASURE_SUPERUSER_URL"];
+const NOT_FIELDS: [&str; 8] = [
+    "PG_BIN",
+    "TEST_PG",
+    "TEST_PKCS11",
+    "TEST_SOFTHSM_UTIL",
+    "TEST_CHROMIUM",
+    "CONFIG",
+    "SUPERUSER_URL",
+    "ERASURE_SUPERUSER_URL",
+];
 
 impl Config {
     /// Reads the file, then `HIMAYA_…` variables (`HIMAYA_DATABASE__APP` for `database.app`), then the passwords of the

@@ -147,6 +147,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         erasure_backups_days: 30,
         sign_ins_at_once: 2,
         limits: LimitsConfig::default(),
+        passkeys: None,
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
     })
 }

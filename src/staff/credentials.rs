@@ -1,7 +1,8 @@
 //! One's own ways to show who one is: seen, changed, added and removed.
 //!
 //! A session is not enough for a change: somebody else may sit before it. Each asks for a factor shown anew in the same
-//! request: with an authenticator its code, or the recovery code in its place; without one the passphrase. The person's keys
+//! request: with an authenticator its code, with a passkey that, or the recovery code in the place of either; without them the
+//! passphrase. The person's keys
 //! stay what they are and are only locked anew, so no record is sealed again. The passphrase is changed and never removed.
 
 mod change;
@@ -20,7 +21,7 @@ use crate::platform::http::{Answer, Body, Listed, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
-use change::{Change, What, carry_out, change, changed, refused};
+pub(super) use change::{Change, What, carry_out, change, changed, refused};
 use chrono::TimeDelta;
 use std::sync::Arc;
 
@@ -33,7 +34,11 @@ const BEGUN: TimeDelta = TimeDelta::minutes(15);
 pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<Listed<CredentialView>>, Problem> {
     let target = Target::Own(RecordKind::Credential, who.session.0);
     let leave = app.gate.authorize::<verbs::List, kinds::Credential>(&who, target, None).await?;
-    let items = store::credential_views(&app.databases.door, who.account).await?;
+    let door = &app.databases.door;
+    let mut items = store::credential_views(door, who.account).await?;
+    let passkeys = store::passkeys(door, who.account).await?;
+    items.extend(passkeys.iter().map(|kept| CredentialView::of_passkey(kept, &who.keys)));
+    items.sort_by_key(|item| (item.made_at, item.id));
     let entry = leave.entry(&app.places.clock, items.iter().map(|item| item.id.0).collect());
     app.places.ledger.enter(entry).await.map_err(ledger_problem)?;
     Ok(Json(Listed { items, next: None }))
@@ -139,10 +144,16 @@ pub async fn remove_totp(
     change(&app, &who, leave, &body.check()?, What::NoTotp).await
 }
 
-async fn may_write(app: &App, who: &Arc<Who>) -> Result<Authorized<verbs::Write, kinds::Credential>, Problem> {
+pub(super) async fn may_write(
+    app: &App,
+    who: &Arc<Who>,
+) -> Result<Authorized<verbs::Write, kinds::Credential>, Problem> {
     app.gate.authorize(who, Target::Own(RecordKind::Credential, who.session.0), None).await
 }
 
-async fn may_withdraw(app: &App, who: &Arc<Who>) -> Result<Authorized<verbs::Withdraw, kinds::Credential>, Problem> {
+pub(super) async fn may_withdraw(
+    app: &App,
+    who: &Arc<Who>,
+) -> Result<Authorized<verbs::Withdraw, kinds::Credential>, Problem> {
     app.gate.authorize(who, Target::Own(RecordKind::Credential, who.session.0), None).await
 }

@@ -2,6 +2,7 @@
 //! up in the transaction that lets them in, by [`redeem`].
 
 use super::limits::{self, Taken, Tries};
+use super::passkeys::shown::Answered;
 use super::store::{self, Kept, KeptSlot};
 use crate::guard::keys::PersonKeys;
 use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind, UnlockError};
@@ -12,6 +13,7 @@ use crate::platform::problem::Problem;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// Why somebody was not let in.
 pub struct Denied {
@@ -45,7 +47,16 @@ pub fn second_factor_needed() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "second_factor_needed",
-        "Send the same again with `code`, as your authenticator shows it; or with `recovery_code` beside the passphrase.",
+        "Send the same again with `code`, as your authenticator shows it; or with `passkey`; or with `recovery_code` beside the \
+         passphrase.",
+    )
+}
+
+pub fn passphrase_needed() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "passphrase_needed",
+        "This passkey is yours and does not open your keys. Send the same again with `passphrase` beside it.",
     )
 }
 
@@ -53,7 +64,7 @@ pub fn wrong_second_factor() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "wrong_second_factor",
-        "This code does not count: it is wrong, too old, or was used before.",
+        "This code or passkey does not count: it is wrong, too old, or was used before.",
     )
 }
 
@@ -95,6 +106,12 @@ pub enum Proof {
     RecoveryCode(CredentialId),
     /// A code of this time step, which counts once.
     Step(CredentialId, i64),
+    /// A passkey that answered this challenge, which counts once, and has counted so far.
+    Passkey {
+        id: CredentialId,
+        ceremony: Uuid,
+        counter: i64,
+    },
 }
 
 impl Proof {
@@ -102,9 +119,15 @@ impl Proof {
     pub fn is_second(self) -> bool {
         !matches!(self, Self::Passphrase(_))
     }
+
+    /// Whether it is both factors at once: something that the person has, which verified who they are.
+    #[must_use]
+    pub fn is_both(self) -> bool {
+        matches!(self, Self::Passkey { .. })
+    }
 }
 
-/// Looks at a code, or at a recovery code in its place, as the second factor of somebody whose keys are open. What it takes
+/// Looks at a code, or at a passkey or a recovery code in its place, as the second factor of somebody whose keys are open. What it takes
 /// from the day's budget is added to `taken`.
 ///
 /// # Errors
@@ -124,12 +147,19 @@ pub async fn second(
                     .await
                     .map_err(|problem| Denied { counts: problem.status() == StatusCode::TOO_MANY_REQUESTS, problem })?,
             );
-            let totp = kept.totp.as_ref().ok_or_else(|| Problem::fault("a code was looked at for nothing"))?;
+            let totp = kept.totp.as_ref().ok_or_else(|| Denied::wrong(wrong_second_factor()))?;
             let secret = TotpSecret::open(keys, totp.id, &totp.sealed)
                 .ok_or_else(|| Problem::fault("the secret of an authenticator does not open"))?;
             secret.step_of(code, app.places.clock.now()).map(|step| Proof::Step(totp.id, step))
         }
         SecondShown::RecoveryCode(opened) => opened.map(Proof::RecoveryCode),
+        SecondShown::Passkey(answered) => match answered {
+            Some(answered) => {
+                answered.is_theirs(keys)?;
+                Some(answered.proof)
+            }
+            None => None,
+        },
     };
     proof.ok_or_else(|| Denied::wrong(wrong_second_factor()))
 }
@@ -139,6 +169,8 @@ pub enum SecondShown<'a> {
     Code(&'a str),
     /// The slot that the recovery code opened, if it opened one.
     RecoveryCode(Option<CredentialId>),
+    /// The passkey, if it answered as it should.
+    Passkey(Option<Answered<'a>>),
 }
 
 /// Uses up what was shown. False when it does not count any more: it was used or replaced since it was looked at.
@@ -150,6 +182,8 @@ pub async fn redeem(connection: &mut PgConnection, proof: Proof, now: DateTime<U
         Proof::Passphrase(id) => store::slot_used(connection, id, now).await,
         Proof::RecoveryCode(id) => store::use_slot_up(connection, id).await,
         Proof::Step(id, step) => store::use_step(connection, id, step, now).await,
+        Proof::Passkey { id, ceremony, counter } => Ok(store::use_ceremony_up(connection, ceremony, now).await?
+            && store::passkey_used(connection, id, counter, now).await?),
     }
 }
 

@@ -19,6 +19,9 @@ use sha2::Sha256;
 
 const DAY: u32 = 24 * 60;
 
+/// How often a passkey may be asked for, for each wrong try that there may be: asking is not given back.
+const ASKS: u32 = 20;
+
 /// Who or what tries.
 #[derive(Clone, Copy)]
 pub enum Tries<'a> {
@@ -41,6 +44,11 @@ pub enum Tries<'a> {
     Again(SessionId),
     /// Likewise, with a code.
     CodesAgain(SessionId),
+    /// Anybody from one address who asks for a passkey. Each asks for a row: a house with many people needs some, and nobody
+    /// fills the database.
+    Asks(&'a Origin),
+    /// Likewise, in a session.
+    AsksAgain(SessionId),
 }
 
 /// The budgets, and the secret under which what is counted is named.
@@ -72,6 +80,8 @@ impl Limits {
             Tries::CodesOn(account) => (b"codes on", account.0.as_bytes()),
             Tries::Again(session) => (b"again", session.0.as_bytes()),
             Tries::CodesAgain(session) => (b"codes again", session.0.as_bytes()),
+            Tries::Asks(origin) => (b"asks", origin.bytes()),
+            Tries::AsksAgain(session) => (b"asks again", session.0.as_bytes()),
         };
         let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| Problem::fault("a hash has no key"))?;
         for part in [place, what] {
@@ -89,6 +99,8 @@ impl Limits {
             Tries::For(_) | Tries::Again(_) => (told.account, told.window_minutes),
             Tries::On(_) => (told.device, told.window_minutes),
             Tries::CodesFor(_) | Tries::CodesOn(_) | Tries::CodesAgain(_) => (told.codes_a_day, DAY),
+            Tries::Asks(_) => (told.address.saturating_mul(ASKS), told.window_minutes),
+            Tries::AsksAgain(_) => (told.account.saturating_mul(ASKS), told.window_minutes),
         }
     }
 }

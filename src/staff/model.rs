@@ -1,7 +1,9 @@
 //! What is sent and answered about organisations, accounts and memberships.
 
+use super::passkeys::model::Assertion;
+use super::store::KeptPasskey;
 use crate::guard::action::Role;
-use crate::guard::keys::PublicKeys;
+use crate::guard::keys::{PersonKeys, PublicKeys};
 use crate::guard::record::{AccountId, CredentialId, DeviceId, MembershipId, OrganisationId, SessionId};
 use crate::guard::statement::OrganisationKind;
 use crate::guard::words::words;
@@ -123,6 +125,11 @@ pub struct SignIn {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]
     pub recovery_code: Option<String>,
+    /// As it answered when it was asked for (`POST /api/v1/sessions/passkey`). With what its PRF gave it stands alone; without,
+    /// it stands beside the passphrase in the place of the code.
+    #[garde(dive)]
+    #[serde(default)]
+    pub passkey: Option<Assertion>,
     /// As the authenticator shows it, for somebody who has one.
     #[garde(inner(length(min = 1, max = 16)))]
     #[serde(default)]
@@ -207,6 +214,7 @@ words! {
         Passphrase = "passphrase",
         RecoveryCode = "recovery_code",
         Totp = "totp",
+        Passkey = "passkey",
     }
 }
 
@@ -215,11 +223,34 @@ words! {
 pub struct CredentialView {
     pub id: CredentialId,
     pub kind: CredentialKind,
+    /// What the person calls a passkey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether it opens the person's keys, or is a second factor only.
+    pub opens_keys: bool,
     pub made_at: DateTime<Utc>,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// When a passkey counted backwards: there may be a copy of it. Remove it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_at: Option<DateTime<Utc>>,
 }
 
-/// A factor shown anew: with an authenticator its code or the recovery code, without one the passphrase.
+impl CredentialView {
+    pub(super) fn of_passkey(kept: &KeptPasskey, keys: &PersonKeys) -> Self {
+        Self {
+            id: kept.id,
+            kind: CredentialKind::Passkey,
+            label: kept.bound().label(keys, &kept.sealed).filter(|label| !label.is_empty()),
+            opens_keys: kept.slot.is_some(),
+            made_at: kept.made_at,
+            last_used_at: kept.last_used_at,
+            copied_at: kept.copied_at,
+        }
+    }
+}
+
+/// A factor shown anew: with an authenticator its code, with a passkey that, with either the recovery code; without them the
+/// passphrase.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fresh {
@@ -235,6 +266,10 @@ pub struct Fresh {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 16)]
     pub code: Option<String>,
+    /// As it answered when it was asked for (`POST /api/v1/credentials/passkeys/ask`).
+    #[garde(dive)]
+    #[serde(default)]
+    pub passkey: Option<Assertion>,
 }
 
 /// The first code of an authenticator.

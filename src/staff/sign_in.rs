@@ -1,4 +1,5 @@
-//! Signing in: words that open a person's keys, a second factor if they have one, and the session that begins.
+//! Signing in: words that open a person's keys and a second factor if they have one, or a passkey that is both, and the session
+//! that begins.
 //!
 //! A name that nobody has takes the same way, for as long, to the same answer as one with wrong words. What counts once is
 //! used up in the transaction that stores the session: whoever dies half-way has used nothing and let nobody in.
@@ -7,11 +8,14 @@ use super::door::{Event, enter, hash};
 use super::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use super::limits::{self, Taken, Tries};
 use super::model::{SignIn, SignedInView};
-use super::{devices, shared_keys, store};
+use super::passkeys::model::Assertion;
+use super::passkeys::shown::Answered;
+use super::{devices, passkeys, shared_keys, store};
 use crate::audit::entry::Outcome;
 use crate::cases::assignments;
 use crate::guard::action::Verb;
 use crate::guard::keys::PersonKeys;
+use crate::guard::passkey::PrfSlot;
 use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind};
 use crate::guard::record::{AccountId, CredentialId, DeviceId, OrganisationId, RecordKind, SessionId};
 use crate::guard::session::{self, LONGEST, Presented, SessionSecret};
@@ -53,12 +57,18 @@ pub async fn sign_in(State(app): State<App>, origin: Origin, body: Body<SignIn>)
 
 /// A recovery code stands for the passphrase or for the code, never for both.
 fn two_at_most(given: &SignIn) -> Result<(), Problem> {
-    match (&given.passphrase, &given.recovery_code, &given.code) {
-        (None, None, _) => Err(Problem::field("passphrase", "is needed, or a recovery code in its place")),
-        (Some(_), Some(_), Some(_)) => Err(Problem::field(
+    let second = given.code.is_some() || given.passkey.is_some();
+    match (&given.passphrase, &given.recovery_code) {
+        (None, None) if given.passkey.is_none() => {
+            Err(Problem::field("passphrase", "is needed, or a recovery code or a passkey in its place"))
+        }
+        (Some(_), Some(_)) if second => Err(Problem::field(
             "recovery_code",
             "stands for the passphrase or for the code: leave one of the three out",
         )),
+        _ if given.code.is_some() && given.passkey.is_some() => {
+            Err(Problem::field("code", "is not needed beside a passkey: leave one of them out"))
+        }
         _ => Ok(()),
     }
 }
@@ -98,6 +108,8 @@ struct Shown {
     second: Option<Proof>,
     /// The slot that the passphrase opened is sealed under a pepper, or at a cost, that is not in use any more.
     outdated: Option<CredentialId>,
+    /// The slot that a passkey opened, sealed anew.
+    anew: Option<(CredentialId, PrfSlot)>,
 }
 
 async fn come_in(
@@ -133,6 +145,9 @@ async fn come_in(
     if let Some((id, slot)) = &anew {
         store::seal_slot_anew(&mut transaction, *id, slot).await?;
     }
+    if let Some((id, slot)) = &shown.anew {
+        store::seal_passkey_slot_anew(&mut transaction, *id, slot).await?;
+    }
     let row = store::NewSession {
         id: caller.session,
         account,
@@ -141,7 +156,7 @@ async fn come_in(
         refresh_hash: &hash(&refresh),
         now,
         expires_at: now + LONGEST,
-        second_factor_at: shown.second.map(|_| now),
+        second_factor_at: (shown.second.is_some() || shown.first.is_both()).then_some(now),
     };
     store::insert_session(&mut transaction, &row).await?;
     let device = devices::remember(&mut transaction, account, device, given.device).await?;
@@ -185,6 +200,13 @@ async fn look(
     let passphrase = opened(app, comer, account, given.passphrase.as_deref(), kept.passphrase.as_ref()).await?;
     let recovery = opened(app, comer, account, given.recovery_code.as_deref(), kept.recovery.as_ref()).await?;
     let recovered = recovery.as_ref().map(|(id, _)| *id);
+    let answered = match &given.passkey {
+        Some(asserted) => passkeys::shown::look(app, account, &kept.passkeys, asserted, None).await?,
+        None => None,
+    };
+    if let (Some(asserted), None, None) = (&given.passkey, &given.passphrase, &given.recovery_code) {
+        return alone(app, asserted, answered);
+    }
     let now = app.places.clock.now();
     let outdated = passphrase.as_ref().and(kept.passphrase.as_ref());
     let outdated = outdated.filter(|kept| app.stretcher.is_outdated(&kept.slot, now)).map(|kept| kept.id);
@@ -194,18 +216,32 @@ async fn look(
         recovery.map(|(id, keys)| (Proof::RecoveryCode(id), keys))
     }
     .ok_or_else(|| Denied::wrong(factors::wrong_words()))?;
-    if kept.totp.is_none() {
-        return Ok(Shown { keys, first, second: None, outdated });
+    if !kept.has_second() {
+        return Ok(Shown { keys, first, second: None, outdated, anew: None });
     }
     let second = match (&given.code, &given.passphrase) {
         (Some(code), _) => SecondShown::Code(code),
+        _ if given.passkey.is_some() => SecondShown::Passkey(answered),
         (None, Some(_)) if given.recovery_code.is_some() => SecondShown::RecoveryCode(recovered),
         // The words were right: nothing was guessed.
         (None, _) => return Err(Denied::uncounted(factors::second_factor_needed())),
     };
     let tries = if device.is_some() { Tries::CodesOn(account) } else { Tries::CodesFor(account) };
     let second = factors::second(app, &keys, &kept, second, (tries, taken)).await?;
-    Ok(Shown { keys, first, second: Some(second), outdated })
+    Ok(Shown { keys, first, second: Some(second), outdated, anew: None })
+}
+
+/// A passkey that stands alone: its owner was verified, and its PRF opens their keys.
+fn alone(app: &App, asserted: &Assertion, answered: Option<Answered<'_>>) -> Result<Shown, Denied> {
+    let wrong = || Denied::wrong(factors::wrong_words());
+    let answered = answered.ok_or_else(wrong)?;
+    if asserted.prf.is_none() || answered.kept.slot.is_none() {
+        // It was the right one: nothing was guessed.
+        return Err(Denied::uncounted(factors::passphrase_needed()));
+    }
+    let (keys, anew) = answered.opens(app, asserted).ok_or_else(wrong)?;
+    answered.is_theirs(&keys)?;
+    Ok(Shown { keys, first: answered.proof, second: None, outdated: None, anew })
 }
 
 /// After a rotation of the pepper a person's keys are sealed under the new one when they next sign in: only then are the words
@@ -234,7 +270,9 @@ async fn use_up(
     }
     match shown.second {
         Some(second) if !redeem(connection, second, now).await? => Err(Denied::wrong(factors::wrong_second_factor())),
-        None if store::has_totp(connection, account).await? => Err(Denied::uncounted(factors::second_factor_needed())),
+        None if !shown.first.is_both() && store::has_second(connection, account).await? => {
+            Err(Denied::uncounted(factors::second_factor_needed()))
+        }
         _ => Ok(()),
     }
 }

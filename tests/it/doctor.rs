@@ -7,7 +7,7 @@ use himaya::doctor::{Check, Verdict, examine};
 use himaya::guard::policy::DecisionTable;
 use himaya::guard::statement::hex;
 use himaya::platform::clock::Clock;
-use himaya::platform::config::{AttachmentsConfig, Config};
+use himaya::platform::config::{AttachmentsConfig, Config, PasskeysConfig};
 use sqlx::AssertSqlSafe;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -15,7 +15,12 @@ use std::os::unix::fs::PermissionsExt as _;
 async fn production(world: &World) -> Config {
     let policy = DecisionTable::from_dir(&world.app.config.policies).await.unwrap();
     let schema_pin = Some(world.folder.join("schema"));
-    Config { production: true, policy_sha256: Some(hex(&policy.hash())), schema_pin, ..world.app.config.clone() }
+    let passkeys = PasskeysConfig {
+        relying_party: "himaya.example".to_owned(),
+        origins: vec!["https://himaya.example".to_owned()],
+    };
+    let policy_sha256 = Some(hex(&policy.hash()));
+    Config { production: true, policy_sha256, schema_pin, passkeys: Some(passkeys), ..world.app.config.clone() }
 }
 
 async fn wrong(config: &Config, clock: &Clock) -> Vec<Check> {

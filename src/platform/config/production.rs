@@ -1,6 +1,6 @@
 //! What a service that people's lives hang on must not be told. Each refusal names the field and what to do.
 
-use super::{Config, address};
+use super::{Config, PasskeysConfig, address};
 use crate::guard::trust::pinned;
 use crate::platform::random;
 use crate::platform::secrets::Secrets;
@@ -74,6 +74,7 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
         refuse("erasure_backups_days", why.to_owned());
     }
     found.extend(config.limits.faults());
+    found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
     let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
     if config.production {
         only_in_production(config, secrets, &mut refuse);

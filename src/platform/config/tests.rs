@@ -13,6 +13,7 @@ fn whole() -> (PathBuf, Config) {
     let text = format!(
         "production = true\nlisten = \"127.0.0.1:8080\"\npolicy_sha256 = \"{}\"\npins = \"{folder}/pins\"\n\
          schema_pin = \"{folder}/schema\"\n         secrets = \"{folder}/secrets\"\ncheckpoints = \"{folder}/checkpoints\"\n\
+         [passkeys]\nrelying_party = \"himaya.example\"\norigins = [\"https://desk.himaya.example\"]\n\
          [attachments]\nfolder = \"{folder}/attachments\"\n[database]\n{}",
         "07".repeat(32),
         ["app", "door", "sequencer", "auditor", "sweeper", "timekeeper", "erasure", "erasure_sweeper"]
@@ -28,6 +29,10 @@ fn whole() -> (PathBuf, Config) {
 fn said(config: &Config) -> String {
     let secrets = tokio::runtime::Runtime::new().unwrap().block_on(Secrets::read(config)).unwrap();
     refusals(config, &secrets, &POLICY).or_none().map_err(|r| r.to_string()).err().unwrap_or_default()
+}
+
+fn own(config: &mut Config) -> &mut PasskeysConfig {
+    config.passkeys.as_mut().unwrap()
 }
 
 #[test]
@@ -51,9 +56,23 @@ fn a_whole_configuration_is_taken_and_each_fault_is_refused_by_its_field_in_prod
         }),
         refused("listen", &|config| config.listen = "0.0.0.0:8080".parse().unwrap()),
         refused("pins", &|config| config.pins = folder.join("no such file")),
+        refused("passkeys", &|config| config.passkeys = None),
+        refused("passkeys.origins", &|config| own(config).origins = vec!["http://himaya.example".to_owned()]),
     ];
     assert!(in_a_trial.iter().all(String::is_empty), "{in_a_trial:?}");
     // These hold in a trial as well.
+    for other in
+        ["https://himaya.example.org", "https://nothimaya.example", "https://himaya.example/desk", "himaya.example"]
+    {
+        let said = refused("passkeys.origins", &|config| {
+            if other.starts_with("https") {
+                own(config).origins.push(other.to_owned());
+            } else {
+                own(config).origins.clear();
+            }
+        });
+        assert!(said.contains("passkeys.origins"), "{other}: {said}");
+    }
     assert!(refused("policy_sha256", &|config| config.policy_sha256 = Some("08".repeat(32))).contains("policy_sha256"));
     assert!(refused("checkpoints", &|config| config.checkpoints = folder.join("nowhere")).contains("checkpoints"));
 

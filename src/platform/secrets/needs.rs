@@ -15,6 +15,9 @@ const SLACK: TimeDelta = TimeDelta::minutes(1);
 /// Slots that nobody opens from day to day: with these words nothing is sealed anew.
 const PRINTED: &str = SlotKind::RecoveryCode.as_str();
 
+/// Slots that a passkey opens, which somebody may keep for another day.
+const PASSKEY: &str = "passkey";
+
 /// A value before the current one.
 pub struct Needs {
     pub id: String,
@@ -50,21 +53,27 @@ pub async fn needs(
             let oldest = versions.oldest().id.clone();
             Ok(old(&versions, now, |version, until| {
                 let own = |pepper: &Option<String>| pepper.as_deref().unwrap_or(&oldest) == version.id;
-                let slots = |printed: bool| -> i64 {
+                let slots = |wanted: &[&str], but: bool| -> i64 {
                     let counted = sealed.iter().filter(|sealed| own(&sealed.pepper));
-                    counted.filter(|sealed| (sealed.kind == PRINTED) == printed).map(|sealed| sealed.slots).sum()
+                    counted
+                        .filter(|sealed| wanted.contains(&sealed.kind.as_str()) != but)
+                        .map(|sealed| sealed.slots)
+                        .sum()
                 };
-                match (slots(false), slots(true)) {
-                    (0, 0) => (now < until + SLACK).then(|| "was in use a moment ago".to_owned()),
-                    (people, 0) => Some(format!("seals the keys of {people} people, each until they next sign in")),
-                    (0, codes) => {
-                        Some(format!("seals {codes} printed recovery codes, each until its owner takes a new one"))
-                    }
-                    (people, codes) => Some(format!(
-                        "seals the keys of {people} people, each until they next sign in, and {codes} printed recovery codes, \
-                         each until its owner takes a new one"
-                    )),
+                let (people, codes) = (slots(&[PRINTED, PASSKEY], true), slots(&[PRINTED], false));
+                let passkeys = slots(&[PASSKEY], false);
+                let parts: Vec<String> = [
+                    (people, format!("the keys of {people} people, each until they next sign in")),
+                    (passkeys, format!("what {passkeys} passkeys open, each until somebody signs in with it alone")),
+                    (codes, format!("{codes} printed recovery codes, each until its owner takes a new one")),
+                ]
+                .into_iter()
+                .filter_map(|(count, said)| (count > 0).then_some(said))
+                .collect();
+                if parts.is_empty() {
+                    return (now < until + SLACK).then(|| "was in use a moment ago".to_owned());
                 }
+                Some(format!("seals {}", parts.join(", and ")))
             }))
         }
         Named::Ledger => {

@@ -2,6 +2,7 @@
 
 use crate::audit::entry::Outcome;
 use crate::guard::gate::{Authorized, Does, kinds, ledger_problem};
+use crate::guard::passkey::PrfSlot;
 use crate::guard::passphrase::{Comer, SlotKind};
 use crate::guard::record::{CredentialId, SessionId};
 use crate::guard::session::Who;
@@ -11,30 +12,36 @@ use crate::platform::problem::Problem;
 use crate::staff::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use crate::staff::limits::{self, Taken, Tries};
 use crate::staff::model::{CredentialChanged, Fresh};
-use crate::staff::store;
+use crate::staff::passkeys::shown;
+use crate::staff::store::{self, KeptPasskey, NewCeremony};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// What is to be changed.
-pub(super) enum What {
+pub(in crate::staff) enum What {
     NewWords(SlotKind),
     NoRecoveryCode,
     BeginTotp(CredentialId, Vec<u8>),
     ConfirmTotp(CredentialId, i64),
     NoTotp,
+    BeginPasskey(CredentialId, Box<NewCeremony>),
+    ConfirmPasskey(Uuid, Box<KeptPasskey>),
+    UnlockWith(CredentialId, PrfSlot),
+    NoPasskey(CredentialId),
 }
 
 /// A change, with all the new words that it brings.
-pub(super) struct Change {
+pub(in crate::staff) struct Change {
     what: What,
     passphrase: Option<NewWords>,
     recovery: Option<NewWords>,
 }
 
 impl Change {
-    pub(super) fn of(what: What) -> Self {
+    pub(in crate::staff) fn of(what: What) -> Self {
         Self { what, passphrase: None, recovery: None }
     }
 
@@ -78,12 +85,32 @@ impl Change {
                 }
             }
             What::NoTotp => about.extend(store::remove_totp(connection, who.account).await?),
+            What::BeginPasskey(id, ceremony) => {
+                store::begin_ceremony(connection, ceremony).await?;
+                about.push(*id);
+            }
+            What::ConfirmPasskey(ceremony, new) => {
+                if store::use_ceremony_up(connection, *ceremony, now).await?
+                    && store::keep_passkey(connection, new, now).await?
+                {
+                    about.push(new.id);
+                }
+            }
+            What::UnlockWith(id, slot) => {
+                store::keep_passkey_slot(connection, who.account, *id, slot, now).await?;
+                about.push(*id);
+            }
+            What::NoPasskey(id) => {
+                if store::remove_passkey(connection, who.account, *id).await? {
+                    about.push(*id);
+                }
+            }
         }
         Ok((!about.is_empty()).then_some(about))
     }
 }
 
-pub(super) async fn change<V: Does>(
+pub(in crate::staff) async fn change<V: Does>(
     app: &App,
     who: &Arc<Who>,
     leave: Authorized<V, kinds::Credential>,
@@ -93,7 +120,7 @@ pub(super) async fn change<V: Does>(
     Answer::ok(&changed(app, who, leave, fresh, what).await?)
 }
 
-pub(super) async fn changed<V: Does>(
+pub(in crate::staff) async fn changed<V: Does>(
     app: &App,
     who: &Arc<Who>,
     leave: Authorized<V, kinds::Credential>,
@@ -121,7 +148,7 @@ async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>)
     let needed = |field, message: &'static str| Denied::uncounted(Problem::field(field, message));
     taken.push(limits::take(app, Tries::Again(who.session)).await.map_err(Denied::uncounted)?);
     let denied = |problem: Problem| Denied::wrong(problem);
-    if kept.totp.is_none() {
+    if !kept.has_second() {
         // Whoever never saw the answer with their new passphrase has the printed code.
         if let (None, Some(words)) = (&fresh.passphrase, &fresh.recovery_code) {
             let found = opened(app, Comer::Known, who.account, Some(words), kept.recovery.as_ref()).await?;
@@ -131,13 +158,24 @@ async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>)
         let found = opened(app, Comer::Known, who.account, Some(words), kept.passphrase.as_ref()).await?;
         return found.map(|(id, _)| Proof::Passphrase(id)).ok_or_else(|| denied(not_again()));
     }
-    let shown = match (&fresh.code, &fresh.recovery_code) {
-        (Some(code), None) => SecondShown::Code(code),
-        (None, Some(words)) => {
+    let shown = match (&fresh.code, &fresh.passkey, &fresh.recovery_code) {
+        (Some(code), None, None) => SecondShown::Code(code),
+        (None, Some(given), None) => {
+            SecondShown::Passkey(shown::look(app, who.account, &kept.passkeys, given, Some(who.session)).await?)
+        }
+        (None, None, Some(words)) => {
             let found = opened(app, Comer::Known, who.account, Some(words), kept.recovery.as_ref()).await?;
             SecondShown::RecoveryCode(found.map(|(id, _)| id))
         }
-        _ => return Err(needed("code", "is needed for this, as your authenticator shows it; or `recovery_code`")),
+        _ => {
+            let (field, message) = match kept.totp {
+                Some(_) => {
+                    ("code", "is needed for this, as your authenticator shows it; or `passkey`, or `recovery_code`")
+                }
+                None => ("passkey", "is needed for this, as it answers when it is asked for; or `recovery_code`"),
+            };
+            return Err(needed(field, message));
+        }
     };
     let second = factors::second(app, &who.keys, &kept, shown, (Tries::CodesAgain(who.session), taken)).await;
     second.map_err(|denied| Denied { problem: at_a_session(denied.problem), ..denied })
@@ -157,7 +195,11 @@ fn not_again() -> Problem {
 }
 
 /// Enters that nothing was changed.
-pub(super) async fn refused<V: Does>(app: &App, leave: Authorized<V, kinds::Credential>, problem: Problem) -> Problem {
+pub(in crate::staff) async fn refused<V: Does>(
+    app: &App,
+    leave: Authorized<V, kinds::Credential>,
+    problem: Problem,
+) -> Problem {
     let mut entry = leave.entry(&app.places.clock, vec![]);
     entry.outcome = Outcome::Refused;
     match app.places.ledger.enter(entry).await {
@@ -168,7 +210,7 @@ pub(super) async fn refused<V: Does>(app: &App, leave: Authorized<V, kinds::Cred
 
 /// Uses up what was shown, changes what is to be changed, and ends all other sessions: in one transaction, alone with the
 /// account, and after its entry is durable.
-pub(super) async fn carry_out<V: Does>(
+pub(in crate::staff) async fn carry_out<V: Does>(
     app: &App,
     who: &Arc<Who>,
     leave: Authorized<V, kinds::Credential>,
@@ -182,9 +224,9 @@ pub(super) async fn carry_out<V: Does>(
     if !alive {
         return Err(Problem::sign_in());
     }
-    // A passphrase counts alone only as long as there is no authenticator: there may be one since it was looked at.
+    // A passphrase counts alone only as long as there is no second factor: there may be one since it was looked at.
     let outdated =
-        matches!(proof, Some(Proof::Passphrase(_))) && store::has_totp(&mut transaction, who.account).await?;
+        matches!(proof, Some(Proof::Passphrase(_))) && store::has_second(&mut transaction, who.account).await?;
     if let Some(proof) = proof
         && (outdated || !redeem(&mut transaction, proof, now).await?)
     {
@@ -200,7 +242,7 @@ pub(super) async fn carry_out<V: Does>(
     }
     let ended: Vec<SessionId> = match change.what {
         // Nothing counts yet.
-        What::BeginTotp(..) => vec![],
+        What::BeginTotp(..) | What::BeginPasskey(..) => vec![],
         _ => store::end_others(&mut transaction, who.account, who.session).await?,
     };
     let entry = leave.entry(&app.places.clock, about.iter().map(|id| id.0).collect());

@@ -1,5 +1,6 @@
 //! A person's ways to show who they are. What counts once is used up by one statement, whichever replica carries it out.
 
+use super::KeptPasskey;
 use crate::guard::passphrase::{Cost, Slot, SlotKind};
 use crate::guard::record::{AccountId, CredentialId, SessionId};
 use crate::staff::model::{CredentialKind, CredentialView};
@@ -24,6 +25,14 @@ pub struct Kept {
     pub passphrase: Option<KeptSlot>,
     pub recovery: Option<KeptSlot>,
     pub totp: Option<KeptTotp>,
+    pub passkeys: Vec<KeptPasskey>,
+}
+
+impl Kept {
+    /// Whether the passphrase alone lets nobody in.
+    pub fn has_second(&self) -> bool {
+        self.totp.is_some() || !self.passkeys.is_empty()
+    }
 }
 
 /// What this account can show; nothing for an account that is none.
@@ -49,14 +58,16 @@ pub async fn credentials(pool: &PgPool, account: AccountId) -> Result<Kept, sqlx
     let totp =
         sqlx::query!("SELECT id, sealed FROM totp_secrets WHERE account_id = $1 AND active_at IS NOT NULL", account.0);
     kept.totp = totp.fetch_optional(pool).await?.map(|row| KeptTotp { id: CredentialId(row.id), sealed: row.sealed });
+    kept.passkeys = super::passkeys(pool, account).await?;
     Ok(kept)
 }
 
-/// The same without what opens anything.
+/// The same without what opens anything, and without passkeys.
 pub async fn credential_views(pool: &PgPool, account: AccountId) -> Result<Vec<CredentialView>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT id AS "id!", kind AS "kind!", made_at AS "made_at!", last_used_at FROM (
-               SELECT id, kind, created_at AS made_at, last_used_at FROM credential_slots WHERE account_id = $1
+               SELECT id, kind, created_at AS made_at, last_used_at FROM credential_slots
+               WHERE account_id = $1 AND kind <> 'passkey'
                UNION ALL
                SELECT id, 'totp', active_at, last_used_at FROM totp_secrets WHERE account_id = $1 AND active_at IS NOT NULL
            ) AS all_of_them ORDER BY made_at, id"#,
@@ -67,8 +78,11 @@ pub async fn credential_views(pool: &PgPool, account: AccountId) -> Result<Vec<C
     let view = |id, kind: CredentialKind, made_at, last_used_at| CredentialView {
         id: CredentialId(id),
         kind,
+        label: None,
+        opens_keys: kind != CredentialKind::Totp,
         made_at,
         last_used_at,
+        copied_at: None,
     };
     let known =
         rows.into_iter().filter_map(|row| Some(view(row.id, row.kind.parse().ok()?, row.made_at, row.last_used_at)));
@@ -189,10 +203,11 @@ pub async fn use_step(
     Ok(used.execute(connection).await?.rows_affected() == 1)
 }
 
-/// Whether the account has an authenticator in force.
-pub async fn has_totp(connection: &mut PgConnection, account: AccountId) -> Result<bool, sqlx::Error> {
+/// Whether the account has a second factor: an authenticator in force, or a passkey.
+pub async fn has_second(connection: &mut PgConnection, account: AccountId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM totp_secrets WHERE account_id = $1 AND active_at IS NOT NULL) AS "it!""#,
+        r#"SELECT (EXISTS (SELECT FROM totp_secrets WHERE account_id = $1 AND active_at IS NOT NULL)
+                   OR EXISTS (SELECT FROM passkeys WHERE account_id = $1)) AS "it!""#,
         account.0
     )
     .fetch_one(connection)

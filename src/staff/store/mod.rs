@@ -1,4 +1,4 @@
-//! All SQL about organisations, accounts, memberships, sessions, credentials, devices, tries at the door and shared keys.
+//! All SQL about organisations, accounts, memberships, sessions, credentials, passkeys, devices, tries at the door and shared keys.
 
 mod credentials;
 mod devices;
@@ -7,6 +7,7 @@ mod foundings;
 mod limits;
 mod memberships;
 mod organisations;
+mod passkeys;
 mod sessions;
 mod shared_keys;
 
@@ -17,6 +18,7 @@ pub use foundings::*;
 pub use limits::*;
 pub use memberships::*;
 pub use organisations::*;
+pub use passkeys::*;
 pub use sessions::*;
 pub use shared_keys::*;
 

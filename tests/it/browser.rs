@@ -1,0 +1,100 @@
+//! A browser of one's own: Debian's chromium without a window, spoken to over two pipes.
+
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// A browser with one page and one authenticator.
+pub struct Browser {
+    child: Child,
+    says: Option<ChildStdin>,
+    hears: BufReader<ChildStdout>,
+    page: String,
+    last: u64,
+}
+
+impl Browser {
+    /// Opens a page. The browser is an empty one, keeps what it keeps in this folder, and asks nobody else for anything.
+    pub fn open(folder: &Path, address: &str) -> Self {
+        let program = std::env::var("HIMAYA_TEST_CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+        std::fs::create_dir_all(folder).unwrap();
+        let mut child = Command::new("sh")
+            // Over the descriptors 3 and 4 it is told what to do, and says what came of it.
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args(["--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"])
+            .args(["--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"])
+            .args(["--remote-debugging-pipe", &format!("--user-data-dir={}", folder.display()), "about:blank"])
+            .env("HOME", folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the browser starts");
+        let (says, hears) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let mut browser = Self { child, says, hears, page: String::new(), last: 0 };
+        let target = browser.does("Target.createTarget", &json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.does("Target.attachToTarget", &attach);
+        browser.page.push_str(attached["sessionId"].as_str().unwrap());
+        browser.does("Page.enable", &json!({}));
+        let opened = browser.does("Page.navigate", &json!({ "url": address }));
+        assert_eq!(opened.get("errorText"), None, "{opened}");
+        while browser.hear()["method"] != "Page.loadEventFired" {}
+        browser
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut heard = Vec::new();
+        self.hears.read_until(0, &mut heard).unwrap();
+        assert_eq!(heard.pop(), Some(0), "the browser is gone: is there one? `deploy/test` finds or fetches it");
+        serde_json::from_slice(&heard).unwrap()
+    }
+
+    /// One command, and its result.
+    pub fn does(&mut self, method: &str, params: &Value) -> Value {
+        self.last += 1;
+        let mut command = json!({ "id": self.last, "method": method, "params": params });
+        if !self.page.is_empty() {
+            command["sessionId"] = json!(self.page);
+        }
+        let mut bytes = serde_json::to_vec(&command).unwrap();
+        bytes.push(0);
+        self.says.as_mut().unwrap().write_all(&bytes).unwrap();
+        loop {
+            let heard = self.hear();
+            if heard["id"] == self.last {
+                assert_eq!(heard.get("error"), None, "{method}: {heard}");
+                return heard["result"].clone();
+            }
+        }
+    }
+
+    /// Gives the browser an authenticator that is always at hand and knows its owner.
+    pub fn authenticator(&mut self, prf: bool) {
+        self.does("WebAuthn.enable", &json!({}));
+        let options = json!({
+            "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true, "hasPrf": prf,
+        });
+        self.does("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
+    }
+
+    /// Runs a script in the page, and gives what it comes to.
+    pub fn runs(&mut self, script: &str) -> Value {
+        let told = json!({ "expression": script, "awaitPromise": true, "returnByValue": true, "userGesture": true });
+        let came = self.does("Runtime.evaluate", &told);
+        assert_eq!(came.get("exceptionDetails"), None, "{script}: {came}");
+        came["result"]["value"].clone()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without its pipe it ends by itself, with all its processes.
+        drop(self.says.take());
+        let mut rest = Vec::new();
+        let _ = std::io::Read::read_to_end(&mut self.hears, &mut rest);
+        let _ = self.child.wait();
+    }
+}
