@@ -41,6 +41,7 @@ words! {
         Custody = "custody",
         Bar = "bar",
         Proposal = "proposal",
+        PolicyChange = "policy_change",
     }
 }
 

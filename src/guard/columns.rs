@@ -423,6 +423,25 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         &["id", "number", "what", "level", "about", "occasion", "organisation_id", "desk", "account_id", "raised_at"],
     ),
     ("known_devices", &["id", "account_id", "token_hash", "made_at", "last_used_at"]),
+    (
+        "policy_changes",
+        &[
+            "id",
+            "organisation_id",
+            "number",
+            "note",
+            "difference",
+            "made_at",
+            "agreed_at",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
+    // A subject is a keyed hash, a state and a ticket are hashes.
+    ("oidc_links", &["id", "account_id", "subject", "pepper", "made_at", "last_used_at"]),
+    ("oidc_attempts", &["state", "session_id", "tries_bucket", "tries_window", "expires_at"]),
+    ("oidc_tickets", &["ticket", "link_id", "expires_at"]),
     // A bucket is a keyed hash: it says neither a name nor an address.
     ("sign_in_tries", &["bucket", "window_ends_at", "taken"]),
     ("totp_secrets", &["id", "account_id", "made_at", "active_at", "last_step", "last_used_at"]),

@@ -6,18 +6,21 @@
 pub mod address;
 mod attachments;
 mod limits;
+mod oidc;
 mod patience;
 mod production;
 mod secrets;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
 pub use limits::LimitsConfig;
+pub use oidc::OidcConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::keep_passwords;
 pub(crate) use secrets::make_folder;
 
 use super::secrets::KeeperConfig;
+use crate::guard::record::OrganisationId;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,10 @@ pub struct Config {
     /// The hash of the reviewed policy, as `himaya policy check` says it: no other policy decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_sha256: Option<String>,
+    /// The organisation whose two responsible persons agree to each change of the policy. Without it, the only founded office of
+    /// the coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_keepers: Option<OrganisationId>,
     /// File with the pinned fingerprints of founding statements, one a line.
     pub pins: PathBuf,
     /// File with the fingerprints of both databases' structure, as `himaya migrate` kept it.
@@ -77,6 +84,9 @@ pub struct Config {
     /// How many tries there may be at the door.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// Who else may name people. Without it nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcConfig>,
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,

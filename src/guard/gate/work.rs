@@ -80,5 +80,6 @@ pub mod kinds {
         Absence => Absence,
         Opening => Opening | Emergency | Entrusting,
         Custody => Custody,
+        Policy => Policy,
     }
 }
