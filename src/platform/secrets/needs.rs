@@ -46,6 +46,7 @@ pub async fn needs(
             }
             let mut connection = PgConnection::connect(&config.database.door).await?;
             let sealed = store::slots_by_pepper(&mut connection).await?;
+            let linked = store::links_by_pepper(&mut connection).await?;
             connection.close().await?;
             let oldest = versions.oldest().id.clone();
             Ok(old(&versions, now, |version, until| {
@@ -54,7 +55,11 @@ pub async fn needs(
                     let counted = sealed.iter().filter(|sealed| own(&sealed.pepper));
                     counted.filter(|sealed| (sealed.kind == PRINTED) == printed).map(|sealed| sealed.slots).sum()
                 };
+                let links: i64 = linked.iter().filter(|(id, _)| *id == version.id).map(|(_, links)| links).sum();
                 match (slots(false), slots(true)) {
+                    (0, 0) if links > 0 => {
+                        Some(format!("is behind the links of {links} people, each until the issuer next names them"))
+                    }
                     (0, 0) => (now < until + SLACK).then(|| "was in use a moment ago".to_owned()),
                     (people, 0) => Some(format!("seals the keys of {people} people, each until they next sign in")),
                     (0, codes) => {
