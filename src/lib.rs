@@ -20,6 +20,7 @@ pub mod guard;
 pub mod notices;
 pub mod placements;
 pub mod platform;
+pub mod policies;
 pub mod roster;
 pub mod setup;
 pub mod staff;

@@ -81,6 +81,15 @@ enum Policy {
         #[arg(default_value = "policies")]
         folder: PathBuf,
     },
+    /// Print the digest of the bundle, to which two responsible persons agree.
+    Digest {
+        #[arg(default_value = "policies")]
+        folder: PathBuf,
+    },
+    /// Print the rules in which one bundle differs from another: what the two read before they agree.
+    Diff { old: PathBuf, new: PathBuf },
+    /// Say which policy was agreed to, and whether this bundle is.
+    Agreed(At),
     /// Print the matrix that the bundle answers.
     Matrix {
         #[arg(default_value = "policies")]
@@ -125,6 +134,15 @@ async fn run(command: Command) -> Outcome {
             println!("policy_sha256 = \"{}\"", himaya::guard::statement::hex(&table.hash()));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(Policy::Digest { folder }) => {
+            println!("{}", himaya::guard::statement::hex(&policy::Bundle::of(&folder).await?.digest()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Policy(Policy::Diff { old, new }) => {
+            print!("{}", policy::Bundle::of(&old).await?.difference(&policy::Bundle::of(&new).await?));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Policy(Policy::Agreed(at)) => cli::policy::agreed(&at.config).await,
         Command::Policy(Policy::Matrix { folder }) => {
             print!("{}", policy::DecisionTable::from_dir(&folder).await?.matrix());
             Ok(ExitCode::SUCCESS)

@@ -43,6 +43,7 @@ words! {
         Proposal = "proposal",
         Hold = "hold",
         Erasure = "erasure",
+        PolicyChange = "policy_change",
     }
 }
 

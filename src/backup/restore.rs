@@ -6,6 +6,7 @@ use crate::audit::checkpoint::Checkpoint;
 use crate::audit::keys::LogKeys;
 use crate::audit::note::NoteError;
 use crate::audit::verify::{Report, VerifyError, verify};
+use crate::guard::council;
 use crate::guard::store::{erase_keys, tombstones_since};
 use crate::guard::sweep::{SweepError, Swept};
 use crate::guard::tombstones;
@@ -288,7 +289,7 @@ fn set_aside(folder: &Path, clock: &Clock) -> io::Result<PathBuf> {
         let entry = entry?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if text == "checkpoint" || text.ends_with(".checkpoint") {
+        if text == "checkpoint" || text.ends_with(".checkpoint") || text == council::KEPT {
             std::fs::rename(entry.path(), aside.join(&name))?;
         }
     }

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod doctor;
 pub mod init;
 pub mod keys;
+pub mod policy;
 pub mod serve;
 
 use std::error::Error;

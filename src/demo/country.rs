@@ -1,6 +1,6 @@
 //! A fictional country, founded by the real commands over HTTP: nothing is written into the database behind the service.
 
-use super::actor::{Actor, ActorError};
+use super::actor::{Actor, ActorError, Reply};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -161,6 +161,20 @@ impl Country {
     /// Everybody with role: actor and role's word.
     pub fn everybody(&self) -> impl Iterator<Item = (&Actor, &'static str)> {
         self.people.values().map(|(actor, role)| (actor, *role))
+    }
+
+    /// The two responsible persons of the coordinator's office agree to the policy: one proposes it, the other countersigns.
+    ///
+    /// # Errors
+    /// [`ActorError`] with the person and the step.
+    pub async fn agree_to_policy(&self) -> Result<Reply, ActorError> {
+        let (first, second) = (self.person("coordinator1")?, self.person("statistician1")?);
+        let shown = |actor: &Actor| json!({ "passphrase": actor.passphrase });
+        let proposed = first.post("/api/v1/policies", &json!({ "shown": shown(first) })).await?;
+        let proposed = proposed.expect_status(201, &first.handle, "propose the policy")?;
+        let path = format!("/api/v1/policies/{}/countersign", proposed.id("id"));
+        let body = json!({ "fingerprint": proposed.text_of("fingerprint"), "shown": shown(second) });
+        second.post(&path, &body).await?.expect_status(200, &second.handle, "agree to the policy")
     }
 
     /// Makes another organisation with its people.

@@ -71,6 +71,7 @@ impl Demo {
         let serving = Serving::start(&app, listener);
         let codes: Vec<_> = founded.codes.into_iter().map(|(handle, id, code)| (handle, id.0, code)).collect();
         let country = Country::found(&address, &pins, founded.organisation.0, &codes).await?;
+        country.agree_to_policy().await?;
         Ok(Self { serving, cluster, home, address, country })
     }
 

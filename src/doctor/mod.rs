@@ -5,6 +5,7 @@
 //! about. `roles` asks what the roles may do, `schema` what the tables are, `ledger` looks at checkpoints and pins,
 //! `secrets` at the values of secrets and what needs the older ones, `machine` at clocks, disks and certificates.
 
+mod agreed;
 mod certificate;
 mod ledger;
 mod machine;
@@ -13,6 +14,7 @@ mod schema;
 mod secrets;
 mod store;
 
+pub use agreed::{NoCouncil, council_of};
 pub use schema::WITHOUT_ROW_SECURITY;
 
 use crate::guard::policy;
@@ -153,6 +155,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
             "database.app" => {
                 schema::examine(&mut findings, &mut connection).await;
                 ledger::pins(&mut findings, config, secrets.as_ref(), &mut connection).await;
+                agreed::policy(&mut findings, config, secrets.as_ref(), clock).await;
                 machine::clocks(&mut findings, "database.app", clock, &mut connection).await;
                 machine::data_directory(&mut findings, "database.app", address);
             }

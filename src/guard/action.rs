@@ -143,6 +143,7 @@ pub const ALL_WORK: &[Work] = {
     const ABSENCE: &[Relation] = &[Oneself, Assigned, SupervisorOf, Stranger];
     const OPENING: &[Relation] = &[CustodianOf, SupervisorOf, Oneself, Stranger];
     const CUSTODY: &[Relation] = &[CustodianOf, ResponsibleOf, Stranger];
+    const RESPONSIBLE: &[Relation] = &[ResponsibleOf, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -270,6 +271,9 @@ pub const ALL_WORK: &[Work] = {
         work(K::Custody, V::Renew, CUSTODY, false),
         work(K::Custody, V::Propose, CUSTODY, false),
         work(K::Custody, V::Countersign, CUSTODY, false),
+        work(K::Policy, V::List, NOBODY, false),
+        work(K::Policy, V::Propose, RESPONSIBLE, false),
+        work(K::Policy, V::Countersign, RESPONSIBLE, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
     ]

@@ -494,6 +494,25 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         ],
     ),
     ("passkey_ceremonies", &["id", "kind", "session_id", "challenge", "passkey_id", "prf_salt", "expires_at"]),
+    (
+        "policy_changes",
+        &[
+            "id",
+            "organisation_id",
+            "number",
+            "note",
+            "difference",
+            "made_at",
+            "agreed_at",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
+    // A subject is a keyed hash, a state and a ticket are hashes.
+    ("oidc_links", &["id", "account_id", "subject", "pepper", "made_at", "last_used_at"]),
+    ("oidc_attempts", &["state", "session_id", "tries_bucket", "tries_window", "expires_at"]),
+    ("oidc_tickets", &["ticket", "link_id", "expires_at"]),
     // A bucket is a keyed hash: it says neither a name nor an address.
     ("sign_in_tries", &["bucket", "window_ends_at", "taken"]),
     ("totp_secrets", &["id", "account_id", "made_at", "active_at", "last_step", "last_used_at"]),

@@ -11,6 +11,7 @@ pub use target::Target;
 pub use work::{About, Does, kinds, verbs};
 
 use super::action::{Purpose, Relation, Verb};
+use super::council::Council;
 use super::policy::{Decision, DecisionTable};
 use super::record::{CaseId, RecordKind};
 use super::session::Who;
@@ -86,6 +87,7 @@ impl<V: Does, K: About> Authorized<V, K> {
 /// Decides with the policy's table, from relations found in the database under the person's own session.
 pub struct Gate {
     policy: Arc<DecisionTable>,
+    council: Arc<Council>,
     ledger: Arc<Ledger>,
     pool: PgPool,
     clock: Clock,
@@ -93,8 +95,14 @@ pub struct Gate {
 
 impl Gate {
     #[must_use]
-    pub fn new(policy: Arc<DecisionTable>, ledger: Arc<Ledger>, pool: PgPool, clock: Clock) -> Self {
-        Self { policy, ledger, pool, clock }
+    pub fn new(
+        policy: Arc<DecisionTable>,
+        council: Arc<Council>,
+        ledger: Arc<Ledger>,
+        pool: PgPool,
+        clock: Clock,
+    ) -> Self {
+        Self { policy, council, ledger, pool, clock }
     }
 
     /// Lets the person through or writes the refusal.
@@ -108,7 +116,7 @@ impl Gate {
         target: Target,
         purpose: Option<Purpose>,
     ) -> Result<Authorized<V, K>, Problem> {
-        self.open()?;
+        self.open(target.kind())?;
         let relations = self.relations(who, target).await?;
         self.decide(who, target, purpose, relations).await
     }
@@ -124,13 +132,14 @@ impl Gate {
         purpose: Option<Purpose>,
         found: Found,
     ) -> Result<Authorized<V, K>, Problem> {
-        self.open()?;
+        self.open(target.kind())?;
         let relations = target.case().and_then(|case| found.of(who.account, case));
         let relations = relations.ok_or_else(|| Problem::fault("a relation was found of another person or case"))?;
         self.decide(who, target, purpose, or_stranger(relations)).await
     }
 
-    fn open(&self) -> Result<(), Problem> {
+    fn open(&self, kind: RecordKind) -> Result<(), Problem> {
+        self.council.open(kind)?;
         if self.ledger.is_closed() {
             return Err(Problem::away(
                 "structure_changed",

@@ -8,6 +8,7 @@
 pub mod action;
 pub mod bytes;
 pub mod columns;
+pub mod council;
 pub mod custody;
 pub mod gate;
 pub mod keys;

@@ -82,6 +82,8 @@ words! {
         Entrusting = "entrusting",
         /// The CUSTODY key of an organisation and who keeps it.
         Custody = "custody",
+        /// Which policy decides: changed by two responsible persons.
+        Policy = "policy",
     }
 }
 
@@ -164,4 +166,6 @@ ids! {
     AbsenceId,
     /// One use of CUSTODY by two custodians.
     OpeningId,
+    /// That another policy is to decide.
+    PolicyId,
 }

@@ -1,4 +1,4 @@
-//! What people sign: foundings, memberships, shared keys, grants, proposals, bars and case heads, as C2SP signed notes.
+//! What people sign: foundings, memberships, shared keys, grants, proposals, bars, policies and case heads, as C2SP signed notes.
 //!
 //! The signed bytes are the stored bytes: a first line that names the statement, then one line of JSON. Nothing is
 //! encoded again to check a signature, so there is no second encoding to disagree with the first.
@@ -11,7 +11,7 @@ use super::action::{Relation, Role};
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
 use super::record::{
     AbsenceId, AccountId, AssignmentId, BarId, CaseId, GrantId, HoldId, MembershipId, OpeningId, OrganisationId,
-    ProposalId, RecordKind, SharedKeyId,
+    PolicyId, ProposalId, RecordKind, SharedKeyId,
 };
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
@@ -45,6 +45,7 @@ statements! {
     CaseHead => "himaya/case-head/v2",
     CustodyStatement => "himaya/custody/v1",
     OpeningStatement => "himaya/opening/v1",
+    PolicyStatement => "himaya/policy/v1",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -171,6 +172,27 @@ pub struct OpeningStatement {
     pub cases: Vec<CaseId>,
     pub invoked_by: AccountId,
     pub invoked_at: DateTime<Utc>,
+}
+
+/// Another policy is to decide. Signed by both responsible persons of the organisation that answers for it.
+#[derive(Serialize, Deserialize)]
+pub struct PolicyStatement {
+    pub policy: PolicyId,
+    pub organisation: OrganisationId,
+    /// The first agreement is 1.
+    pub number: i32,
+    /// The agreement before, which the first has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<PolicyId>,
+    /// SHA-256 of the policy, as `himaya policy digest` prints it.
+    pub digest: String,
+    /// SHA-256 of the difference that both have read.
+    pub difference: String,
+    /// So long the policy before counts beside it: replicas are exchanged one by one.
+    pub before_until: DateTime<Utc>,
+    pub made_at: DateTime<Utc>,
+    /// Afterwards it cannot be countersigned any more.
+    pub lapses_at: DateTime<Utc>,
 }
 
 /// Somebody who keeps a part of CUSTODY; perhaps of another organisation.

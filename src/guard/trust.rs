@@ -8,6 +8,7 @@ mod check;
 mod custody;
 mod memory;
 mod pins;
+mod policy;
 
 pub use check::{check_founding, check_membership};
 pub use custody::{Custodian, Custody, MOST_CUSTODIANS};
@@ -15,6 +16,7 @@ use memory::Memory;
 pub use memory::Signatures;
 use pins::Pins;
 pub use pins::{PinFault, pinned};
+pub use policy::{AgreedPolicy, Agreements, LONGEST_OVERLAP};
 
 use super::action::{Role, Verb};
 use super::keys::{KemPublic, KeyError, PersonKeys, PublicKeys};
@@ -119,8 +121,10 @@ pub enum TrustError {
     Forming,
     #[error("there is no such key in force")]
     NoKey,
-    #[error("a key that was in force is gone")]
+    #[error("a key or a policy that was in force is gone")]
     WentBack,
+    #[error("several organisations could answer for it: name one with policy_keepers")]
+    Several,
     #[error("a statement is not believed: {0}")]
     Statement(#[from] StatementError),
     #[error("the statements could not be read")]
@@ -146,6 +150,7 @@ struct Seen {
     custodies: HashMap<[u8; 32], Arc<Custody>>,
     /// The highest number that was in force.
     highest_custody: HashMap<OrganisationId, i32>,
+    highest_policy: HashMap<OrganisationId, i32>,
 }
 
 fn digest_of(note: &str) -> [u8; 32] {

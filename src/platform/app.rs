@@ -4,6 +4,7 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
+use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
 use crate::guard::passphrase::Stretcher;
@@ -21,8 +22,9 @@ use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
 use crate::staff::limits::Limits;
-use chrono::TimeDelta;
+use crate::staff::oidc::Provider;
 use crate::staff::passkeys::RelyingParty;
+use chrono::TimeDelta;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -35,10 +37,14 @@ pub struct Parts {
     pub places: Places,
     pub gate: Gate,
     pub policy: Arc<DecisionTable>,
+    /// Whether two persons have agreed to it.
+    pub council: Arc<Council>,
     pub tokens: Tokens,
     pub stretcher: Stretcher,
     pub limits: Limits,
     pub passkeys: RelyingParty,
+    /// Who else names people; nothing where nobody does.
+    pub oidc: Option<Provider>,
     pub databases: Databases,
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
@@ -64,6 +70,8 @@ pub enum StartError {
     Refused(#[from] Refusals),
     #[error("the policy is refused: {0}")]
     Policy(#[from] PolicyError),
+    #[error("the policy: {0}")]
+    Council(#[from] CouncilError),
     #[error("a database does not answer: {0}")]
     Database(#[from] sqlx::Error),
     #[error("{0}")]
@@ -103,6 +111,15 @@ impl App {
         }
         let voucher = Voucher::new(secrets.vouch.clone(), clock.clone());
         let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher));
+        let told = CouncilConfig {
+            named: config.policy_keepers,
+            production: config.production,
+            checkpoints: &config.checkpoints,
+        };
+        let (pool, asked) = (databases.app.clone(), Arc::clone(&trust));
+        let council = Arc::new(Council::new(pool, asked, Arc::clone(&policy), clock.clone(), &told));
+        let standing = council.look_at_start().await?;
+        tracing::info!(?standing, "what was agreed about the policy");
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
             pseudonyms: Pseudonyms::new(secrets.pseudonyms.clone()),
@@ -119,7 +136,8 @@ impl App {
             trust,
             clock: clock.clone(),
         };
-        let gate = Gate::new(Arc::clone(&policy), ledger, databases.app.clone(), clock);
+        let gate = Gate::new(Arc::clone(&policy), Arc::clone(&council), ledger, databases.app.clone(), clock.clone());
+        let oidc = Provider::open(&config, secrets.pepper.clone(), clock.clone())?;
         let limits = Limits::new(secrets.pepper.clone(), config.limits.clone());
         let passkeys = RelyingParty::new(config.passkeys.as_ref(), secrets.pseudonyms.clone())
             .map_err(|refusal| Refusals(vec![refusal]))?;
@@ -128,10 +146,12 @@ impl App {
             places,
             gate,
             policy,
+            council,
             tokens: Tokens::new(secrets.token.clone()),
             stretcher,
             limits,
             passkeys,
+            oidc,
             databases,
             objects,
             secrets,

@@ -6,6 +6,7 @@
 pub mod address;
 mod attachments;
 mod limits;
+mod oidc;
 mod passkeys;
 mod patience;
 mod production;
@@ -13,6 +14,7 @@ mod secrets;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
 pub use limits::LimitsConfig;
+pub use oidc::OidcConfig;
 pub use passkeys::PasskeysConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
@@ -20,6 +22,7 @@ pub use secrets::keep_passwords;
 pub(crate) use secrets::make_folder;
 
 use super::secrets::KeeperConfig;
+use crate::guard::record::OrganisationId;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -54,6 +57,10 @@ pub struct Config {
     /// The hash of the reviewed policy, as `himaya policy check` says it: no other policy decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_sha256: Option<String>,
+    /// The organisation whose two responsible persons agree to each change of the policy. Without it, the only founded office of
+    /// the coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_keepers: Option<OrganisationId>,
     /// File with the pinned fingerprints of founding statements, one a line.
     pub pins: PathBuf,
     /// File with the fingerprints of both databases' structure, as `himaya migrate` kept it.
@@ -85,6 +92,9 @@ pub struct Config {
     /// To what people's passkeys are bound. Without it a trial is `localhost`, at any port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkeys: Option<PasskeysConfig>,
+    /// Who else may name people. Without it nobody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcConfig>,
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,

@@ -9,8 +9,8 @@ use crate::platform::http::{Here, LARGEST_BODY};
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::{
-    absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, placements, roster,
-    staff, status, supervision, tasks,
+    absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, placements,
+    policies, roster, staff, status, supervision, tasks,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -63,6 +63,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(roster::routes())
         .merge(absences::routes())
         .merge(custody::routes())
+        .merge(policies::routes())
         .merge(audit::http::routes())
 }
 

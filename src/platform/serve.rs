@@ -35,6 +35,9 @@ pub struct Serving {
 /// Every how many seconds the structure of the databases is compared.
 const STRUCTURE: u64 = 10;
 
+/// And whether the policy is still the one that two persons have agreed to.
+const AGREEMENT: u64 = 2;
+
 /// Looks once a second how long entries have waited for their place in the tree, those of this process by its own memory,
 /// and those of others, or of an earlier process, by the queue; and whether everything is there that the service needs.
 async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
@@ -53,6 +56,11 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
                 Err(StructureError::Changed | StructureError::NoPin) => ledger.set_closed(true),
                 Err(error) => tracing::warn!(%error, "the structure of the databases was not compared"),
             }
+        }
+        if second_no.is_multiple_of(AGREEMENT)
+            && let Err(error) = app.council.look().await
+        {
+            tracing::warn!(%error, "what was agreed about the policy was not looked at");
         }
         let (replica, durable) = ledger.durable();
         let now = app.places.clock.instant();

@@ -134,6 +134,8 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         metrics_listen: std::net::SocketAddr::from(([127, 0, 0, 1], 9464)),
         stop_within_seconds: 30,
         policy_sha256: None,
+        policy_keepers: None,
+        oidc: None,
         database,
         policies: plan.policies.clone(),
         pins: plan.folder.join("pins"),

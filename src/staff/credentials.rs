@@ -7,6 +7,8 @@
 
 mod change;
 
+pub(crate) use change::shows_again;
+
 use super::factors;
 use super::limits::{self, Tries};
 use super::model::{CredentialChanged, CredentialView, Fresh, TotpBegun, TotpCode};

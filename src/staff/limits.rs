@@ -61,6 +61,19 @@ pub struct Limits {
 #[must_use = "a try that was right is given back"]
 pub struct Taken(store::TryTaken);
 
+impl Taken {
+    /// What has to be kept of it, to give it back in another request.
+    #[must_use]
+    pub fn kept(&self) -> ([u8; 32], DateTime<Utc>) {
+        self.0.kept()
+    }
+
+    /// One that was kept.
+    pub fn of(bucket: [u8; 32], window_ends_at: DateTime<Utc>) -> Self {
+        Self(store::TryTaken::of(bucket, window_ends_at))
+    }
+}
+
 impl Limits {
     #[must_use]
     pub const fn new(peppers: Live<Raw>, told: LimitsConfig) -> Self {

@@ -2,7 +2,8 @@
 //! keys that an organisation holds together.
 //!
 //! The administrator makes organisations and empty accounts. A person makes keys with a code (`door`), signs in
-//! (`sign_in`, by what `factors` look at, within the `limits`), and changes how (`credentials`, `passkeys`, `devices`). Two
+//! (`sign_in`, by what `factors` look at, within the `limits`, perhaps named by somebody else: `oidc`), and changes how
+//! (`credentials`, `passkeys`, `devices`). Two
 //! responsible persons found the organisation (`founding`) and admit its members (`membership`). Nobody of these can
 //! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
 
@@ -16,6 +17,7 @@ pub mod http;
 pub mod limits;
 pub mod membership;
 pub mod model;
+pub mod oidc;
 pub mod passkeys;
 pub mod sessions;
 pub mod shared_keys;
@@ -57,6 +59,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(passkeys::ceremonies::unlock))
         .routes(routes!(passkeys::ceremonies::remove))
         .routes(routes!(devices::forget))
+        .merge(oidc::routes())
         .routes(routes!(door::refresh))
         .routes(routes!(door::current, door::sign_out))
 }

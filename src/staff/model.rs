@@ -113,9 +113,15 @@ pub struct Enrolled {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    #[garde(length(min = 1, max = 64))]
+    #[garde(length(max = 64))]
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
+    /// In its place: the ticket of somebody whom the issuer has named. It counts for one sign-in.
+    #[garde(inner(length(min = 1, max = 64)))]
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub named: Option<String>,
     #[garde(inner(length(min = 1, max = 256)))]
     #[serde(default)]
     #[schema(min_length = 1, max_length = 256)]

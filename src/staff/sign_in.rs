@@ -8,9 +8,10 @@ use super::door::{Event, enter, hash};
 use super::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use super::limits::{self, Taken, Tries};
 use super::model::{SignIn, SignedInView};
+use super::oidc::Ticket;
 use super::passkeys::model::Assertion;
 use super::passkeys::shown::Answered;
-use super::{devices, passkeys, shared_keys, store};
+use super::{devices, oidc, passkeys, shared_keys, store};
 use crate::audit::entry::Outcome;
 use crate::cases::assignments;
 use crate::guard::action::Verb;
@@ -37,11 +38,12 @@ use uuid::Uuid;
 #[utoipa::path(operation_id = "sign_in", post, path = "/api/v1/sessions", tag = "door", request_body = SignIn,
     security(()), responses((status = 201, body = SignedInView), (status = "4XX", body = ProblemDocument)))]
 pub async fn sign_in(State(app): State<App>, origin: Origin, body: Body<SignIn>) -> Result<Answer, Problem> {
-    let given = body.check()?;
+    let mut given = body.check()?;
     two_at_most(&given)?;
+    let ticket = oidc::named(&app, &mut given).await?;
     let device = devices::recognise(&app, &given.handle, given.device.as_deref()).await?;
     let mut taken = limits::sign_in(&app, &origin, &given.handle, device).await?;
-    match come_in(&app, given, device, &mut taken).await {
+    match come_in(&app, given, ticket, device, &mut taken).await {
         Ok(view) => {
             limits::give_back(&app, taken).await;
             Answer::created(&view)
@@ -115,6 +117,7 @@ struct Shown {
 async fn come_in(
     app: &App,
     given: SignIn,
+    ticket: Option<Ticket>,
     device: Option<DeviceId>,
     taken: &mut Vec<Taken>,
 ) -> Result<SignedInView, Denied> {
@@ -137,7 +140,11 @@ async fn come_in(
         .map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
 
     let mut transaction = door.begin().await?;
-    if let Err(denied) = use_up(&mut transaction, account, &shown, now).await {
+    let mut used = use_up(&mut transaction, account, &shown, now).await;
+    if used.is_ok() {
+        used = oidc::redeem(app, &mut transaction, account, ticket, now).await;
+    }
+    if let Err(denied) = used {
         transaction.rollback().await?;
         return Err(caller.denied(app, denied).await);
     }

@@ -12,7 +12,12 @@ use sqlx::AssertSqlSafe;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// The test cluster's roles are shared, and so is what is wrong with them.
-async fn production(world: &World) -> Config {
+pub async fn production(world: &World) -> Config {
+    // In production nothing is opened without it.
+    for handle in ["coordinator1", "statistician1"] {
+        world.signed_in(handle).await;
+    }
+    world.country.agree_to_policy().await.unwrap();
     let policy = DecisionTable::from_dir(&world.app.config.policies).await.unwrap();
     let schema_pin = Some(world.folder.join("schema"));
     let passkeys = PasskeysConfig {
@@ -38,9 +43,9 @@ async fn finds(config: &Config, clock: &Clock, about: &str, why: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_service_is_well_and_each_fault_is_found_by_name() {
     let mut world = World::new().await;
-    world.stop().await;
     let (tls, _) = certificate(&world.folder, 90);
     let good = Config { tls: Some(tls), ..production(&world).await };
+    world.stop().await;
     let clock = Clock::default();
     let all = examine(&good, &clock).await;
     assert!(all.iter().all(|check| check.verdict != Verdict::Wrong), "{:#?}", wrong(&good, &clock).await);
@@ -151,6 +156,7 @@ async fn a_healthy_service_is_well_and_each_fault_is_found_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_with_rights_above_its_own_is_found() {
     let mut world = World::new().await;
+    let mut config = production(&world).await;
     world.stop().await;
     // A role of its own: the cluster's are shared by every test.
     let role = format!("r{}", himaya::platform::random::uuid().simple());
@@ -160,7 +166,6 @@ async fn a_role_with_rights_above_its_own_is_found() {
         world.database
     );
     sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut owner).await.unwrap();
-    let mut config = production(&world).await;
     config.database.app = config.database.app.replace("himaya_app:", &format!("{role}:"));
     let (_, after) = config.database.app.split_once('@').unwrap();
     config.database.app = format!("postgres://{role}:x@{after}");

@@ -22,7 +22,7 @@ pub enum Target {
     OnNotice(RecordKind, Uuid, Uuid),
     /// A case, or something on it: a section, a note, a person, an attachment.
     OnCase(RecordKind, CaseId, Uuid),
-    /// Something of an organisation: its founding, its members, its CUSTODY.
+    /// Something of an organisation: its founding, its members, its CUSTODY, the policy that it answers for.
     OfOrganisation(RecordKind, Uuid, Uuid),
     /// The person's own account or session.
     Own(RecordKind, Uuid),
@@ -93,6 +93,10 @@ pub(super) async fn relations_in(
             let mut found = store::relations_to_custody(connection, organisation).await?;
             found.extend(responsible.then_some(Relation::ResponsibleOf));
             Ok(found)
+        }
+        Target::OfOrganisation(RecordKind::Policy, organisation, _) => {
+            let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
+            Ok(responsible.then_some(Relation::ResponsibleOf).into_iter().collect())
         }
         Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {

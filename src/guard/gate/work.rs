@@ -82,5 +82,6 @@ pub mod kinds {
         Absence => Absence,
         Opening => Opening | Emergency | Entrusting,
         Custody => Custody,
+        Policy => Policy,
     }
 }

@@ -8,11 +8,13 @@
 //! The gate computes role and relation and calls [`DecisionTable::decide`]. Reviewers read the same table as
 //! `policies/access-matrix.txt`. This wall cannot grant what no key was wrapped for.
 
+mod bundle;
 mod lint;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bundle::Bundle;
 pub use lint::{ModelFault, RuleFault};
 pub use table::DecisionTable;
 

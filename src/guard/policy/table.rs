@@ -2,11 +2,10 @@
 //! several ways; a finished table costs a look-up and has one way to fail: what is not in it is denied.
 
 use super::lint::{self, Rule};
-use super::{Decision, MODEL_FILE, PolicyError, Question, RULES_FILE, read};
+use super::{Bundle, Decision, PolicyError, Question};
 use crate::guard::action::{ALL_WORK, Purpose, Relation, Role, Verb, Work};
 use crate::guard::record::RecordKind;
 use casbin::{CoreApi, DefaultModel, Enforcer, MgmtApi, NullAdapter};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
@@ -16,7 +15,7 @@ pub struct DecisionTable {
     allowed: HashSet<Question>,
     ever: HashSet<(Role, RecordKind, Verb)>,
     asked: usize,
-    hash: [u8; 32],
+    bundle: Bundle,
 }
 
 impl DecisionTable {
@@ -25,8 +24,7 @@ impl DecisionTable {
     /// # Errors
     /// [`PolicyError::Unreadable`] for a missing file or one that is not UTF-8, and all of [`Self::compile`].
     pub async fn from_dir(dir: &Path) -> Result<Self, PolicyError> {
-        let model = read(dir.join(MODEL_FILE)).await?;
-        let rules = read(dir.join(RULES_FILE)).await?;
+        let Bundle { model, rules } = Bundle::of(dir).await?;
         Self::compile(&model, &rules).await
     }
 
@@ -45,7 +43,7 @@ impl DecisionTable {
             ever: allowed.iter().map(|q| (q.role, q.kind, q.verb)).collect(),
             allowed,
             asked: RecordKind::ALL.iter().map(|&kind| questions(kind).count()).sum(),
-            hash: digest(model, rules),
+            bundle: Bundle { model: model.to_owned(), rules: rules.to_owned() },
         })
     }
 
@@ -76,8 +74,14 @@ impl DecisionTable {
     /// SHA-256 over both files, each preceded by its length in bytes (64 bits, big-endian): the ledger's entries name
     /// the policy by it. A changed comment changes it too.
     #[must_use]
-    pub const fn hash(&self) -> [u8; 32] {
-        self.hash
+    pub fn hash(&self) -> [u8; 32] {
+        self.bundle.digest()
+    }
+
+    /// The files that it was made of.
+    #[must_use]
+    pub const fn bundle(&self) -> &Bundle {
+        &self.bundle
     }
 
     /// How many questions casbin was asked; each has an answer here.
@@ -93,7 +97,7 @@ impl DecisionTable {
         let mut lines = vec![
             "# Who may do what: every answer of the policy. Generated from model.conf and access.csv; not to be edited."
                 .to_owned(),
-            format!("# policy sha-256 {}", self.hash.map(|byte| format!("{byte:02x}")).concat()),
+            format!("# policy sha-256 {}", self.hash().map(|byte| format!("{byte:02x}")).concat()),
             format!("# {} questions, {} allowed", self.asked, self.allowed.len()),
         ];
         for &kind in RecordKind::ALL {
@@ -175,14 +179,4 @@ pub(super) fn confirmed(answers: HashSet<Question>, rules: &[Rule]) -> Result<Ha
     // The first in order, so that the same fault is always reported by the same words.
     let first = answers.symmetric_difference(&expected).collect::<BTreeSet<_>>().pop_first().copied();
     first.map_or(Ok(answers), |question| Err(PolicyError::Disagrees(question)))
-}
-
-/// The lengths keep two files apart from any other two that read the same one after the other.
-fn digest(model: &str, rules: &str) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for file in [model, rules] {
-        hasher.update((file.len() as u64).to_be_bytes());
-        hasher.update(file.as_bytes());
-    }
-    hasher.finalize().into()
 }

@@ -5,11 +5,12 @@
 //!
 //! A file a subject: `session` who is asking, `statements` who vouches for whom, `relations` how they stand to a record,
 //! `sealed` and `wraps` what is sealed and for whom, `visit` all of these for one section, `erasure` the second database, `answers` what was answered before,
-//! `custody` what two custodians reach.
+//! `custody` what two custodians reach, `policies` which policy was agreed to.
 
 mod answers;
 mod custody;
 mod erasure;
+mod policies;
 mod relations;
 mod sealed;
 mod session;
@@ -20,6 +21,7 @@ mod wraps;
 pub use answers::*;
 pub use custody::*;
 pub use erasure::*;
+pub use policies::*;
 pub use relations::*;
 pub use sealed::*;
 pub use session::*;

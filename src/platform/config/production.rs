@@ -75,6 +75,7 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     }
     found.extend(config.limits.faults());
     found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
+    found.extend(config.oidc.iter().flat_map(|oidc| oidc.faults(config.production)));
     let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
     if config.production {
         only_in_production(config, secrets, &mut refuse);

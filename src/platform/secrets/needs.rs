@@ -49,6 +49,7 @@ pub async fn needs(
             }
             let mut connection = PgConnection::connect(&config.database.door).await?;
             let sealed = store::slots_by_pepper(&mut connection).await?;
+            let linked = store::links_by_pepper(&mut connection).await?;
             connection.close().await?;
             let oldest = versions.oldest().id.clone();
             Ok(old(&versions, now, |version, until| {
@@ -62,10 +63,15 @@ pub async fn needs(
                 };
                 let (people, codes) = (slots(&[PRINTED, PASSKEY], true), slots(&[PRINTED], false));
                 let passkeys = slots(&[PASSKEY], false);
+                let links: i64 = linked.iter().filter(|(id, _)| *id == version.id).map(|(_, links)| links).sum();
                 let parts: Vec<String> = [
-                    (people, format!("the keys of {people} people, each until they next sign in")),
-                    (passkeys, format!("what {passkeys} passkeys open, each until somebody signs in with it alone")),
-                    (codes, format!("{codes} printed recovery codes, each until its owner takes a new one")),
+                    (people, format!("seals the keys of {people} people, each until they next sign in")),
+                    (
+                        passkeys,
+                        format!("seals what {passkeys} passkeys open, each until somebody signs in with it alone"),
+                    ),
+                    (codes, format!("seals {codes} printed recovery codes, each until its owner takes a new one")),
+                    (links, format!("is behind the links of {links} people, each until the issuer next names them")),
                 ]
                 .into_iter()
                 .filter_map(|(count, said)| (count > 0).then_some(said))
@@ -73,7 +79,7 @@ pub async fn needs(
                 if parts.is_empty() {
                     return (now < until + SLACK).then(|| "was in use a moment ago".to_owned());
                 }
-                Some(format!("seals {}", parts.join(", and ")))
+                Some(parts.join(", and "))
             }))
         }
         Named::Ledger => {

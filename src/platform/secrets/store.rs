@@ -20,3 +20,12 @@ pub async fn slots_by_pepper(connection: &mut PgConnection) -> Result<Vec<Sealed
         .fetch_all(connection)
         .await
 }
+
+/// How many people somebody else names whose links rest on which pepper.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn links_by_pepper(connection: &mut PgConnection) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = sqlx::query!(r#"SELECT pepper, count(*) AS "links!" FROM oidc_links GROUP BY pepper"#);
+    Ok(rows.fetch_all(connection).await?.into_iter().map(|row| (row.pepper, row.links)).collect())
+}

@@ -181,6 +181,42 @@ async fn shown_anew(app: &App, who: &Who, fresh: &Fresh, taken: &mut Vec<Taken>)
     second.map_err(|denied| Denied { problem: at_a_session(denied.problem), ..denied })
 }
 
+/// Somebody shows once more who they are, for something that is not done at the door: looked at, and used up before it is done.
+/// A recovery code does not do: the next one would have to be told with the answer.
+///
+/// # Errors
+/// 403 when it shows nobody, or not them; 422 when what is needed was not sent.
+pub(crate) async fn shows_again(app: &App, who: &Who, fresh: &Fresh) -> Result<(), Problem> {
+    if fresh.recovery_code.is_some() {
+        return Err(Problem::field(
+            "recovery_code",
+            "is not taken here: show the passphrase, or the authenticator's code",
+        ));
+    }
+    let mut taken = Vec::new();
+    let shown = shown_anew(app, who, fresh, &mut taken).await;
+    if shown.as_ref().err().is_none_or(|denied| !denied.counts) {
+        limits::give_back(app, taken).await;
+    }
+    let proof = shown.map_err(|denied| at_a_session(denied.problem))?;
+    let now = app.places.clock.now();
+    let mut transaction = app.databases.door.begin().await?;
+    let alive = store::lock_account(&mut transaction, who.account).await?
+        && store::session_lives(&mut transaction, who.account, who.session).await?;
+    if !alive {
+        return Err(Problem::sign_in());
+    }
+    // A passphrase counts alone only as long as there is no second factor: there may be one since it was looked at.
+    let outdated = !proof.is_second() && store::has_second(&mut transaction, who.account).await?;
+    if outdated || !redeem(&mut transaction, proof, now).await? {
+        return Err(not_again());
+    }
+    if proof.is_second() {
+        store::second_factor_shown(&mut transaction, who.session, now).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
 /// 401 would say that the session is over, which it is not.
 fn at_a_session(problem: Problem) -> Problem {
     if problem.status() == StatusCode::UNAUTHORIZED { not_again() } else { problem }

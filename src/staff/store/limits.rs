@@ -11,6 +11,16 @@ pub struct TryTaken {
     pub first: bool,
 }
 
+impl TryTaken {
+    pub fn of(bucket: [u8; 32], window_ends_at: DateTime<Utc>) -> Self {
+        Self { bucket, window_ends_at, first: false }
+    }
+
+    pub fn kept(&self) -> ([u8; 32], DateTime<Utc>) {
+        (self.bucket, self.window_ends_at)
+    }
+}
+
 /// Takes a try, unless the budget of the window is used up.
 pub async fn take_try(
     pool: &PgPool,

@@ -1,0 +1,295 @@
+//! Whether the policy of this process may decide: two responsible persons have agreed to it (`trust/policy.rs`).
+//!
+//! Without that nothing is opened but what leads to it: people sign in, organisations are founded, and the two propose and
+//! agree. In a trial (`production = false`) a policy decides until the first agreement was made; from then on only one that was agreed to, so
+//! that a line of the configuration does not undo what two persons did. The latest agreement is also kept beside the checkpoints: a database
+//! in which it is missing was rolled back.
+
+use super::policy::DecisionTable;
+use super::record::{OrganisationId, RecordKind};
+use super::statement::{FoundingStatement, hex, unverified};
+use super::store::founding_note;
+use super::trust::{Agreements, Trust, TrustError};
+use crate::platform::clock::Clock;
+use crate::platform::problem::Problem;
+use sqlx::PgPool;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The file beside the checkpoints.
+pub const KEPT: &str = "policy-agreed";
+
+/// How the policy of this process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Two have agreed to it.
+    Agreed,
+    /// Nobody has agreed to any yet.
+    NoneYet,
+    /// Another one was agreed to.
+    Another,
+}
+
+/// Why nobody knows, or the start is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CouncilError {
+    #[error("what was agreed about the policy could not be read: {0}")]
+    Store(#[from] sqlx::Error),
+    #[error("what was agreed about the policy is not believed: {0}")]
+    Trust(TrustError),
+    #[error(
+        "the database knows of fewer agreements about the policy than {} does: it was rolled back, or a pin was taken away. Find \
+         out why before anything is served",
+        .0.display()
+    )]
+    RolledBack(PathBuf),
+    #[error("{}: {why}", file.display())]
+    Kept { file: PathBuf, why: std::io::Error },
+    #[error("{0}")]
+    NotAgreed(String),
+}
+
+impl From<TrustError> for CouncilError {
+    fn from(error: TrustError) -> Self {
+        match error {
+            TrustError::Store(error) => Self::Store(error),
+            error => Self::Trust(error),
+        }
+    }
+}
+
+/// Looks at the agreements, and remembers whether the policy of this process may decide.
+pub struct Council {
+    pool: PgPool,
+    trust: Arc<Trust>,
+    clock: Clock,
+    policy: Arc<DecisionTable>,
+    /// The organisation that the configuration names.
+    named: Option<OrganisationId>,
+    production: bool,
+    kept: PathBuf,
+    decides: AtomicBool,
+}
+
+/// What a council is told by the configuration.
+pub struct CouncilConfig<'a> {
+    pub named: Option<OrganisationId>,
+    pub production: bool,
+    pub checkpoints: &'a Path,
+}
+
+impl Council {
+    #[must_use]
+    pub fn new(
+        pool: PgPool,
+        trust: Arc<Trust>,
+        policy: Arc<DecisionTable>,
+        clock: Clock,
+        told: &CouncilConfig<'_>,
+    ) -> Self {
+        let CouncilConfig { named, production, checkpoints } = *told;
+        let kept = checkpoints.join(KEPT);
+        Self { pool, trust, clock, policy, named, production, kept, decides: AtomicBool::new(false) }
+    }
+
+    /// The policy of this process.
+    #[must_use]
+    pub fn policy(&self) -> &DecisionTable {
+        &self.policy
+    }
+
+    /// What was agreed, as far as it is believed.
+    ///
+    /// # Errors
+    /// [`CouncilError`].
+    pub async fn agreements(&self) -> Result<Option<Agreements>, CouncilError> {
+        let mut connection = self.pool.acquire().await?;
+        Ok(self.trust.policies(&mut connection, self.named).await?)
+    }
+
+    /// The organisation whose two responsible persons agree.
+    ///
+    /// # Errors
+    /// [`CouncilError`].
+    pub async fn keepers(&self) -> Result<Option<OrganisationId>, CouncilError> {
+        let mut connection = self.pool.acquire().await?;
+        let founding = self.trust.policy_keepers(&mut connection, self.named).await?;
+        Ok(founding.map(|founding| founding.organisation))
+    }
+
+    /// Looks again. Whatever is wrong closes; only a database that does not answer says nothing.
+    ///
+    /// # Errors
+    /// [`CouncilError`].
+    pub async fn look(&self) -> Result<Standing, CouncilError> {
+        match self.seen(true).await {
+            Ok(standing) => {
+                let decides = standing == Standing::Agreed || (standing == Standing::NoneYet && !self.production);
+                let before = self.decides.swap(decides, Ordering::SeqCst);
+                if before && !decides {
+                    tracing::error!("ALARM: the policy of this process was not agreed to: nothing is shown or stored");
+                }
+                Ok(standing)
+            }
+            Err(error @ CouncilError::Store(_)) => Err(error),
+            Err(error) => {
+                self.decides.store(false, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    }
+
+    /// How things stand, without keeping anything of it.
+    ///
+    /// # Errors
+    /// [`CouncilError`].
+    pub async fn standing(&self) -> Result<Standing, CouncilError> {
+        self.seen(false).await
+    }
+
+    async fn seen(&self, keeps: bool) -> Result<Standing, CouncilError> {
+        let agreements = self.agreements().await?;
+        let kept = self.kept()?;
+        let latest = agreements.as_ref().and_then(|all| Some((all.organisation(), all.in_force()?)));
+        let now = latest.map(|(organisation, latest)| (organisation, latest.number));
+        let behind = kept.is_some_and(|(organisation, number)| match now {
+            Some((own, latest)) => own == organisation && latest < number,
+            // Somebody else is named in the configuration, who has not agreed to anything yet.
+            None => self.named.is_none_or(|named| named == organisation),
+        });
+        if behind {
+            return Err(CouncilError::RolledBack(self.kept.clone()));
+        }
+        if let Some((organisation, latest)) = latest
+            && keeps
+            && kept != now
+        {
+            let text = format!("{organisation} {} {}\n", latest.number, hex(&latest.digest));
+            keep(&self.kept, &text).map_err(|error| self.unkept(error))?;
+        }
+        Ok(match agreements {
+            Some(all) if all.counts(&self.policy.hash(), self.clock.now()) => Standing::Agreed,
+            Some(all) if all.in_force().is_some() => Standing::Another,
+            _ => Standing::NoneYet,
+        })
+    }
+
+    /// The latest agreement that any process of this machine has seen.
+    fn kept(&self) -> Result<Option<(OrganisationId, i32)>, CouncilError> {
+        let text = match std::fs::read_to_string(&self.kept) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.unkept(error)),
+        };
+        let mut words = text.split_whitespace();
+        let organisation = words.next().and_then(|word| word.parse().ok()).map(OrganisationId);
+        let number = words.next().and_then(|word| word.parse().ok());
+        let unreadable = || std::io::Error::other("is not a line of organisation, number and digest");
+        Ok(Some(organisation.zip(number).ok_or_else(|| self.unkept(unreadable()))?))
+    }
+
+    fn unkept(&self, why: std::io::Error) -> CouncilError {
+        CouncilError::Kept { file: self.kept.clone(), why }
+    }
+
+    /// As [`Self::look`], for a process that starts.
+    ///
+    /// # Errors
+    /// [`CouncilError::NotAgreed`] when another policy was agreed to, with what to do.
+    pub async fn look_at_start(&self) -> Result<Standing, CouncilError> {
+        let standing = self.look().await?;
+        if standing == Standing::Another {
+            return Err(CouncilError::NotAgreed(self.told().await?));
+        }
+        Ok(standing)
+    }
+
+    /// How things stand, in words for the operator: which policy was agreed to, by whom, and what to do about another.
+    ///
+    /// # Errors
+    /// [`CouncilError`].
+    pub async fn told(&self) -> Result<String, CouncilError> {
+        let own = hex(&self.policy.hash());
+        let Some(all) = self.agreements().await? else {
+            return Ok(format!(
+                "nobody can agree to the policy {own} yet: found the coordinator's office and pin it, or name another \
+                 organisation in policy_keepers; its two responsible persons answer for the policy"
+            ));
+        };
+        let two = self.names(&all).await?.join(" and ");
+        let Some(latest) = all.in_force() else {
+            return Ok(format!(
+                "nobody has agreed to the policy {own} yet: {two} review policies/access-matrix.txt, one proposes it (POST \
+                 /api/v1/policies) and the other countersigns"
+            ));
+        };
+        let agreed = hex(&latest.digest);
+        let told = format!("agreement {}, by {two}, is to policy {agreed}", latest.number);
+        if all.counts(&self.policy.hash(), self.clock.now()) {
+            let until = (latest.digest != self.policy.hash()).then(|| format!(" until {}", latest.before_until));
+            return Ok(format!("{told}; this one, {own}, decides{}", until.unwrap_or_default()));
+        }
+        Ok(format!(
+            "{told}, and this one is {own}, to which they have not agreed: put the files of {agreed} back, start the version \
+             that has them, and let one of the two propose {own} (POST /api/v1/policies) and the other countersign. Nobody else \
+             can"
+        ))
+    }
+
+    /// What the two are called: their founding says so, and both have signed it.
+    async fn names(&self, all: &Agreements) -> Result<Vec<String>, CouncilError> {
+        let mut connection = self.pool.acquire().await?;
+        let note = founding_note(&mut connection, all.organisation()).await?.unwrap_or_default();
+        let stated = unverified::<FoundingStatement>(&note).map(|founding| founding.members).unwrap_or_default();
+        let name = |account| {
+            let found = stated.iter().find(|member| member.account == account);
+            found.map_or_else(|| account.to_string(), |member| member.handle.clone())
+        };
+        Ok(all.responsible().into_iter().map(name).collect())
+    }
+
+    /// What is refused while the policy of this process may not decide.
+    ///
+    /// # Errors
+    /// 503, but for the kinds that lead to an agreement.
+    pub fn open(&self, kind: RecordKind) -> Result<(), Problem> {
+        if self.decides.load(Ordering::SeqCst) || leads_to_agreement(kind) {
+            return Ok(());
+        }
+        Err(Problem::away(
+            "policy_not_agreed",
+            "Two responsible persons have not agreed to the policy of this service, so nothing is shown or stored. Tell the \
+             administrator, and telephone.",
+        ))
+    }
+}
+
+/// Founding organisations, signing in and agreeing: no record of anybody who is protected.
+const fn leads_to_agreement(kind: RecordKind) -> bool {
+    use RecordKind as K;
+    matches!(
+        kind,
+        K::Organisation
+            | K::Account
+            | K::Membership
+            | K::Colleague
+            | K::Session
+            | K::Credential
+            | K::Device
+            | K::Intake
+            | K::Review
+            | K::Ledger
+            | K::Policy
+    )
+}
+
+/// Puts the file in its place as a whole.
+fn keep(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let new = file.with_extension(format!("new-{}", crate::platform::random::uuid().simple()));
+    let mut made = std::fs::File::create_new(&new)?;
+    made.write_all(text.as_bytes())?;
+    made.sync_all()?;
+    std::fs::rename(&new, file)
+}
