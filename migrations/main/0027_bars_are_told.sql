@@ -34,7 +34,7 @@ REVOKE CREATE ON SCHEMA public FROM himaya_resolver;
 REVOKE ALL ON FUNCTION tell_of_bar() FROM PUBLIC;
 CREATE TRIGGER tell_of_bar AFTER INSERT OR UPDATE OF lifted_at ON bars FOR EACH ROW EXECUTE FUNCTION tell_of_bar();
 
--- As it was, and by the bar itself.
+-- As it was, and by any bar of the case.
 DO $$
 DECLARE was text := pg_get_functiondef('i_am_barred_from(uuid)'::regprocedure);
     term text := 'EXISTS (SELECT FROM public.tasks t WHERE t.id = about AND t.case_id = b.case_id)';
@@ -42,5 +42,5 @@ BEGIN
     IF array_length(string_to_array(was, term), 1) IS DISTINCT FROM 2 THEN
         RAISE EXCEPTION 'the function i_am_barred_from is not as it was';
     END IF;
-    EXECUTE replace(was, term, 'b.id = about OR ' || term);
+    EXECUTE replace(was, term, 'EXISTS (SELECT FROM public.bars x WHERE x.id = about AND x.case_id = b.case_id) OR ' || term);
 END $$;

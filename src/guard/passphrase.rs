@@ -7,6 +7,7 @@ use super::bytes::{self, ContentKey, Context};
 use super::keys::{PersonKeys, derive};
 use super::record::AccountId;
 use super::words::words;
+use crate::platform::objects::Places;
 use crate::platform::secrets::{Live, Raw};
 use crate::platform::{metrics, random};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -45,6 +46,12 @@ const MOST: Cost = Cost { memory_kib: 1024 * 1024, passes: 16, lanes: 4 };
 /// How many may wait for each run under way. Waiting costs no memory; at a third of a second a run the last of them
 /// waits some eight seconds.
 const QUEUE: usize = 24;
+
+/// How many of these one person takes who is known: nobody fills the pool with devices of their own.
+const OWN: usize = 2;
+
+/// Who waits longer is told to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Argon2id's cost, stored with each slot so that it can be raised later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +150,7 @@ pub struct Stretcher {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    own: Places,
     patience: Duration,
 }
 
@@ -155,13 +163,14 @@ impl Stretcher {
             running: Arc::new(Semaphore::new(at_once.max(1))),
             waiting: Arc::new(Semaphore::new(at_once.max(1) * QUEUE)),
             strangers: Arc::new(Semaphore::new(at_once.max(1) * QUEUE / 2)),
-            patience: Duration::from_secs(10),
+            own: Places::new(OWN, PATIENCE),
+            patience: PATIENCE,
         }
     }
 
     async fn stretch(
         &self,
-        comer: Comer,
+        (comer, account): (Comer, AccountId),
         words: &Passphrase,
         pepper: Raw,
         salt: [u8; 16],
@@ -171,9 +180,9 @@ impl Stretcher {
             metrics::busy();
             UnlockError::Busy
         };
-        let _among_strangers = match comer {
-            Comer::Known => None,
-            Comer::Stranger => Some(Arc::clone(&self.strangers).try_acquire_owned().map_err(|_| busy())?),
+        let _of_their_kind = match comer {
+            Comer::Known => self.own.of(account).await.ok_or_else(busy)?,
+            Comer::Stranger => Arc::clone(&self.strangers).try_acquire_owned().map_err(|_| busy())?,
         };
         let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let turn = tokio::time::timeout(self.patience, Arc::clone(&self.running).acquire_owned())
@@ -209,7 +218,7 @@ impl Stretcher {
     ) -> Result<Slot, UnlockError> {
         let (salt, peppers) = (random::bytes(), self.peppers.get());
         let pepper = peppers.current(now);
-        let key = self.stretch(Comer::Known, words, pepper.value.clone(), salt, COST).await?;
+        let key = self.stretch((Comer::Known, account), words, pepper.value.clone(), salt, COST).await?;
         let sealed =
             bytes::seal(&key, 1, &slot_context(account, kind), &*keys.to_secret()).map_err(|_| UnlockError::Fault)?;
         Ok(Slot { kind, salt, cost: COST, pepper: Some(pepper.id.clone()), sealed })
@@ -247,7 +256,7 @@ impl Stretcher {
         };
         // Whatever there is not, the same work is done.
         let any = pepper.unwrap_or(peppers.oldest());
-        let key = self.stretch(comer, words, any.value.clone(), salt, cost).await?;
+        let key = self.stretch((comer, account), words, any.value.clone(), salt, cost).await?;
         if pepper.is_none() {
             tracing::error!("a person's keys are sealed with a pepper that is not there: it was removed too soon");
             return Err(UnlockError::WrongWords);
@@ -340,6 +349,18 @@ mod tests {
         let looked_at = stretcher.unlock(Comer::Known, &words, account, None).await;
         assert_eq!(looked_at.err(), Some(UnlockError::WrongWords));
         drop(flood);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_takes_all_places_by_being_known() {
+        let stretcher = Stretcher::new(pepper(7), 1);
+        let (words, account) = (Passphrase::typed("a b"), AccountId::random());
+        let devices = (stretcher.own.of(account).await, stretcher.own.of(account).await);
+        let refused = stretcher.unlock(Comer::Known, &words, account, None).await;
+        assert_eq!(refused.err(), Some(UnlockError::Busy));
+        drop(devices);
+        let waiting = Arc::clone(&stretcher.waiting).available_permits();
+        assert_eq!(waiting, QUEUE, "who waits for a place of their own takes none of others");
     }
 
     #[tokio::test]

@@ -200,8 +200,11 @@ async fn a_supervisor_with_a_conflict_of_interest_is_a_stranger_too() {
     // Kept off by the other: the auditors are told, and they are not.
     let made = bar(&other, &case, one.account).await;
     assert_eq!(made.status, 201, "{}", made.text);
-    for (handle, told) in [("ssupervisor1", 0), ("ssupervisor2", 1), ("auditor1", 1)] {
-        assert_eq!(alerted(&world, handle, made.id("id")).await.len(), told, "{handle}");
+    let another = bar(&other, &case, stand_in.account).await;
+    for made in [made.id("id"), another.id("id")] {
+        for (handle, told) in [("ssupervisor1", 0), ("ssupervisor2", 1), ("auditor1", 1)] {
+            assert_eq!(alerted(&world, handle, made).await.len(), told, "{handle}");
+        }
     }
 }
 

@@ -18,6 +18,11 @@ pub async fn production(world: &World) -> Config {
         world.signed_in(handle).await;
     }
     world.country.agree_to_policy().await.unwrap();
+    as_in_production(world).await
+}
+
+/// A configuration of production, whatever anybody has agreed to.
+pub async fn as_in_production(world: &World) -> Config {
     let policy = DecisionTable::from_dir(&world.app.config.policies).await.unwrap();
     let schema_pin = Some(world.folder.join("schema"));
     let passkeys = PasskeysConfig {

@@ -348,12 +348,11 @@ async fn whoever_cannot_count_lets_nobody_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_service_says_when_to_come_back_and_counts_nothing() {
     let world = World::new().await;
-    let limits = LimitsConfig { device: 100, ..LimitsConfig::default() };
+    let limits = LimitsConfig { address: 100, account: 100, ..LimitsConfig::default() };
     let config = Config { sign_ins_at_once: 1, limits, ..world.app.config.clone() };
     let (_app, other, base) = world.replica_of(config).await;
-    let duty = world.signed_in("duty1").await.at(&base);
-    let token = duty.sign_in().await.unwrap().text_of("device").to_owned();
-    let body = json!({ "handle": "duty1", "passphrase": duty.passphrase, "device": token });
+    let duty = world.country.person("duty1").unwrap();
+    let body = json!({ "handle": "duty1", "passphrase": duty.passphrase });
     let tries = (0..36).map(|_| {
         let (base, body) = (base.clone(), body.clone());
         tokio::spawn(async move { asks(&base, "sessions", &body, "").await })

@@ -1,6 +1,6 @@
 //! The policy of a service in production is changed by two persons, and by no owner of the database or of a file.
 
-use crate::doctor::production;
+use crate::doctor::{as_in_production, production};
 use crate::harness::World;
 use crate::thief::stolen_keys;
 use chrono::TimeDelta;
@@ -60,10 +60,7 @@ async fn refused(world: &World, config: Config) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_production_nothing_is_opened_before_two_different_persons_have_agreed() {
     let world = World::new().await;
-    let config =
-        Config { production: true, policy_sha256: Some(hex(&world.app.policy.hash())), ..world.app.config.clone() };
-    let config = Config { schema_pin: Some(world.folder.join("schema")), ..config };
-    let (_app, serving, base) = world.replica_of(config).await;
+    let (_app, serving, base) = world.replica_of(as_in_production(&world).await).await;
     let (one, other) = the_two(&world).await;
     let (one, other) = (one.at(&base), other.at(&base));
     let operator = world.signed_in("operator1").await.at(&base);

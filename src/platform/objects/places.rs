@@ -16,7 +16,7 @@ pub struct Places {
 }
 
 impl Places {
-    pub(super) fn new(each: usize, wait: Duration) -> Self {
+    pub(crate) fn new(each: usize, wait: Duration) -> Self {
         Self { each, wait, taken: Mutex::default() }
     }
 
