@@ -3,6 +3,7 @@
 
 use crate::harness::World;
 use crate::story::whole_ledger;
+use crate::two_persons::take_off;
 use himaya::audit::verify::verify;
 use himaya::demo::story;
 use serde_json::json;
@@ -72,13 +73,13 @@ async fn leave_something(world: &World) -> Left {
     let closed = operator.post("/api/v1/calls", &content).await.unwrap().id("id");
     let done = operator.post(&format!("/api/v1/calls/{closed}/close"), &json!({ "outcome": "closed" })).await.unwrap();
     assert_eq!(done.status, 200, "{}", done.text);
-    // An access that a supervisor ended, which leaves the epoch pending; and somebody who was dismissed.
+    // An access that two supervisors ended, which leaves the epoch pending; and somebody who was dismissed.
     let (duty, colleague) = (world.signed_in("duty1").await, world.country.person("officer2").unwrap().account);
     let access = format!("/api/v1/cases/{}/access", played.case);
     let given = json!({ "account": colleague, "relation": "assigned", "reason": "workload" });
     assert_eq!(duty.post(&access, &given).await.unwrap().status, 201);
-    let ended = world.signed_in("ssupervisor1").await.delete(&format!("{access}/{colleague}")).await.unwrap();
-    assert_eq!(ended.status, 200, "{}", ended.text);
+    let (one, other) = (world.signed_in("ssupervisor1").await, world.signed_in("ssupervisor2").await);
+    take_off(&one, &other, &format!("/api/v1/cases/{}", played.case), colleague).await;
     let dismissed = format!("/api/v1/accounts/{colleague}/disable");
     assert_eq!(world.signed_in("admin1").await.post(&dismissed, &json!({})).await.unwrap().status, 200);
     Left { notice, addendum, closed, draft, case: played.case }
