@@ -9,12 +9,12 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::path::{Path, PathBuf};
 
-fn superusers(world: &World) -> Superusers {
+pub fn superusers(world: &World) -> Superusers {
     Superusers { main: world.superuser.clone(), erasure: world.superuser.clone() }
 }
 
 /// The same service over other databases, with checkpoints of its own: a new machine with the old secrets and pins.
-fn moved(world: &World, to: &str) -> Config {
+pub fn moved(world: &World, to: &str) -> Config {
     let text = serde_json::to_string(&world.app.config).unwrap();
     let mut config: Config =
         serde_json::from_str(&text.replace(&format!("/{}", world.database), &format!("/{to}"))).unwrap();
@@ -25,7 +25,7 @@ fn moved(world: &World, to: &str) -> Config {
     config
 }
 
-async fn bring_back(world: &World, config: &Config, from: &Path, lose: bool) -> Result<Restored, RestoreError> {
+pub async fn bring_back(world: &World, config: &Config, from: &Path, lose: bool) -> Result<Restored, RestoreError> {
     let superusers = superusers(world);
     let told = Restore { from, superusers: &superusers, which: Which::Both, lose_newer_entries: lose };
     restore(config, &told, &world.clock).await
