@@ -112,7 +112,21 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// # Errors
 /// When the folder cannot be written; then the file is the old one.
-pub fn replace(folder: &Path, name: &str, text: &str, _held: &Held) -> io::Result<()> {
+pub fn replace(folder: &Path, name: &str, text: &str, held: &Held) -> io::Result<()> {
+    replace_if(folder, name, text, held, || true).map(|_| ())
+}
+
+/// The same, if it still counts when everything is written, and only the name is to change. Says whether it did.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_if(
+    folder: &Path,
+    name: &str,
+    text: &str,
+    _held: &Held,
+    counts: impl FnOnce() -> bool,
+) -> io::Result<bool> {
     let (file, beside) = (folder.join(name), unfinished(folder));
     let owner = std::fs::metadata(&file).or_else(|_| std::fs::metadata(folder))?;
     let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
@@ -123,8 +137,13 @@ pub fn replace(folder: &Path, name: &str, text: &str, _held: &Held) -> io::Resul
     written.write_all(text.as_bytes())?;
     written.sync_all()?;
     drop(written);
+    if !counts() {
+        std::fs::remove_file(&beside)?;
+        return Ok(false);
+    }
     std::fs::rename(&beside, &file)?;
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(true)
 }
 
 fn unfinished(folder: &Path) -> PathBuf {
