@@ -118,6 +118,17 @@ async fn a_process_that_missed_the_new_key_and_sequences_gives_the_office_to_one
     assert_eq!(signatures(&checkpoint(&world).await), 1);
     // Alone again, and brought up to date at last, it sequences: it did not end in between.
     serving.stop().await.unwrap();
+    let parts = SequencerParts {
+        pool: missed.databases.sequencer.clone(),
+        keys: missed.secrets.ledger.clone(),
+        origin: world.app.config.log_origin.clone(),
+        folder: world.app.config.checkpoints.clone(),
+        clock: world.clock.clone(),
+    };
+    let (stop, stopped) = watch::channel(false);
+    let ended = tokio::time::timeout(Duration::from_secs(3), sequencer::run(parts, stopped)).await;
+    assert!(ended.is_err(), "what it does not know is not forged: {ended:?}");
+    drop(stop);
     std::fs::copy(world.app.config.secrets.join("ledger"), stale.join("ledger")).unwrap();
     comes_true("it reads the new key", async || missed.secrets.ledger.get().iter().count() == 2).await;
     let call = serde_json::json!({ "content": { "safe_to_talk": "yes" } });

@@ -17,7 +17,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
@@ -83,8 +83,12 @@ impl Token {
     /// [`ConfigError`] with the setting that is wrong.
     pub fn new(config: &TokenConfig) -> Result<Self, ConfigError> {
         let about =
-            std::fs::metadata(&config.module).map_err(|error| wrong(format!("module cannot be read: {error}")))?;
-        if !config.module.is_absolute() || about.permissions().mode() & 0o022 != 0 {
+            |path: &Path| std::fs::metadata(path).map_err(|error| wrong(format!("module cannot be read: {error}")));
+        // Where it lies in truth: a link leads to it, and whoever may write there exchanges it.
+        let module = config.module.canonicalize().map_err(|error| wrong(format!("module cannot be read: {error}")))?;
+        let (file, folder) = (about(&module)?, about(module.parent().unwrap_or(&module))?);
+        let closed = file.permissions().mode() & 0o022 == 0 && file::belongs(&file, &folder, file::own_user());
+        if !config.module.is_absolute() || !closed {
             return Err(wrong("module is code that the service runs: give its whole path, and let only root write it"));
         }
         let pin = file::read(&config.pin_file, "secrets_keeper.pin_file", 0o037)?;
