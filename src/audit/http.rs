@@ -62,7 +62,8 @@ pub async fn list(
     // What is shown is recorded first, as everywhere.
     look.conclude(vec![], vec![]).await?.spend();
     let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
-    let items = rows.iter().map(|row| view(row, &detail_keys, &log)).collect();
+    let offices = offices(&app, &rows, &log).await?;
+    let items = rows.iter().map(|row| view(row, &detail_keys, &log, &offices)).collect();
     Ok(Json(page.page(items, |entry: &EntryView| entry.position)))
 }
 
@@ -70,10 +71,12 @@ type DetailKeys = HashMap<Uuid, Zeroizing<[u8; 32]>>;
 
 /// Anybody who writes to the database can seal a detail under a key of their own: it is shown only if the leaf that this
 /// service signed, and that stands in the tree, commits to it.
-fn view(row: &store::Page, detail_keys: &DetailKeys, log: &LogKeys) -> EntryView {
+fn view(row: &store::Page, detail_keys: &DetailKeys, log: &LogKeys, offices: &[(i64, usize)]) -> EntryView {
     let position = row.position;
     let altered = EntryView { position, detail: None, altered: true };
-    let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log), &row.detail, row.detail_key) else { return altered };
+    let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log, offices), &row.detail, row.detail_key) else {
+        return altered;
+    };
     // Sealed to a key that this auditor does not hold.
     let Some(key) = detail_keys.get(&key) else { return EntryView { altered: false, ..altered } };
     let Some(plain) = ledger::open_detail(key, leaf.place, sealed) else { return altered };
@@ -84,10 +87,19 @@ fn view(row: &store::Page, detail_keys: &DetailKeys, log: &LogKeys) -> EntryView
     EntryView { position, detail: Some(detail), altered: false }
 }
 
-/// The leaf of this place, as it was signed and numbered.
-fn leaf(row: &store::Page, log: &LogKeys) -> Option<Leaf> {
+/// From which positions on which key signs, as far as it matters for these rows: where a key has taken over, what an older
+/// one signed is a thief's.
+async fn offices(app: &App, rows: &[store::Page], log: &LogKeys) -> Result<Vec<(i64, usize)>, Problem> {
+    let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    let stored = store::checkpoints_over(&app.databases.auditor, oldest.position, newest.position).await?;
+    Ok(stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect())
+}
+
+/// The leaf of this place, as it was signed by a key that was in office, and numbered.
+fn leaf(row: &store::Page, log: &LogKeys, offices: &[(i64, usize)]) -> Option<Leaf> {
     let bytes = row.leaf.as_deref()?;
-    log.signer(bytes, row.signature.as_deref()?)?;
+    let signs = offices.iter().filter(|(from, _)| *from <= row.position).map(|(_, key)| *key).max();
+    log.signer(bytes, row.signature.as_deref()?).filter(|key| Some(*key) >= signs)?;
     let place = Place { replica: row.replica, lane: row.lane, n: row.n };
     let numbered = tree::leaf_hash(bytes).as_bytes()[..] == row.leaf_hash;
     Leaf::parse(bytes).filter(|leaf| numbered && leaf.place == place)
@@ -122,4 +134,41 @@ async fn detail_keys(look: &mut Looking, who: &Who, rows: &[store::Page]) -> Res
         }
     }
     Ok(opened)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::note::{KeyName, NoteVerifier};
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    #[test]
+    fn what_an_older_key_signed_behind_the_place_where_another_took_over_is_not_shown() {
+        let keys = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let name = KeyName::new("log.example").unwrap();
+        let log =
+            LogKeys::in_order(keys.iter().map(|key| NoteVerifier::new(name.clone(), &key.verifying_key())).collect());
+        let shown = |position, by: usize, offices: &[(i64, usize)]| {
+            let place = Place { replica: Uuid::from_u128(1), lane: 0, n: 0 };
+            let bytes = Leaf::new(place, place.origin(), 0, [0; 32], b"detail", None).to_bytes();
+            let row = store::Page {
+                position,
+                replica: place.replica,
+                lane: 0,
+                n: 0,
+                leaf_hash: tree::leaf_hash(&bytes).as_bytes().to_vec(),
+                signature: keys.get(by).map(|key| key.sign(&entry::signed_message(&bytes)).to_bytes().to_vec()),
+                leaf: Some(bytes),
+                detail: None,
+                detail_key: None,
+                key_id: None,
+                wrap: None,
+            };
+            leaf(&row, &log, offices).is_some()
+        };
+        let offices = [(3, 0), (5, 1), (9, 1)];
+        assert!(shown(4, 0, &offices) && shown(4, 1, &offices) && shown(5, 1, &offices));
+        assert!(!shown(5, 0, &offices) && !shown(8, 0, &offices));
+        assert!(shown(5, 0, &[]) && !shown(5, 0, &[(9, 1), (5, 1)]));
+    }
 }

@@ -29,10 +29,6 @@ pub struct Signed {
 /// Why an outsider cannot follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FollowError {
-    #[error("an introduction is none of this log's: {0}")]
-    Note(#[from] NoteError),
-    #[error("an introduction does not read like one")]
-    Malformed,
     #[error("the key {0:08x} introduces two others: one of them is a thief's")]
     Forked(u32),
 }
@@ -53,8 +49,8 @@ impl LogKeys {
         Self(keys)
     }
 
-    /// From the first key, which somebody once wrote down, along the introductions. Those that lead from no known key say
-    /// nothing.
+    /// From the first key, which somebody once wrote down, along the introductions. What leads from no known key, is not
+    /// signed as it should be, or is no introduction at all says nothing: whoever may write into the folder stops nobody.
     ///
     /// # Errors
     /// [`FollowError`] when a known key introduced two others.
@@ -63,7 +59,7 @@ impl LogKeys {
         while let Some(last) = keys.last().cloned() {
             let mut next: Option<NoteVerifier> = None;
             for introduction in introductions {
-                let Some(introduced) = introduced_by(&last, introduction)? else { continue };
+                let Some(introduced) = introduced_by(&last, introduction) else { continue };
                 if keys.contains(&introduced) || next.as_ref().is_some_and(|next| *next != introduced) {
                     return Err(FollowError::Forked(last.key_id()));
                 }
@@ -107,6 +103,15 @@ impl LogKeys {
         claimed.iter().all(|id| self.0.iter().any(|key| key.key_id() == *id))
     }
 
+    /// The newest of the keys that signed this checkpoint: alone it is in office, beside another it is about to be.
+    /// `None` when these keys signed none of it.
+    #[must_use]
+    pub fn announced(&self, checkpoint: &str) -> Option<usize> {
+        self.read(checkpoint).ok()?;
+        let opened = note::open(checkpoint, &self.0).ok()?;
+        self.0.iter().rposition(|key| opened.signed_by_ids().contains(&key.key_id()))
+    }
+
     /// Which key signed a leaf: `None` when none did.
     #[must_use]
     pub fn signer(&self, leaf: &[u8], signature: &[u8]) -> Option<usize> {
@@ -141,30 +146,22 @@ fn introduces(key: &NoteVerifier, from: DateTime<Utc>) -> String {
     format!("{INTRODUCES}\n{key}\n{}\n", from.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// The key that `by` introduces in this note; `None` if it did not sign it.
-fn introduced_by(by: &NoteVerifier, note: &str) -> Result<Option<NoteVerifier>, FollowError> {
-    let text = match note::open(note, std::slice::from_ref(by)) {
-        Ok(opened) => opened.text().to_owned(),
-        Err(NoteError::NoKnownSignature) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let mut lines = text.lines();
-    let (Some(INTRODUCES), Some(key)) = (lines.next(), lines.next()) else { return Err(FollowError::Malformed) };
-    let key: NoteVerifier = key.parse()?;
-    // Whose own note it is: it introduces nobody any more, it was introduced.
-    if key == *by {
-        return Ok(None);
-    }
-    // Who is introduced holds the private half, and goes by the log's name.
-    if key.name() != by.name() || note::open(note, std::slice::from_ref(&key)).is_err() {
-        return Err(FollowError::Malformed);
-    }
-    Ok(Some(key))
+/// The key that `by` introduces in this note; `None` if it did not sign it, or it introduces nobody.
+fn introduced_by(by: &NoteVerifier, note: &str) -> Option<NoteVerifier> {
+    let opened = note::open(note, std::slice::from_ref(by)).ok()?;
+    let mut lines = opened.text().lines();
+    let (Some(INTRODUCES), Some(key)) = (lines.next(), lines.next()) else { return None };
+    let key: NoteVerifier = key.parse().ok()?;
+    // In its own note a key introduces nobody: it was introduced. Who is introduced holds the private half, and goes by the
+    // log's name.
+    let introduced = key != *by && key.name() == by.name() && note::open(note, std::slice::from_ref(&key)).is_ok();
+    introduced.then_some(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::tree::Frontier;
     use ed25519_dalek::SigningKey;
 
     fn version(seed: u8, minute: i64) -> Version<LogKey> {
@@ -195,9 +192,13 @@ mod tests {
         // By the old key alone, without its own signature: anybody's public key could be put there.
         let by = NoteSigner::new(KeyName::new("log.example").unwrap(), &SigningKey::from_bytes(&[1; 32]));
         let alone = note::sign(&introduces(&vkey(9), DateTime::UNIX_EPOCH), &[&by]).unwrap();
-        assert_eq!(LogKeys::follow(vkey(1), &[alone]).err(), Some(FollowError::Malformed));
         let changed = note(1, 2).replace("2027", "2028");
-        assert!(matches!(LogKeys::follow(vkey(1), &[changed]), Err(FollowError::Note(_))));
+        let other = note::sign("something else\n", &[&by]).unwrap();
+        for nothing in [alone, changed, other, String::new(), "junk".to_owned()] {
+            assert_eq!(LogKeys::follow(vkey(1), std::slice::from_ref(&nothing)).unwrap().all(), [vkey(1)]);
+            // Nor does it keep an outsider from following what is right.
+            assert_eq!(LogKeys::follow(vkey(1), &[nothing, note(1, 2)]).unwrap().all(), [vkey(1), vkey(2)]);
+        }
     }
 
     #[test]
@@ -208,6 +209,15 @@ mod tests {
             note::sign("a checkpoint\n", &signers.iter().collect::<Vec<_>>()).unwrap()
         };
         let (old, both) = (LogKeys(vec![vkey(1)]), LogKeys(vec![vkey(1), vkey(2)]));
+        let head = |by: &[u8]| {
+            let text = Checkpoint::new("log.example", Frontier::new().head()).unwrap().to_text();
+            let signers: Vec<_> = by.iter().map(|seed| signer(*seed)).collect();
+            note::sign(&text, &signers.iter().collect::<Vec<_>>()).unwrap()
+        };
+        assert_eq!(
+            [&[1][..], &[1, 2], &[2], &[9]].map(|by| both.announced(&head(by))),
+            [Some(0), Some(1), Some(1), None]
+        );
         assert!(
             old.are_current(&checkpoint(&[1]))
                 && both.are_current(&checkpoint(&[1]))

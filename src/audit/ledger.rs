@@ -19,13 +19,14 @@ use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::platform::random;
-use crate::platform::secrets::{Live, LogKey};
+use crate::platform::secrets::{Live, LogKey, Versions};
+use chrono::{DateTime, Utc};
 use details::Details;
-use ed25519_dalek::Signer as _;
+use ed25519_dalek::{Signer as _, SigningKey};
 use lanes::{LaneHold, Lanes};
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -78,6 +79,8 @@ pub struct Ledger {
     behind: AtomicBool,
     closed: AtomicBool,
     outdated: AtomicBool,
+    /// The oldest key that may still sign, by its place among all: it only ever grows.
+    office: AtomicUsize,
 }
 
 struct Waiting {
@@ -113,6 +116,7 @@ impl Ledger {
             behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
+            office: AtomicUsize::new(0),
         });
         tokio::spawn(write_reads(Arc::downgrade(&ledger), waiting));
         ledger
@@ -156,6 +160,12 @@ impl Ledger {
         }
     }
 
+    /// Told at the start, and by the watch over the checkpoints: this key signs them, or is about to. From then on this
+    /// process writes with no older one, whatever its clock says: such an entry would get no place, and hold up everybody.
+    pub fn set_office(&self, key: usize) {
+        self.office.fetch_max(key, Ordering::Relaxed);
+    }
+
     /// The process's own name in the ledger, and the last entry of each of its lanes that it knows to be durable.
     #[must_use]
     pub fn durable(&self) -> (Uuid, Vec<Written>) {
@@ -187,6 +197,13 @@ impl Ledger {
         Ok(Receipt::new(account, versions))
     }
 
+    /// The key that signs now, with its place among all: the later of the one whose moment has come, and the one in office.
+    fn in_use<'a>(&self, keys: &'a Versions<LogKey>, now: DateTime<Utc>) -> Option<(usize, Option<&'a SigningKey>)> {
+        let begun = keys.iter().position(|key| key.id == keys.current(now).id)?;
+        let at = begun.max(self.office.load(Ordering::Relaxed));
+        Some((at, keys.iter().nth(at)?.value.signing.as_ref()))
+    }
+
     /// Writes entries into a transaction, in the held lane. The lane is uncertain until [`LaneHold::committed`].
     ///
     /// # Errors
@@ -200,7 +217,10 @@ impl Ledger {
         let key = self.details.key(entries).await?;
         let (mut rows, now, keys) = (Vec::with_capacity(entries.len()), self.clock.now(), self.signing.get());
         let known = !self.outdated.load(Ordering::Relaxed);
-        let signing = keys.current(now).value.signing.as_ref().filter(|_| known).ok_or(LedgerError::Unsigned)?;
+        let (at, key_in_use) = self.in_use(&keys, now).ok_or(LedgerError::Unsigned)?;
+        let signing = key_in_use.filter(|_| known).ok_or(LedgerError::Unsigned)?;
+        // A clock that steps back afterwards leads back to no older key.
+        self.set_office(at);
         for entry in entries {
             let detail = serde_json::to_vec(&entry.detail(&self.pseudonyms, now)).map_err(|_| LedgerError::Seal)?;
             let (place, previous) = hold.next();

@@ -10,7 +10,7 @@ mod sink;
 mod switch;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::keys::LogKeys;
+use super::keys::{LogKeys, Signed};
 use super::note::{self, NoteError};
 use super::store::{self, Stored};
 use super::tree::{Frontier, TreeError};
@@ -20,7 +20,7 @@ use crate::platform::secrets::{Live, LogKey};
 use lanes::Signers;
 use sink::Sink;
 use sqlx::{Connection as _, PgConnection, PgPool};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use switch::{Office, Signing};
@@ -36,6 +36,8 @@ const ROUND: Duration = Duration::from_millis(250);
 const LAST_ROUNDS: u32 = 40;
 /// Rounds between two looks at a refused lane, and between two reports of one lasting fault: a minute.
 const REMIND: u32 = 240;
+/// How long a lane for which the office was given up is not a reason to do so again.
+const FORGET: Duration = Duration::from_mins(10);
 /// How long to wait before asking again for the lock, or for the database.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,12 @@ pub enum SequencerError {
     Origin(#[from] CheckpointError),
     #[error("no private half of a key that may sign now is among the secrets")]
     NoKey,
+    #[error(
+        "ALARM: the secrets of this process are older than the ledger: give it the new ones. Until then another replica sequences"
+    )]
+    Outdated,
+    #[error("entries wait that no key known here signed: another replica may know it")]
+    Yielded,
     #[error("the newest checkpoint in the database is not this log's: {0}")]
     StoredForged(BadCheckpoint),
     #[error("the newest checkpoint in the database is filed under size {filed}, and says {says}")]
@@ -79,6 +87,11 @@ pub enum SequencerError {
         "the checkpoint kept outside speaks of {kept} entries, the database of {stored}: the database was rolled back"
     )]
     RolledBack { kept: u64, stored: u64 },
+    #[error(
+        "the newest checkpoint in the database is signed by an older key than the one kept outside: that key was replaced, and \
+         whoever put it back stole it"
+    )]
+    OldKey,
     #[error("the database and the checkpoint kept outside have two different trees of {size} entries")]
     Forked { size: u64 },
 }
@@ -86,7 +99,7 @@ pub enum SequencerError {
 impl SequencerError {
     /// Whether it may pass by itself. Everything else needs a person, and nothing is sequenced until one has looked.
     const fn passes(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Folder(_))
+        matches!(self, Self::Store(_) | Self::Folder(_) | Self::Outdated | Self::Yielded)
     }
 }
 
@@ -98,8 +111,11 @@ impl SequencerError {
 /// queue, and nothing is lost.
 pub async fn run(parts: SequencerParts, mut stop: watch::Receiver<bool>) -> Result<(), SequencerError> {
     let mut told: Option<Instant> = None;
+    let mut strange = Strange::default();
     loop {
-        match hold_office(&parts, &mut stop).await {
+        let held = hold_office(&parts, &mut strange, &mut stop).await;
+        let pauses = if matches!(held, Err(SequencerError::Yielded | SequencerError::Outdated)) { 2 } else { 1 };
+        match held {
             Ok(()) => return Ok(()),
             Err(error) if error.passes() => {
                 if told.is_none_or(|told| told.elapsed() >= ROUND * REMIND) {
@@ -112,9 +128,29 @@ pub async fn run(parts: SequencerParts, mut stop: watch::Receiver<bool>) -> Resu
                 return Err(error);
             }
         }
-        if pause(&mut stop).await {
-            return Ok(());
+        // Whoever gives the office up lets everybody who waits for it ask first.
+        for _ in 0..pauses {
+            if pause(&mut stop).await {
+                return Ok(());
+            }
         }
+    }
+}
+
+/// Lanes with entries that no key known here signed, and when the office was given up for each. What is forged is not signed
+/// by a key that others know either: nobody gives up the office for it again and again.
+#[derive(Default)]
+struct Strange(HashMap<(Uuid, i32), Instant>);
+
+impl Strange {
+    /// Whether there is one for which the office is to be given up.
+    fn gives_way(&mut self, lanes: &[(Uuid, i32)], now: Instant) -> bool {
+        self.0.retain(|_, since| now.saturating_duration_since(*since) < FORGET);
+        let known = self.0.len();
+        for lane in lanes {
+            self.0.entry(*lane).or_insert(now);
+        }
+        self.0.len() > known
     }
 }
 
@@ -136,7 +172,11 @@ async fn pause(stop: &mut watch::Receiver<bool>) -> bool {
     }
 }
 
-async fn hold_office(parts: &SequencerParts, stop: &mut watch::Receiver<bool>) -> Result<(), SequencerError> {
+async fn hold_office(
+    parts: &SequencerParts,
+    strange: &mut Strange,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), SequencerError> {
     // Taken out of the pool: given back to it, the session would live on and keep the lock.
     let mut connection = parts.pool.acquire().await?.detach();
     while !store::try_sequencer_lock(&mut connection).await? {
@@ -159,6 +199,11 @@ async fn hold_office(parts: &SequencerParts, stop: &mut watch::Receiver<bool>) -
         }
         // A full batch means that more may wait.
         while sequencer.round(&mut connection).await? && !*stop.borrow() {}
+        // A process that missed the new key must not keep the office from one that has it.
+        if strange.gives_way(&std::mem::take(&mut sequencer.unknown), parts.clock.instant()) {
+            connection.close().await?;
+            return Err(SequencerError::Yielded);
+        }
     }
     // What the last requests entered gets its place before the process ends, as far as that is soon done.
     for _ in 0..LAST_ROUNDS {
@@ -176,6 +221,8 @@ struct Sequencer<'a> {
     tree: Frontier,
     sink: Sink,
     refused: HashSet<(Uuid, i32)>,
+    /// Of those, lanes that were refused for an unknown signer since somebody last looked.
+    unknown: Vec<(Uuid, i32)>,
 }
 
 impl<'a> Sequencer<'a> {
@@ -184,6 +231,13 @@ impl<'a> Sequencer<'a> {
         let newest = store::newest_checkpoint(connection).await?;
         let (versions, now) = (parts.keys.get(), parts.clock.now());
         let keys = LogKeys::of(&parts.origin, &versions)?;
+        let mut sink = Sink::new(parts.folder.clone());
+        let kept = sink.read().await?;
+        // What is older than the log must not sign, nor call forged what it does not know: it waits for the new key.
+        let notes = newest.iter().map(|stored| stored.note.as_str()).chain(kept.as_deref());
+        if notes.into_iter().any(|note| !keys.are_current(note)) {
+            return Err(SequencerError::Outdated);
+        }
         let current = || versions.iter().position(|version| version.id == versions.current(now).id).unwrap_or(0);
         let (tree, signs) = match &newest {
             None => (Frontier::new(), current()),
@@ -193,15 +247,17 @@ impl<'a> Sequencer<'a> {
         if u64::try_from(leaves) != Ok(tree.size()) {
             return Err(SequencerError::TreeSize { leaves, size: tree.size() });
         }
-        let mut sink = Sink::new(parts.folder.clone());
-        let kept = sink.read().await?;
         if let Some(kept) = &kept {
-            let kept = keys.read(kept).map_err(SequencerError::KeptForged)?.checkpoint;
+            let Signed { checkpoint: kept, key } = keys.read(kept).map_err(SequencerError::KeptForged)?;
             if kept.size() > tree.size() {
                 return Err(SequencerError::RolledBack { kept: kept.size(), stored: tree.size() });
             }
             if kept.size() == tree.size() && *kept.root() != tree.root() {
                 return Err(SequencerError::Forked { size: kept.size() });
+            }
+            // Checkpoints in the database can be written by its owner, with a key that was stolen before it was replaced.
+            if signs < key {
+                return Err(SequencerError::OldKey);
             }
         }
         if let Some(stored) = newest
@@ -210,7 +266,7 @@ impl<'a> Sequencer<'a> {
             sink.keep(tree.size(), stored.note);
         }
         let office = Office::new(signs, parts.clock.instant());
-        Ok(Self { parts, office, tree, sink, refused: HashSet::new() })
+        Ok(Self { parts, office, tree, sink, refused: HashSet::new(), unknown: Vec::new() })
     }
 
     /// Sequences one batch, and writes the newest checkpoint outside. Says whether the batch was full.
@@ -223,12 +279,12 @@ impl<'a> Sequencer<'a> {
         let keys = LogKeys::of(&self.parts.origin, &versions)?;
         self.office.introduce(&self.parts.origin, &versions, &mut self.sink).await?;
         let signers = Signers { keys: &keys, from: self.office.signs() };
-        let (placed, oldest) = lanes::place(&pending, &mut tree, signers, &mut self.refused)?;
+        let (placed, oldest) = lanes::place(&pending, &mut tree, signers, &mut self.refused, &mut self.unknown)?;
         let clock = &self.parts.clock;
         // While more may wait, so may entries of the key before.
         let all = pending.len() < BATCH;
         let signing = match self.office.saw(oldest, &versions, clock.now(), clock.instant()) {
-            Signing::Next(next) if !all => Signing::WithNext(next),
+            Signing::Next(next) if !all && !self.office.is_overdue() => Signing::WithNext(next),
             signing => signing,
         };
         if placed.is_empty() {

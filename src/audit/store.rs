@@ -314,3 +314,25 @@ pub async fn page(pool: &PgPool, before: i64, most: i64) -> Result<Vec<Page>, sq
     .fetch_all(pool)
     .await
 }
+
+/// A checkpoint as it is filed.
+pub struct Filed {
+    pub size: i64,
+    pub note: String,
+}
+
+/// The checkpoints from the last one at or before one position up to another position, smallest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn checkpoints_over(pool: &PgPool, from: i64, upto: i64) -> Result<Vec<Filed>, sqlx::Error> {
+    sqlx::query_as!(
+        Filed,
+        "SELECT size, note FROM ledger_checkpoints
+         WHERE size >= coalesce((SELECT max(size) FROM ledger_checkpoints WHERE size <= $1), 0) AND size <= $2 ORDER BY size",
+        from,
+        upto
+    )
+    .fetch_all(pool)
+    .await
+}

@@ -64,6 +64,11 @@ pub enum ManifestError {
     Missing(&'static str),
 }
 
+/// Whether this is the name of a note that introduces a key of the ledger: nothing else, and no way to another folder.
+pub(super) fn is_introduction(name: &str) -> bool {
+    name.strip_suffix(".key").is_some_and(|key| key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// The sum of a file, read in pieces: a dump may be larger than memory.
 pub(super) fn sum(file: &Path) -> std::io::Result<Sum> {
     let mut opened = std::fs::File::open(file)?;
@@ -90,7 +95,7 @@ impl Manifest {
             return Err(ManifestError::Format(manifest.format));
         }
         for (name, written) in &manifest.files {
-            let known = [MAIN, ERASURE, CHECKPOINT].contains(&name.as_str());
+            let known = [MAIN, ERASURE, CHECKPOINT].contains(&name.as_str()) || is_introduction(name);
             let found = if known { sum(&folder.join(name)) } else { Err(std::io::ErrorKind::NotFound.into()) };
             match found {
                 Ok(found) if found == *written => {}

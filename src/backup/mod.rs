@@ -1,5 +1,5 @@
-//! `himaya backup` and `himaya restore`: both databases, the newest checkpoint and the sealed bytes of attachments, in a
-//! folder of files with their sums.
+//! `himaya backup` and `himaya restore`: both databases, the newest checkpoint with the introductions of the ledger's keys, and
+//! the sealed bytes of attachments, in a folder of files with their sums.
 //!
 //! The order is checkpoint, main database, attachments, erasure store, and each is a snapshot of its own moment:
 //!

@@ -1,6 +1,6 @@
 //! Bringing a backup back, into databases that are empty or not there.
 
-use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError, OBJECTS};
+use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError, OBJECTS, is_introduction};
 use super::{ProgramError, Superusers, objects, programs, store};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::keys::LogKeys;
@@ -271,6 +271,13 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     let set_aside = if newer.is_some() { Some(set_aside(&config.checkpoints, clock)?) } else { None };
     if let Some((_, text)) = saved {
         std::fs::write(config.checkpoints.join("checkpoint"), text)?;
+    }
+    // One that is there already is the same, or evidence.
+    for name in manifest.files.keys().filter(|name| is_introduction(name)) {
+        let kept = config.checkpoints.join(name);
+        if !kept.exists() {
+            std::fs::copy(told.from.join(name), kept)?;
+        }
     }
     Ok(Restored { manifest, sessions_ended, cases_hidden, tombstones: gone.len() as u64, swept, ledger, set_aside })
 }

@@ -1,6 +1,6 @@
 //! Taking a backup.
 
-use super::manifest::{CHECKPOINT, ERASURE, ERASURE_DUMP_DAYS, FILE, MAIN, Manifest, OBJECTS, sum};
+use super::manifest::{CHECKPOINT, ERASURE, ERASURE_DUMP_DAYS, FILE, MAIN, Manifest, OBJECTS, is_introduction, sum};
 use super::{ProgramError, Superusers, objects, programs};
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, address};
@@ -40,15 +40,16 @@ pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &C
     let began_at = clock.now();
     let mut written = Vec::new();
     match std::fs::copy(config.checkpoints.join("checkpoint"), to.join(CHECKPOINT)) {
-        Ok(_) => written.push(CHECKPOINT),
+        Ok(_) => written.push(CHECKPOINT.to_owned()),
         // Nothing was ever signed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    let dump = async |file, server, database: String, field| {
+    written.extend(introductions(&config.checkpoints, to)?);
+    let dump = async |file: &str, server, database: String, field| {
         let address = address::to_database(server, &database).ok_or(TakeError::Address(field))?;
         programs::dump(&address, &to.join(file)).await?;
-        Ok::<_, TakeError>(file)
+        Ok::<_, TakeError>(file.to_owned())
     };
     written.push(dump(MAIN, &superusers.main, main, "--superuser-url").await?);
     let folder = config.attachments.as_ref().and_then(|told| told.folder.clone());
@@ -63,10 +64,10 @@ pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &C
     written.push(dump(ERASURE, &superusers.erasure, erasure, "--erasure-superuser-url").await?);
     let mut files = BTreeMap::new();
     for name in written {
-        let file = to.join(name);
+        let file = to.join(&name);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))?;
         std::fs::File::open(&file)?.sync_all()?;
-        files.insert(name.to_owned(), sum(&file)?);
+        files.insert(name, sum(&file)?);
     }
     let ended_at = clock.now();
     let manifest = Manifest {
@@ -88,4 +89,22 @@ pub async fn take(config: &Config, superusers: &Superusers, to: &Path, clock: &C
     std::fs::File::open(to.join(FILE))?.sync_all()?;
     std::fs::File::open(to)?.sync_all()?;
     Ok(manifest)
+}
+
+/// Copies the notes that introduce the ledger's keys: without them nobody follows from the first key to a later one.
+fn introductions(from: &Path, to: &Path) -> io::Result<Vec<String>> {
+    let mut copied = Vec::new();
+    let listed = match std::fs::read_dir(from) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(copied),
+        Err(error) => return Err(error),
+    };
+    for entry in listed {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_str().filter(|name| is_introduction(name)) {
+            std::fs::copy(entry.path(), to.join(name))?;
+            copied.push(name.to_owned());
+        }
+    }
+    Ok(copied)
 }

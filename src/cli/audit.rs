@@ -44,7 +44,8 @@ async fn log_keys(config: &Config, first: Option<&NoteVerifier>) -> Result<LogKe
     for entry in std::fs::read_dir(&config.checkpoints)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "key") {
-            introductions.push(std::fs::read_to_string(path)?);
+            // What is not text is no introduction, as anything else that somebody put there.
+            introductions.push(String::from_utf8_lossy(&std::fs::read(path)?).into_owned());
         }
     }
     Ok(LogKeys::follow(first.clone(), &introductions)?)

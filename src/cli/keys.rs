@@ -46,9 +46,9 @@ pub async fn keys(told: Keys) -> Outcome {
     match told {
         Keys::Sweep { at, however_many } => sweep(&at.config, however_many).await,
         Keys::Rotate { secret, at, in_seconds } => {
-            let (config, now) = (Config::read(&at.config)?, Clock::default().now());
+            let config = Config::read(&at.config)?;
             let notice = TimeDelta::try_seconds(in_seconds).ok_or("--in-seconds is too long")?;
-            let rotated = secrets::rotate(&config, secret, notice, now).await?;
+            let rotated = secrets::rotate(&config, secret, notice, &Clock::default()).await?;
             println!("{secret}: {} is used from {} on; keep a copy of the new file.", rotated.id, rotated.from);
             println!(
                 "A process that has not read it by then refuses what others make with it: `himaya doctor` on each."

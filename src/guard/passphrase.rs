@@ -236,7 +236,8 @@ impl Stretcher {
     /// Opens the keys, or says that these are the wrong words. Without a slot (no such account) it works just as long.
     ///
     /// # Errors
-    /// [`UnlockError::WrongWords`], or [`UnlockError::Busy`] when the pool is full.
+    /// [`UnlockError::WrongWords`]; [`UnlockError::Busy`] when the pool is full; [`UnlockError::Fault`] when the pepper is not
+    /// there, so that nobody can tell.
     pub async fn unlock(
         &self,
         comer: Comer,
@@ -258,8 +259,11 @@ impl Stretcher {
         let any = pepper.unwrap_or(peppers.oldest());
         let key = self.stretch((comer, account), words, any.value.clone(), salt, cost).await?;
         if pepper.is_none() {
-            tracing::error!("a person's keys are sealed with a pepper that is not there: it was removed too soon");
-            return Err(UnlockError::WrongWords);
+            // Nobody knows whether the words are right, so they are not counted as wrong ones.
+            tracing::error!(
+                "ALARM: a person's keys are sealed with a pepper that is not among the secrets of this process"
+            );
+            return Err(UnlockError::Fault);
         }
         let slot = slot.ok_or(UnlockError::WrongWords)?;
         let context = slot_context(account, slot.kind);
@@ -306,7 +310,7 @@ mod tests {
         let other_account = stretcher.unlock(Comer::Stranger, &words, AccountId::random(), slot.as_ref()).await;
         assert_eq!(other_account.err(), Some(UnlockError::WrongWords));
         let pepper_lost = Stretcher::new(pepper(8), 1).unlock(Comer::Stranger, &words, account, slot.as_ref()).await;
-        assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords));
+        assert_eq!(pepper_lost.err(), Some(UnlockError::WrongWords), "under its name is another value");
         let other_kind = slot.map(|slot| Slot { kind: SlotKind::RecoveryCode, ..slot });
         let other_kind = stretcher.unlock(Comer::Stranger, &words, account, other_kind.as_ref()).await;
         assert_eq!(other_kind.err(), Some(UnlockError::WrongWords));
@@ -333,10 +337,8 @@ mod tests {
         let later = Stretcher::new(Live::new(Versions::new(second, vec![])), 1);
         assert!(later.unlock(Comer::Stranger, &words, account, Some(&new)).await.is_ok());
         let old = Slot { pepper: Some("first".to_owned()), ..unnamed };
-        assert_eq!(
-            later.unlock(Comer::Stranger, &words, account, Some(&old)).await.err(),
-            Some(UnlockError::WrongWords)
-        );
+        // Not that these were wrong words: nobody can know.
+        assert_eq!(later.unlock(Comer::Stranger, &words, account, Some(&old)).await.err(), Some(UnlockError::Fault));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
+use crate::audit::store::newest_checkpoint;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
@@ -128,6 +129,13 @@ impl App {
             trust: Arc::clone(&trust),
             pool: databases.ledger.clone(),
         });
+        // Known before the first entry is written: this process's clock may be behind the switch to another key.
+        if let Ok(mut connection) = databases.sequencer.acquire().await
+            && let Ok(Some(newest)) = newest_checkpoint(&mut connection).await
+            && let Some(key) = LogKeys::of(&config.log_origin, &secrets.ledger.get())?.announced(&newest.note)
+        {
+            ledger.set_office(key);
+        }
         let places = Places {
             main: databases.app.clone(),
             visits: databases.visits.clone(),

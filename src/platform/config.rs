@@ -257,6 +257,9 @@ pub enum ConfigError {
     Secret { name: &'static str, reason: &'static str },
     #[error("secrets_keeper: {0}")]
     Keeper(String),
+    /// Not to be tried again with the same PIN: a token locks after a few.
+    #[error("secrets_keeper: {0}")]
+    Login(String),
     #[error("{0}")]
     Refused(#[from] Refusals),
 }

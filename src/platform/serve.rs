@@ -71,7 +71,10 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         if let (Ok(mut connection), Ok(keys)) = (pool.acquire().await, app.log_keys())
             && let Ok(newest) = newest_checkpoint(&mut connection).await
         {
-            ledger.set_outdated(newest.is_some_and(|newest| !keys.are_current(&newest.note)));
+            ledger.set_outdated(newest.as_ref().is_some_and(|newest| !keys.are_current(&newest.note)));
+            if let Some(key) = newest.and_then(|newest| keys.announced(&newest.note)) {
+                ledger.set_office(key);
+            }
         }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) =
@@ -165,7 +168,12 @@ impl Serving {
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
             tokio::spawn(erased.run(stopped.clone())),
-            tokio::spawn(keep_fresh(Arc::clone(&app.secrets), app.config.clone(), stopped.clone())),
+            tokio::spawn(keep_fresh(
+                Arc::clone(&app.secrets),
+                app.config.clone(),
+                app.places.clock.clone(),
+                stopped.clone(),
+            )),
         ];
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));

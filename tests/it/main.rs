@@ -57,6 +57,7 @@ mod restoring;
 mod revocation;
 mod roster;
 mod rotation;
+mod rotation_mended;
 mod rotation_running;
 mod rotation_sealed;
 mod rotation_token;

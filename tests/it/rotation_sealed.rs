@@ -147,7 +147,7 @@ async fn sealed_by_a_transit_engine_the_secrets_open_at_the_start_and_are_exchan
     let (app, serving, base) = world.replica_of(config.clone()).await;
     let operator = world.country.person("operator1").unwrap().at(&base);
     operator.sign_in().await.unwrap();
-    let rotated = secrets::rotate(&config, Named::Token, NOTICE, world.clock.now()).await.unwrap();
+    let rotated = secrets::rotate(&config, Named::Token, NOTICE, &world.clock).await.unwrap();
     let text = std::fs::read_to_string(folder.join("token")).unwrap();
     assert!(text.lines().count() == 2 && text.lines().all(|line| line.starts_with("vault:v1:")), "{text}");
     comes_true("the process has the new value opened", async || app.secrets.token.get().newest().id == rotated.id)

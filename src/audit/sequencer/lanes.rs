@@ -40,13 +40,14 @@ pub(super) struct Signers<'a> {
     pub(super) from: usize,
 }
 
-/// Appends to the tree what may stand in it, and notes the lanes that may not go on. Gives the oldest of the keys that
+/// Appends to the tree what may stand in it, and notes the lanes that may not go on, and which of them no known key signed. Gives the oldest of the keys that
 /// signed what was placed as well.
 pub(super) fn place(
     pending: &[Pending],
     tree: &mut Frontier,
     signers: Signers<'_>,
     refused: &mut HashSet<(Uuid, i32)>,
+    unknown: &mut Vec<(Uuid, i32)>,
 ) -> Result<(Vec<Sequenced>, Option<usize>), TreeError> {
     let mut oldest: Option<usize> = None;
     let mut placed: Vec<Sequenced> = Vec::with_capacity(pending.len());
@@ -65,6 +66,9 @@ pub(super) fn place(
             Err(reason) => {
                 tracing::error!(replica = %row.replica, lane = row.lane, n = row.n, %reason, "a lane is refused");
                 refused.insert((row.replica, row.lane));
+                if reason == Refusal::Signature {
+                    unknown.push((row.replica, row.lane));
+                }
             }
         }
     }
@@ -135,7 +139,7 @@ mod tests {
     fn placed(rows: &[Pending]) -> (Vec<(u128, i64)>, usize) {
         let (mut tree, mut refused) = (Frontier::new(), HashSet::new());
         let signers = Signers { keys: &keys(), from: 0 };
-        let (placed, oldest) = place(rows, &mut tree, signers, &mut refused).unwrap();
+        let (placed, oldest) = place(rows, &mut tree, signers, &mut refused, &mut Vec::new()).unwrap();
         assert_eq!(oldest, (!placed.is_empty()).then_some(0));
         let positions: Vec<i64> = placed.iter().map(|entry| entry.position).collect();
         assert_eq!(positions, (0..i64::try_from(placed.len()).unwrap()).collect::<Vec<_>>());

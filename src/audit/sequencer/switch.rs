@@ -21,6 +21,9 @@ pub(super) const QUIET: Duration = Duration::from_mins(2);
 /// Every process looks at the newest checkpoint several times in this time.
 pub(super) const NOTICE: Duration = Duration::from_secs(10);
 
+/// How long after the new key's moment entries of the old one are waited for. Whoever stole it could go on for ever.
+pub(super) const LONGEST: Duration = Duration::from_mins(15);
+
 /// Who signs the next checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signing {
@@ -43,11 +46,13 @@ pub(super) struct Office {
     /// How many keys were introduced to outsiders.
     introduced: usize,
     told: bool,
+    /// The next key's moment is longer past than anything rightly written takes.
+    overdue: bool,
 }
 
 impl Office {
     pub(super) const fn new(signs: usize, now: Instant) -> Self {
-        Self { signs, old_seen: now, announced: None, introduced: 1, told: false }
+        Self { signs, old_seen: now, announced: None, introduced: 1, told: false, overdue: false }
     }
 
     pub(super) const fn signs(&self) -> usize {
@@ -86,10 +91,11 @@ impl Office {
         let current = versions.current(now);
         let wanted = versions.iter().position(|version| version.id == current.id).unwrap_or(0);
         if wanted <= self.signs {
-            (self.told, self.announced) = (false, None);
+            (self.told, self.announced, self.overdue) = (false, None, false);
             return Signing::Alone;
         }
         let begun = current.from.and_then(|from| (now - from).to_std().ok()).unwrap_or_default();
+        self.overdue = begun >= LONGEST;
         if oldest.is_some_and(|oldest| oldest < wanted) {
             self.old_seen = instant;
             if begun >= QUIET && !self.told {
@@ -105,12 +111,25 @@ impl Office {
         if versions.iter().nth(self.signs).is_none_or(|version| version.value.signing.is_none()) {
             return Signing::Next(wanted);
         }
-        match self.announced.filter(|(key, _)| *key == wanted) {
-            Some((_, at)) if since(at) >= NOTICE && since(self.old_seen) >= NOTICE => Signing::Next(wanted),
+        let quiet_for = |time| self.overdue || since(self.old_seen) >= time;
+        let signing = match self.announced.filter(|(key, _)| *key == wanted) {
+            Some((_, at)) if since(at) >= NOTICE && quiet_for(NOTICE) => Signing::Next(wanted),
             Some(_) => Signing::WithNext(wanted),
-            None if begun >= QUIET && since(self.old_seen) >= QUIET => Signing::WithNext(wanted),
+            None if begun >= QUIET && quiet_for(QUIET) => Signing::WithNext(wanted),
             None => Signing::Alone,
+        };
+        if self.overdue && since(self.old_seen) < NOTICE && matches!(signing, Signing::Next(_)) {
+            tracing::error!(
+                "ALARM: entries still come signed with the key before, and another signs the ledger from here on: they get no \
+                 place. A process is without the new key, or a thief has the old one"
+            );
         }
+        signing
+    }
+
+    /// Whether the old key has had its time: then nothing of it is waited for.
+    pub(super) const fn is_overdue(&self) -> bool {
+        self.overdue
     }
 
     /// The keys that sign the next checkpoint.
@@ -184,6 +203,25 @@ mod tests {
         assert_eq!(at(268, Some(1)), both);
         assert_eq!(at(269, Some(1)), (Signing::Next(1), 1, 1));
         assert_eq!(at(270, Some(1)), (Signing::Alone, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_on_with_the_old_key_does_not_keep_it_in_office() {
+        let ((versions, moment), start) = (versions(), Instant::now());
+        let mut office = Office { introduced: 2, ..Office::new(0, start) };
+        let mut switched = None;
+        // An entry of the old key each second, as a thief would.
+        for second in 0..1000_u32 {
+            let instant = start + Duration::from_secs(second.into());
+            let now = moment + TimeDelta::seconds(second.into());
+            let signing = office.saw(Some(0), &versions, now, instant);
+            office.signed(signing, instant);
+            if office.signs() == 1 {
+                switched = Some(second);
+                break;
+            }
+        }
+        assert_eq!(switched, Some(910), "a quarter of an hour, and ten seconds in which both sign");
     }
 
     #[tokio::test]

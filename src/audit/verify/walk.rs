@@ -27,7 +27,7 @@ pub(super) struct Written {
 
 pub(super) struct Walk<'a> {
     keys: &'a LogKeys,
-    /// From which sizes on which key signs, as the stored checkpoints say, in their order.
+    /// From which sizes on which key signs, as the stored checkpoints and the saved ones say.
     switches: Vec<(u64, usize)>,
     stored: Claims,
     saved: Claims,
@@ -73,6 +73,13 @@ impl<'a> Walk<'a> {
                     let reason = reason.to_string();
                     self.report.find(Finding::CheckpointForged { kept: Kept::Outside, which, reason });
                 }
+            }
+        }
+        // What was saved outside counts whatever the database says by now: its owner may have put an older key back.
+        self.signed.sort_by_key(|(_, size, key)| (*size, *key));
+        for (_, size, key) in &self.signed {
+            if *key > self.signs_at(*size) {
+                self.switches.push((*size, *key));
             }
         }
         self.report.checkpoints += saved.len() as u64;
@@ -151,7 +158,7 @@ impl<'a> Walk<'a> {
     /// Which key signs when the tree has so many leaves: the checkpoint at which a key takes over is the first that it
     /// signs.
     fn signs_at(&self, size: u64) -> usize {
-        self.switches.iter().rev().find(|(from, _)| *from <= size).map_or(0, |(_, key)| *key)
+        self.switches.iter().filter(|(from, _)| *from <= size).map(|(_, key)| *key).max().unwrap_or(0)
     }
 
     fn meet(&mut self, size: u64) {

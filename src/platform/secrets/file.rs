@@ -11,8 +11,8 @@ use super::Named;
 use crate::platform::config::ConfigError;
 use crate::platform::random;
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -66,23 +66,51 @@ pub fn text(lines: &[Line]) -> Zeroizing<String> {
     text
 }
 
-/// What stands in the file of a secret, with a check of who else reads it; `None` if it is not there.
+/// What stands in the file of a secret, with a check of whose it is and who else reads it; `None` if it is not there. What is
+/// checked is what is read: it was opened before.
 ///
 /// # Errors
-/// [`ConfigError::Secret`] when others can read it, or the service cannot.
+/// [`ConfigError::Secret`] when others can read or replace it, or the service cannot read it.
 pub fn read(file: &Path, name: &'static str, others: u32) -> Result<Option<Zeroizing<String>>, ConfigError> {
     let wrong = |reason| ConfigError::Secret { name, reason };
-    let about = match std::fs::metadata(file) {
-        Ok(about) => about,
+    let unread = |_| wrong("the file cannot be read: give it to the user that the service runs as");
+    let mut opened = match File::open(file) {
+        Ok(opened) => opened,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(_) => return Err(wrong("the file cannot be read: give it to the user that the service runs as")),
+        Err(error) => return Err(unread(error)),
     };
+    let about = opened.metadata().map_err(unread)?;
     if about.permissions().mode() & others != 0 {
         return Err(wrong("the file can be read by others: make it 0600"));
     }
-    let text = std::fs::read_to_string(file);
-    text.map(|text| Some(Zeroizing::new(text)))
-        .map_err(|_| wrong("the file cannot be read: give it to the user that the service runs as"))
+    let folder = file.parent().and_then(|folder| std::fs::metadata(folder).ok());
+    if !folder.is_some_and(|folder| belongs(&about, &folder, own_user())) {
+        return Err(wrong(
+            "the file or its folder is somebody else's: give both to root, or to whom the service runs as",
+        ));
+    }
+    // With room for all of it, so that no piece of it is left behind in memory where it grew.
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(about.len()).unwrap_or(0).saturating_add(1)));
+    opened.read_to_string(&mut text).map_err(unread)?;
+    Ok(Some(text))
+}
+
+/// Whom this process acts as.
+pub(super) fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Whether nobody but root and this user can have put the file there. An administrator's command reads what is the service's
+/// user's as well, where the folder is that one's too.
+pub(super) fn belongs(file: &Metadata, folder: &Metadata, user: u32) -> bool {
+    // In a sticky folder others make files of their own, which they own.
+    let closed = folder.mode() & 0o022 == 0 || folder.mode() & 0o1000 != 0;
+    closed && is_trusted(file.uid(), folder.uid(), user)
+}
+
+fn is_trusted(file: u32, folder: u32, user: u32) -> bool {
+    let own = |owner: u32| owner == 0 || owner == user;
+    (own(file) && own(folder)) || (user == 0 && file == folder)
 }
 
 /// Held while files are changed: two commands at once would lose a value of one of them.
@@ -112,7 +140,21 @@ const UNFINISHED: &str = ".unfinished-";
 ///
 /// # Errors
 /// When the folder cannot be written; then the file is the old one.
-pub fn replace(folder: &Path, name: &str, text: &str, _held: &Held) -> io::Result<()> {
+pub fn replace(folder: &Path, name: &str, text: &str, held: &Held) -> io::Result<()> {
+    replace_if(folder, name, text, held, || true).map(|_| ())
+}
+
+/// The same, if it still counts when everything is written, and only the name is to change. Says whether it did.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_if(
+    folder: &Path,
+    name: &str,
+    text: &str,
+    _held: &Held,
+    counts: impl FnOnce() -> bool,
+) -> io::Result<bool> {
     let (file, beside) = (folder.join(name), unfinished(folder));
     let owner = std::fs::metadata(&file).or_else(|_| std::fs::metadata(folder))?;
     let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
@@ -123,8 +165,13 @@ pub fn replace(folder: &Path, name: &str, text: &str, _held: &Held) -> io::Resul
     written.write_all(text.as_bytes())?;
     written.sync_all()?;
     drop(written);
+    if !counts() {
+        std::fs::remove_file(&beside)?;
+        return Ok(false);
+    }
     std::fs::rename(&beside, &file)?;
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(true)
 }
 
 fn unfinished(folder: &Path) -> PathBuf {
@@ -145,6 +192,30 @@ mod tests {
         assert_eq!(text(&parse(Named::Pepper, &one).unwrap()).as_str(), format!("{one}\n"));
         let both = format!("{one}\n{two} 2026-11-22T13:41:00Z\n");
         assert_eq!(text(&parse(Named::Pepper, &format!("# two\n\n{both}")).unwrap()).as_str(), both);
+    }
+
+    #[test]
+    fn a_file_that_somebody_else_can_have_put_there_is_refused() {
+        let (service, stranger) = (994, 1000);
+        for (file, folder, user) in [(0, 0, service), (service, 0, service), (service, service, service), (0, 0, 0)] {
+            assert!(is_trusted(file, folder, user), "{file} {folder} {user}");
+        }
+        assert!(is_trusted(service, service, 0), "an administrator looks at the service's own");
+        for (file, folder, user) in
+            [(stranger, 0, service), (0, stranger, service), (stranger, stranger, service), (stranger, 0, 0)]
+        {
+            assert!(!is_trusted(file, folder, user), "{file} {folder} {user}");
+        }
+        let folder = std::env::temp_dir().join(format!("himaya-whose-{}", random::uuid()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("pepper");
+        std::fs::write(&file, "11\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for (mode, well) in [(0o700, true), (0o755, true), (0o775, false), (0o777, false), (0o1777, true)] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&file, "pepper", 0o077).is_ok(), well, "{mode:o}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::guard::keys::derive;
 use crate::guard::statement::{hex, unhex};
 use crate::guard::words::words;
 use crate::platform::config::{Config, ConfigError};
+use chrono::{DateTime, Utc};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use file::Line;
 use sha2::{Digest as _, Sha256};
@@ -93,7 +94,7 @@ impl Secrets {
     /// open it.
     pub async fn read(config: &Config) -> Result<Self, ConfigError> {
         let keeper = Keeper::of(config)?;
-        Self::read_with(&|name| place(config, name), &keeper).await
+        Self::read_with(&|name| place(config, name), &keeper, derives(config)).await
     }
 
     /// As they lie in the folder, whatever copies systemd handed over: for the commands that change them.
@@ -102,12 +103,13 @@ impl Secrets {
     /// As [`Self::read`].
     pub async fn of_folder(config: &Config) -> Result<Self, ConfigError> {
         let text = |name: Named| file::read(&config.secrets.join(name.as_str()), name.as_str(), 0o077);
-        Self::read_with(&text, &Keeper::of(config)?).await
+        Self::read_with(&text, &Keeper::of(config)?, derives(config)).await
     }
 
     async fn read_with(
         text: &(impl Fn(Named) -> Result<Option<Zeroizing<String>>, ConfigError> + Sync),
         keeper: &Keeper,
+        derives: bool,
     ) -> Result<Self, ConfigError> {
         let mut of_a_demo = Vec::new();
         let mut all = Vec::new();
@@ -133,7 +135,10 @@ impl Secrets {
         })?;
         let vouch = match take(Named::Vouch) {
             none if none.is_empty() => {
-                let key = ledger.oldest().value.signing.as_ref();
+                // With a second key of the ledger there has been a file, and it was lost: what follows from the first key may
+                // be another value.
+                let follows = derives && ledger.iter().count() == 1;
+                let key = ledger.oldest().value.signing.as_ref().filter(|_| follows);
                 let key = key.ok_or_else(|| Named::Vouch.wrong("the file cannot be read: it is not there"))?;
                 vec![(Line { value: Zeroizing::default(), from: None }, Opened::Secret(vouch_of_ledger(key)))]
             }
@@ -152,6 +157,29 @@ impl Secrets {
         })
     }
 
+    /// Whether all values are still there that nothing ever drops, as far as they were in use. A file that was lost, or that
+    /// an old copy was put over, must not make a running service forget what it vouched for.
+    ///
+    /// # Errors
+    /// [`ConfigError::Secret`] with the first that is not.
+    pub fn are_all_in(&self, fresh: &Self, now: DateTime<Utc>) -> Result<(), ConfigError> {
+        fn gone<T>(known: &Live<T>, fresh: &Live<T>, now: DateTime<Utc>) -> bool {
+            let (known, fresh) = (known.get(), fresh.get());
+            let mut used = known.iter().filter(|version| version.from.is_none_or(|from| from <= now));
+            used.any(|version| fresh.find(&version.id).is_none())
+        }
+        for (name, gone) in [
+            (Named::Vouch, gone(&self.vouch, &fresh.vouch, now)),
+            (Named::Pseudonyms, gone(&self.pseudonyms, &fresh.pseudonyms, now)),
+            (Named::Ledger, gone(&self.ledger, &fresh.ledger, now)),
+        ] {
+            if gone {
+                return Err(name.wrong("a value that was in use is gone from the file: put it back"));
+            }
+        }
+        Ok(())
+    }
+
     /// Hands what was read anew to everybody who holds these.
     pub fn take(&self, fresh: &Self) {
         self.pepper.take(&fresh.pepper);
@@ -160,6 +188,11 @@ impl Secrets {
         self.vouch.take(&fresh.vouch);
         self.ledger.take(&fresh.ledger);
     }
+}
+
+/// Whether a missing `vouch` may be from before it had a file. Who names a keeper uses a version that made it.
+fn derives(config: &Config) -> bool {
+    config.secrets_keeper == KeeperConfig::Files
 }
 
 impl Named {
@@ -237,7 +270,7 @@ fn place(config: &Config, name: Named) -> Result<Option<Zeroizing<String>>, Conf
             return Ok(Some(text));
         }
     }
-    if config.secrets_keeper == KeeperConfig::Credentials && name != Named::Vouch {
+    if config.secrets_keeper == KeeperConfig::Credentials {
         return Err(name.wrong("is not among systemd's credentials, and secrets_keeper has it looked for nowhere else"));
     }
     Ok(None)

@@ -8,6 +8,7 @@ use super::make::{SecretsFor, complete, fresh};
 use super::needs::{Needs, needs};
 use super::{Keeper, Named, Opened, PUBLIC, Secrets, file, id, opened};
 use crate::guard::statement::hex;
+use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use file::Line;
@@ -29,6 +30,8 @@ pub enum RotateError {
     Store(#[from] sqlx::Error),
     #[error("a new value needs a notice of {} seconds at least: by then every process has read it", LEAST_NOTICE.num_seconds())]
     Notice,
+    #[error("it took so long to write the new value that others could not read it in time: try again")]
+    Late,
     #[error("secret {name}: the value {id} is prepared already, and used from {from} on")]
     Prepared { name: Named, id: String, from: DateTime<Utc> },
     #[error("secret {name}: {why}")]
@@ -46,12 +49,7 @@ pub struct Rotated {
 ///
 /// # Errors
 /// [`RotateError`]: then the file is as it was.
-pub async fn rotate(
-    config: &Config,
-    name: Named,
-    notice: TimeDelta,
-    now: DateTime<Utc>,
-) -> Result<Rotated, RotateError> {
+pub async fn rotate(config: &Config, name: Named, notice: TimeDelta, clock: &Clock) -> Result<Rotated, RotateError> {
     if notice < LEAST_NOTICE {
         return Err(RotateError::Notice);
     }
@@ -66,20 +64,26 @@ pub async fn rotate(
     let held = file::hold(&config.secrets)?;
     let mut lines = read(config, name, &keeper).await?;
     if let Some((Line { from: Some(from), .. }, value)) = lines.last()
-        && *from > now
+        && *from > clock.now()
     {
         return Err(RotateError::Prepared { name, id: id(name, value), from: *from });
     }
     let value = fresh(SecretsFor::Service);
+    let sealed = keeper.seal(name, &value).await?;
+    // Only now: waiting for another command, and sealing, take time that belongs to nobody's notice.
+    let now = clock.now();
     let whole = TimeDelta::seconds(1);
     let from = (now + notice + whole).duration_trunc(whole).unwrap_or(now + notice);
-    let line = Line { value: keeper.seal(name, &value).await?, from: Some(from) };
+    let line = Line { value: sealed, from: Some(from) };
     let value = Opened::Secret(value);
     let rotated = Rotated { id: id(name, &value), from };
     lines.push((line, value));
     let lines: Vec<Line> = lines.into_iter().map(|(line, _)| line).collect();
-    file::replace(&config.secrets, name.as_str(), &file::text(&lines), &held)?;
-    Ok(rotated)
+    let in_time = || clock.now() + LEAST_NOTICE <= from;
+    if file::replace_if(&config.secrets, name.as_str(), &file::text(&lines), &held, in_time)? {
+        return Ok(rotated);
+    }
+    Err(RotateError::Late)
 }
 
 /// Drops the values before the current one that nothing needs any more; of the ledger's keys the public half stays. Gives

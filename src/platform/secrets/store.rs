@@ -11,14 +11,19 @@ pub struct Sealed {
     pub slots: i64,
 }
 
-/// How many slots are sealed with which pepper.
+/// How many slots are sealed with which pepper. Those of disabled accounts are left out: nobody signs in with them any more,
+/// for an account that was disabled stays so.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn slots_by_pepper(connection: &mut PgConnection) -> Result<Vec<Sealed>, sqlx::Error> {
-    sqlx::query_as!(Sealed, r#"SELECT pepper, kind, count(*) AS "slots!" FROM credential_slots GROUP BY pepper, kind"#)
-        .fetch_all(connection)
-        .await
+    sqlx::query_as!(
+        Sealed,
+        r#"SELECT s.pepper, s.kind, count(*) AS "slots!" FROM credential_slots s
+           JOIN accounts a ON a.id = s.account_id WHERE a.disabled_at IS NULL GROUP BY s.pepper, s.kind"#
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// How many people somebody else names whose links rest on which pepper.

@@ -8,7 +8,7 @@ fn folder() -> PathBuf {
 
 async fn read(folder: &Path) -> Result<Secrets, ConfigError> {
     let text = |name: Named| file::read(&folder.join(name.as_str()), name.as_str(), 0o077);
-    Secrets::read_with(&text, &Keeper::Open).await
+    Secrets::read_with(&text, &Keeper::Open, true).await
 }
 
 async fn said(folder: &Path) -> String {
@@ -73,5 +73,45 @@ async fn a_key_keeps_its_name_when_only_its_public_half_is_kept() {
     let ledger = read(&folder).await.unwrap().ledger.get();
     assert!(ledger.oldest().id == whole.id && ledger.oldest().value.signing.is_none());
     assert!(ledger.newest().value.signing.is_some());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_vouch_is_derived_from_no_ledger_that_has_a_second_key() {
+    let folder = folder();
+    make(&folder, SecretsFor::Service).unwrap();
+    std::fs::remove_file(folder.join("vouch")).unwrap();
+    assert!(read(&folder).await.is_ok());
+    let text = |name: Named| file::read(&folder.join(name.as_str()), name.as_str(), 0o077);
+    // Under a keeper there was always a file.
+    let kept = Secrets::read_with(&text, &Keeper::Open, false).await.err().unwrap().to_string();
+    let first = std::fs::read_to_string(folder.join("ledger")).unwrap();
+    std::fs::write(folder.join("ledger"), format!("{first}{} 2026-11-22T13:41:00Z\n", "5b".repeat(32))).unwrap();
+    for said in [kept, said(&folder).await] {
+        assert!(said.contains("secret vouch: the file cannot be read: it is not there"), "{said}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn what_runs_forgets_no_value_that_nothing_drops() {
+    let folder = folder();
+    make(&folder, SecretsFor::Service).unwrap();
+    let at = |second: i64| DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap();
+    let known = read(&folder).await.unwrap();
+    for name in [Named::Vouch, Named::Pseudonyms, Named::Ledger, Named::Pepper, Named::Token] {
+        let (file, drops) = (folder.join(name.as_str()), matches!(name, Named::Pepper | Named::Token));
+        let old = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{}{} {}\n", old, "5b".repeat(32), at(60).to_rfc3339())).unwrap();
+        let both = read(&folder).await.unwrap();
+        assert!(known.are_all_in(&both, at(0)).is_ok());
+        // One that is only prepared may be taken back; one that was used may not.
+        assert!(both.are_all_in(&known, at(59)).is_ok());
+        assert_eq!(both.are_all_in(&known, at(60)).is_ok(), drops, "{name}");
+        std::fs::write(&file, format!("{}\n", "5b".repeat(32))).unwrap();
+        let new = read(&folder).await.unwrap();
+        assert_eq!(both.are_all_in(&new, at(0)).is_ok(), drops, "{name}");
+        std::fs::write(&file, old).unwrap();
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -17,7 +17,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
@@ -50,6 +50,28 @@ pub struct Token {
     pin: AuthPin,
 }
 
+/// Why the token did nothing.
+enum Failed {
+    /// Each try counts: a token locks after a few.
+    Login(String),
+    Other(String),
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
+impl Failed {
+    fn told(self, say: impl FnOnce(String) -> String) -> ConfigError {
+        match self {
+            Self::Login(why) => ConfigError::Login(say(why)),
+            Self::Other(why) => ConfigError::Keeper(say(why)),
+        }
+    }
+}
+
 fn wrong(why: impl Into<String>) -> ConfigError {
     ConfigError::Keeper(why.into())
 }
@@ -61,8 +83,12 @@ impl Token {
     /// [`ConfigError`] with the setting that is wrong.
     pub fn new(config: &TokenConfig) -> Result<Self, ConfigError> {
         let about =
-            std::fs::metadata(&config.module).map_err(|error| wrong(format!("module cannot be read: {error}")))?;
-        if !config.module.is_absolute() || about.permissions().mode() & 0o022 != 0 {
+            |path: &Path| std::fs::metadata(path).map_err(|error| wrong(format!("module cannot be read: {error}")));
+        // Where it lies in truth: a link leads to it, and whoever may write there exchanges it.
+        let module = config.module.canonicalize().map_err(|error| wrong(format!("module cannot be read: {error}")))?;
+        let (file, folder) = (about(&module)?, about(module.parent().unwrap_or(&module))?);
+        let closed = file.permissions().mode() & 0o022 == 0 && file::belongs(&file, &folder, file::own_user());
+        if !config.module.is_absolute() || !closed {
             return Err(wrong("module is code that the service runs: give its whole path, and let only root write it"));
         }
         let pin = file::read(&config.pin_file, "secrets_keeper.pin_file", 0o037)?;
@@ -88,8 +114,9 @@ impl Token {
                 opened.map(Zeroizing::new).map_err(|error| error.to_string())
             })
             .await
-            .map_err(|why| {
-                wrong(format!("the token does not open {name}: {why}; the key is another, or so was the secret"))
+            .map_err(|failed| {
+                let why = "the key is another, or so was the secret";
+                failed.told(|reason| format!("the token does not open {name}: {reason}; {why}"))
             })?;
         let plain: [u8; 32] =
             plain.as_slice().try_into().map_err(|_| name.wrong("what the token opened is not 32 bytes"))?;
@@ -109,7 +136,7 @@ impl Token {
                 Ok([nonce.as_slice(), &sealed].concat())
             })
             .await
-            .map_err(|why| wrong(format!("the token does not seal {name}: {why}")))?;
+            .map_err(|failed| failed.told(|reason| format!("the token does not seal {name}: {reason}")))?;
         Ok(Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(sealed))))
     }
 
@@ -117,22 +144,22 @@ impl Token {
     async fn with_key<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Session, ObjectHandle) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, Failed> {
         let token = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _alone = MODULE.lock().unwrap_or_else(PoisonError::into_inner);
-            let module = Pkcs11::new(&token.config.module).map_err(|error| error.to_string())?;
+            let module = Pkcs11::new(&token.config.module).map_err(|error| Failed::Other(error.to_string()))?;
             let begin = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
             module.initialize(begin).map_err(|error| error.to_string())?;
-            let done = token.session(&module).and_then(|(session, key)| work(&session, key));
+            let done = token.session(&module).and_then(|(session, key)| work(&session, key).map_err(Failed::Other));
             let ended = module.finalize().map_err(|error| error.to_string());
-            done.and_then(|done| ended.map(|()| done))
+            done.and_then(|done| ended.map(|()| done).map_err(Failed::Other))
         });
-        done.await.unwrap_or_else(|_| Err("the module ended in the middle".to_owned()))
+        done.await.unwrap_or_else(|_| Err(Failed::Other("the module ended in the middle".to_owned())))
     }
 
     /// A session of the user's, and the one key of this label.
-    fn session(&self, module: &Pkcs11) -> Result<(Session, ObjectHandle), String> {
+    fn session(&self, module: &Pkcs11) -> Result<(Session, ObjectHandle), Failed> {
         let TokenConfig { token, key, .. } = &self.config;
         let slots = module.get_slots_with_initialized_token().map_err(|error| error.to_string())?;
         let named = |slot: &&cryptoki::slot::Slot| {
@@ -140,12 +167,12 @@ impl Token {
         };
         let mut found = slots.iter().filter(named);
         let (Some(slot), None) = (found.next(), found.next()) else {
-            return Err(format!("there is not exactly one token called {token}"));
+            return Err(Failed::Other(format!("there is not exactly one token called {token}")));
         };
         let session = module.open_ro_session(*slot).map_err(|error| error.to_string())?;
         session
             .login(UserType::User, Some(&self.pin))
-            .map_err(|error| format!("nobody can log in ({error}): see the PIN"))?;
+            .map_err(|error| Failed::Login(format!("nobody can log in ({error}): see the PIN")))?;
         let wanted = [
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::AES),
@@ -154,7 +181,7 @@ impl Token {
         let keys = session.find_objects(&wanted).map_err(|error| error.to_string())?;
         match keys.as_slice() {
             [only] => Ok((session, *only)),
-            _ => Err(format!("there is not exactly one AES key called {key}")),
+            _ => Err(Failed::Other(format!("there is not exactly one AES key called {key}"))),
         }
     }
 }

@@ -1,7 +1,8 @@
 use super::*;
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::entry::signed_message;
 use crate::audit::keys::LogKeys;
-use crate::audit::note::{KeyName, NoteVerifier};
+use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 fn keys(of: &[&SigningKey]) -> LogKeys {
@@ -71,4 +72,26 @@ fn from_its_own_size_on_a_checkpoints_key_signs() {
     let mut walk = Walk::new(&keys, false, 0);
     walk.switches = vec![(5, 1), (9, 2)];
     assert_eq!([4, 5, 8, 9, 100].map(|size| walk.signs_at(size)), [0, 1, 1, 2, 2]);
+}
+
+#[test]
+fn a_saved_checkpoint_says_as_well_from_where_on_the_old_key_signs_nothing() {
+    let [first, second] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    let keys = keys(&[&first, &second]);
+    let saved = |size: usize, key: &SigningKey| {
+        let mut tree = Frontier::new();
+        for _ in 0..size {
+            tree.append(tree::leaf_hash(b"leaf")).unwrap();
+        }
+        let name = KeyName::new("log.example").unwrap();
+        let text = Checkpoint::new("log.example", tree.head()).unwrap().to_text();
+        note::sign(&text, &[&NoteSigner::new(name, key)]).unwrap()
+    };
+    let mut walk = Walk::new(&keys, false, 0);
+    walk.take_saved(&[saved(7, &second), saved(2, &first), saved(5, &second)]);
+    assert_eq!([0, 4, 5, 9].map(|size| walk.signs_at(size)), [0, 0, 1, 1]);
+    // Nothing in the database says so: an entry of the old key is found all the same.
+    walk.waiting(&waiting(&first, 0, 0));
+    let place = Place { replica: Uuid::from_u128(1), lane: 0, n: 0 };
+    assert_eq!(walk.report.findings, [Finding::SignedByOldKey { place }]);
 }
