@@ -4,8 +4,8 @@ CREATE TABLE policy_changes (
     id              uuid PRIMARY KEY,
     organisation_id uuid NOT NULL REFERENCES organisations, -- whose two responsible persons agree
     number          integer NOT NULL CHECK (number >= 1),   -- the agreements follow one another
-    note            text NOT NULL,                 -- number, digest, difference, times: signed by one, then by both
-    difference      text NOT NULL,                 -- the rules that differ from the policy before, to be read
+    note            text NOT NULL CHECK (octet_length(note) <= 16384), -- number, digest, difference, times: signed by one, then by both
+    difference      text NOT NULL CHECK (octet_length(difference) <= 4194304), -- the rules that differ from the policy before, to be read
     made_at         timestamptz NOT NULL,
     agreed_at       timestamptz,                   -- null until the second has signed
     registered_by   uuid DEFAULT me(),
@@ -25,11 +25,12 @@ ALTER TABLE policy_changes FORCE ROW LEVEL SECURITY;
 CREATE POLICY policy_changes_standing ON policy_changes FOR SELECT TO himaya_resolver USING (true);
 -- A process reads them before anybody is there.
 CREATE POLICY policy_changes_read ON policy_changes FOR SELECT TO himaya_app USING (true);
+-- Only the two: a colleague's session with injected SQL must not fill what each look reads.
 CREATE POLICY policy_changes_add ON policy_changes FOR INSERT TO himaya_app
-    WITH CHECK (organisation_id = public.my_organisation());
+    WITH CHECK (organisation_id = public.my_organisation() AND public.i_am_responsible(organisation_id));
 CREATE POLICY policy_changes_sign ON policy_changes FOR UPDATE TO himaya_app
-    USING (organisation_id = public.my_organisation() AND agreed_at IS NULL)
-    WITH CHECK (organisation_id = public.my_organisation());
+    USING (organisation_id = public.my_organisation() AND public.i_am_responsible(organisation_id) AND agreed_at IS NULL)
+    WITH CHECK (organisation_id = public.my_organisation() AND public.i_am_responsible(organisation_id));
 
 -- How each row stands, with the new ones: the rest is as it was.
 DO $$
@@ -49,6 +50,7 @@ CREATE TABLE oidc_links (
     id           uuid PRIMARY KEY,
     account_id   uuid NOT NULL UNIQUE REFERENCES accounts,
     subject      bytea NOT NULL UNIQUE CHECK (octet_length(subject) = 32),
+    issuer       bytea NOT NULL CHECK (octet_length(issuer) = 32), -- likewise: with another issuer the link counts no more
     pepper       text NOT NULL CHECK (pepper ~ '^[0-9a-f]{16}$'), -- the secret's name; made anew when it names somebody
     made_at      timestamptz NOT NULL,
     last_used_at timestamptz

@@ -510,7 +510,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         ],
     ),
     // A subject is a keyed hash, a state and a ticket are hashes.
-    ("oidc_links", &["id", "account_id", "subject", "pepper", "made_at", "last_used_at"]),
+    ("oidc_links", &["id", "account_id", "subject", "issuer", "pepper", "made_at", "last_used_at"]),
     ("oidc_attempts", &["state", "session_id", "tries_bucket", "tries_window", "expires_at"]),
     ("oidc_tickets", &["ticket", "link_id", "expires_at"]),
     // A bucket is a keyed hash: it says neither a name nor an address.

@@ -14,11 +14,19 @@ use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
 use sqlx::PgPool;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// The file beside the checkpoints.
 pub const KEPT: &str = "policy-agreed";
+
+/// Every how many seconds it is looked whether the policy is still the one that two persons have agreed to.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What was seen so long ago does not count any more: whoever holds a lock on the table would keep an agreement from being seen.
+const STALE: Duration = Duration::from_secs(15);
 
 /// How the policy of this process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +52,12 @@ pub enum CouncilError {
         .0.display()
     )]
     RolledBack(PathBuf),
+    #[error(
+        "{} names an agreement of organisation {organisation}, and now another one, or none, answers for the policy: one line of the \
+         configuration, or one pin, does not undo what two persons did. Only when both of those persons want it is the file set aside",
+        file.display()
+    )]
+    Handed { file: PathBuf, organisation: OrganisationId },
     #[error("{}: {why}", file.display())]
     Kept { file: PathBuf, why: std::io::Error },
     #[error("{0}")]
@@ -70,6 +84,8 @@ pub struct Council {
     production: bool,
     kept: PathBuf,
     decides: AtomicBool,
+    /// When somebody last saw what was agreed, once somebody looks regularly.
+    looked: Mutex<Option<Instant>>,
 }
 
 /// What a council is told by the configuration.
@@ -90,7 +106,17 @@ impl Council {
     ) -> Self {
         let CouncilConfig { named, production, checkpoints } = *told;
         let kept = checkpoints.join(KEPT);
-        Self { pool, trust, clock, policy, named, production, kept, decides: AtomicBool::new(false) }
+        Self {
+            pool,
+            trust,
+            clock,
+            policy,
+            named,
+            production,
+            kept,
+            decides: AtomicBool::new(false),
+            looked: Mutex::default(),
+        }
     }
 
     /// The policy of this process.
@@ -140,6 +166,41 @@ impl Council {
         }
     }
 
+    /// Looks again and again, until the end. A look waits as long as the database makes it wait, with one connection; meanwhile
+    /// what was seen before grows old.
+    pub async fn watch(&self, mut stop: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(AGAIN);
+        self.seen_now();
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let looked = tokio::select! {
+                looked = self.look() => looked,
+                _ = stop.wait_for(|stop| *stop) => return,
+            };
+            match looked {
+                Ok(_) => self.seen_now(),
+                Err(error) => {
+                    tracing::warn!(%error, "what was agreed about the policy was not looked at");
+                    // What is not believed has closed already; nothing was seen only where nobody answered.
+                    if !matches!(error, CouncilError::Store(_)) {
+                        self.seen_now();
+                    }
+                }
+            }
+        }
+    }
+
+    fn seen_now(&self) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_stale(&self) -> bool {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|looked| looked.elapsed() > STALE)
+    }
+
     /// How things stand, without keeping anything of it.
     ///
     /// # Errors
@@ -153,13 +214,15 @@ impl Council {
         let kept = self.kept()?;
         let latest = agreements.as_ref().and_then(|all| Some((all.organisation(), all.in_force()?)));
         let now = latest.map(|(organisation, latest)| (organisation, latest.number));
-        let behind = kept.is_some_and(|(organisation, number)| match now {
-            Some((own, latest)) => own == organisation && latest < number,
-            // Somebody else is named in the configuration, who has not agreed to anything yet.
-            None => self.named.is_none_or(|named| named == organisation),
-        });
-        if behind {
-            return Err(CouncilError::RolledBack(self.kept.clone()));
+        if let Some((organisation, number)) = kept {
+            let answers = agreements.as_ref().map(Agreements::organisation).or(self.named);
+            // In a trial too: otherwise whoever writes the configuration names an organisation of their own, and agrees with themselves.
+            if answers.is_some_and(|answers| answers != organisation) {
+                return Err(CouncilError::Handed { file: self.kept.clone(), organisation });
+            }
+            if now.is_none_or(|(_, latest)| latest < number) {
+                return Err(CouncilError::RolledBack(self.kept.clone()));
+            }
         }
         if let Some((organisation, latest)) = latest
             && keeps
@@ -254,7 +317,16 @@ impl Council {
     /// # Errors
     /// 503, but for the kinds that lead to an agreement.
     pub fn open(&self, kind: RecordKind) -> Result<(), Problem> {
-        if self.decides.load(Ordering::SeqCst) || leads_to_agreement(kind) {
+        if leads_to_agreement(kind) {
+            return Ok(());
+        }
+        if self.is_stale() {
+            return Err(Problem::away(
+                "policy_unknown",
+                "What was agreed about the policy cannot be read. Tell the administrator, and telephone.",
+            ));
+        }
+        if self.decides.load(Ordering::SeqCst) {
             return Ok(());
         }
         Err(Problem::away(
@@ -279,7 +351,6 @@ const fn leads_to_agreement(kind: RecordKind) -> bool {
             | K::Device
             | K::Intake
             | K::Review
-            | K::Ledger
             | K::Policy
     )
 }

@@ -35,8 +35,42 @@ pub struct Serving {
 /// Every how many seconds the structure of the databases is compared.
 const STRUCTURE: u64 = 10;
 
-/// And whether the policy is still the one that two persons have agreed to.
-const AGREEMENT: u64 = 2;
+/// A comparison that takes so long closes: somebody holds a lock on what is to be compared.
+const STRUCTURE_WAITS: Duration = Duration::from_secs(15);
+
+/// Compares the structure of the databases again and again. A database that does not answer says nothing of its structure; one that lets
+/// the comparison wait does.
+async fn watch_structure(app: App, mut stop: watch::Receiver<bool>) {
+    let Some(kept) = &app.config.schema_pin else { return };
+    let mut tick = tokio::time::interval(Duration::from_secs(STRUCTURE));
+    tick.tick().await;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let ledger = &app.places.ledger;
+        let compared = async {
+            let comparison = Structure::check(&app.databases, kept);
+            tokio::pin!(comparison);
+            if let Ok(compared) = tokio::time::timeout(STRUCTURE_WAITS, &mut comparison).await {
+                return compared;
+            }
+            tracing::error!("ALARM: the structure of the databases cannot be compared: something is locked");
+            ledger.set_closed(true);
+            comparison.await
+        };
+        let compared = tokio::select! {
+            compared = compared => compared,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match compared {
+            Ok(()) => ledger.set_closed(false),
+            Err(StructureError::Changed | StructureError::NoPin) => ledger.set_closed(true),
+            Err(error) => tracing::warn!(%error, "the structure of the databases was not compared"),
+        }
+    }
+}
 
 /// Looks once a second how long entries have waited for their place in the tree, those of this process by its own memory,
 /// and those of others, or of an earlier process, by the queue; and whether everything is there that the service needs.
@@ -44,23 +78,10 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
     let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut backlog = Backlog::default();
-    for second_no in 1_u64.. {
+    loop {
         tokio::select! {
             _ = second.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
-        }
-        if let Some(kept) = app.config.schema_pin.as_ref().filter(|_| second_no.is_multiple_of(STRUCTURE)) {
-            // A database that does not answer says nothing of its structure.
-            match Structure::check(&app.databases, kept).await {
-                Ok(()) => ledger.set_closed(false),
-                Err(StructureError::Changed | StructureError::NoPin) => ledger.set_closed(true),
-                Err(error) => tracing::warn!(%error, "the structure of the databases was not compared"),
-            }
-        }
-        if second_no.is_multiple_of(AGREEMENT)
-            && let Err(error) = app.council.look().await
-        {
-            tracing::warn!(%error, "what was agreed about the policy was not looked at");
         }
         let (replica, durable) = ledger.durable();
         let now = app.places.clock.instant();
@@ -167,6 +188,11 @@ impl Serving {
         let mut beside = vec![
             sequencer,
             tokio::spawn(watch_over(app.clone(), stopped.clone())),
+            tokio::spawn(watch_structure(app.clone(), stopped.clone())),
+            tokio::spawn({
+                let (council, stopped) = (Arc::clone(&app.council), stopped.clone());
+                async move { council.watch(stopped).await }
+            }),
             tokio::spawn(erased.run(stopped.clone())),
             tokio::spawn(keep_fresh(
                 Arc::clone(&app.secrets),

@@ -4,13 +4,14 @@
 use super::model::{Agreement, ChangeState, NewPolicy, Policies, PolicyView, TO_COUNTERSIGN};
 use super::store::{self, ChangeRow};
 use crate::audit::unit::Unit;
+use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::council::CouncilError;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
-use crate::guard::policy::Bundle;
+use crate::guard::policy::{Bundle, Decision, DecisionTable, PolicyError};
 use crate::guard::record::{AccountId, OrganisationId, PolicyId, RecordKind};
 use crate::guard::statement::{self, PolicyStatement, StatementError, claimed_signers, hex};
-use crate::guard::trust::{Agreements, TrustError};
+use crate::guard::trust::{AgreedPolicy, Agreements, TrustError};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -85,10 +86,15 @@ fn view(all: &Agreements, row: ChangeRow, now: DateTime<Utc>) -> Option<PolicyVi
         false if follows && now < stated.lapses_at => ChangeState::Proposed,
         false => ChangeState::Lapsed,
     };
+    let is_earlier = |other: &&AgreedPolicy| other.number < stated.number && hex(&other.digest) == stated.digest;
+    let in_force = all.all().iter().rfind(|other| other.number < stated.number).map(|other| hex(&other.digest));
+    let returns_to = all.all().iter().rfind(is_earlier).map(|other| other.number);
     Some(PolicyView {
         id: stated.policy,
         number: stated.number,
         state,
+        // The one in force, agreed to once more, undoes nothing.
+        returns_to: returns_to.filter(|_| in_force.as_ref() != Some(&stated.digest)),
         digest: stated.digest,
         signed_by,
         made_at: stated.made_at,
@@ -116,6 +122,27 @@ async fn target(app: &App, id: Option<Uuid>) -> Result<(OrganisationId, Target),
     Ok((organisation, Target::OfOrganisation(RecordKind::Policy, organisation.0, id.unwrap_or(organisation.0))))
 }
 
+/// A service starts with it, and whoever may change the policy today may change that one.
+async fn usable(own: &DecisionTable, next: Bundle) -> Result<(), Problem> {
+    let compiled = tokio::task::spawn_blocking(move || {
+        tokio::runtime::Handle::current().block_on(DecisionTable::compile(&next.model, &next.rules))
+    });
+    let next =
+        compiled.await.map_err(|_| Problem::fault("a policy was not compiled to its end"))?.map_err(|error| {
+            let field = if matches!(error, PolicyError::Model(_)) { "model" } else { "rules" };
+            Problem::field(field, format!("no service starts with this: {error}"))
+        })?;
+    let answerable = [Verb::Propose, Verb::Countersign];
+    for (role, verb) in Role::ALL.iter().flat_map(|role| answerable.map(|verb| (*role, verb))) {
+        let asked = |table: &DecisionTable| table.decide(role, Relation::ResponsibleOf, RecordKind::Policy, verb, None);
+        if asked(own) == Decision::Allow && asked(&next) != Decision::Allow {
+            let lost = format!("takes `policy {verb}` from {role}: nobody could change the policy again");
+            return Err(Problem::field("rules", lost));
+        }
+    }
+    Ok(())
+}
+
 /// Propose another policy, as one of the two responsible persons who answer for it.
 #[utoipa::path(
     post, path = "/api/v1/policies", operation_id = "propose_policy", tag = "staff",
@@ -124,7 +151,9 @@ async fn target(app: &App, id: Option<Uuid>) -> Result<(OrganisationId, Target),
         (status = 201, description = "It waits for the other responsible person.", body = PolicyView),
         (status = 403, description = "`wrong_factor`.", body = ProblemDocument),
         (status = 404, description = "You do not answer for the policy.", body = ProblemDocument),
-        (status = 422, description = "`rules`: one file comes with the other.", body = ProblemDocument),
+        (status = 409, description = "`not_in_force`: ask a service that has the policy in force.", body = ProblemDocument),
+        (status = 422, description = "`rules` or `model`: no service would start with it, or nobody could change it again.",
+            body = ProblemDocument),
     ),
 )]
 pub async fn propose(
@@ -138,6 +167,7 @@ pub async fn propose(
     let once = key.for_body(&who, &body.raw())?;
     let new = body.check()?;
     let own = app.policy.bundle();
+    let is_own = new.model.is_none() && new.rules.is_none();
     let next = match (new.model, new.rules) {
         (None, None) => own.clone(),
         (Some(model), Some(rules)) => Bundle { model, rules },
@@ -151,10 +181,18 @@ pub async fn propose(
     if let Err(problem) = shows_again(&app, &who, &new.shown).await {
         return Err(unit.refuse(organisation.0, problem).await);
     }
+    if !is_own {
+        usable(&app.policy, next.clone()).await?;
+    }
     unit.serialise(organisation.0).await?;
     let Some(all) = answering(&app, &mut unit).await? else {
         return Err(unit.refuse(organisation.0, Problem::absent()).await);
     };
+    // The difference is read against the policy of this service.
+    if all.in_force().is_some_and(|latest| latest.digest != app.policy.hash()) {
+        let elsewhere = "This service does not have the policy in force, so the difference would be a wrong one. Ask one that has it.";
+        return Err(unit.refuse(organisation.0, Problem::illegal("not_in_force", elsewhere)).await);
+    }
     let (latest, now, difference) = (all.in_force(), unit.now(), own.difference(&next));
     let stated = PolicyStatement {
         policy: PolicyId::random(),

@@ -68,6 +68,9 @@ pub struct PolicyView {
     pub state: ChangeState,
     /// As `himaya policy digest` prints it.
     pub digest: String,
+    /// It is the policy of this earlier agreement: it undoes all that was agreed to since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns_to: Option<i32>,
     pub signed_by: Vec<AccountId>,
     pub made_at: DateTime<Utc>,
     /// So long the policy before counts beside it.

@@ -49,6 +49,11 @@ pub enum Tries<'a> {
     Asks(&'a Origin),
     /// Likewise, in a session.
     AsksAgain(SessionId),
+    /// Anybody from one address who begins a way to the issuer. A row each, like [`Self::Asks`].
+    Ways(&'a Origin),
+    /// Anybody from one address who comes back from the issuer. Apart from [`Self::Stray`]: where naming is required, wrong
+    /// codes of a neighbour must not keep anybody out.
+    Returns(&'a Origin),
 }
 
 /// The budgets, and the secret under which what is counted is named.
@@ -95,6 +100,8 @@ impl Limits {
             Tries::CodesAgain(session) => (b"codes again", session.0.as_bytes()),
             Tries::Asks(origin) => (b"asks", origin.bytes()),
             Tries::AsksAgain(session) => (b"asks again", session.0.as_bytes()),
+            Tries::Ways(origin) => (b"ways", origin.bytes()),
+            Tries::Returns(origin) => (b"returns", origin.bytes()),
         };
         let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| Problem::fault("a hash has no key"))?;
         for part in [place, what] {
@@ -108,11 +115,11 @@ impl Limits {
     fn budget(&self, tries: Tries<'_>) -> (u32, u32) {
         let told = &self.told;
         match tries {
-            Tries::From(_) | Tries::Stray(_) => (told.address, told.window_minutes),
+            Tries::From(_) | Tries::Stray(_) | Tries::Returns(_) => (told.address, told.window_minutes),
             Tries::For(_) | Tries::Again(_) => (told.account, told.window_minutes),
             Tries::On(_) => (told.device, told.window_minutes),
             Tries::CodesFor(_) | Tries::CodesOn(_) | Tries::CodesAgain(_) => (told.codes_a_day, DAY),
-            Tries::Asks(_) => (told.address.saturating_mul(ASKS), told.window_minutes),
+            Tries::Asks(_) | Tries::Ways(_) => (told.address.saturating_mul(ASKS), told.window_minutes),
             Tries::AsksAgain(_) => (told.account.saturating_mul(ASKS), told.window_minutes),
         }
     }

@@ -53,6 +53,12 @@ pub struct NewAccount {
     pub custodian: bool,
 }
 
+/// The database takes no NUL, and no name has one.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the validator's signature")]
+pub(in crate::staff) fn no_controls(text: &str, (): &()) -> garde::Result {
+    if text.chars().any(char::is_control) { Err(garde::Error::new("takes no control characters")) } else { Ok(()) }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the validator's signature")]
 fn plain_handle(handle: &str, (): &()) -> garde::Result {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
@@ -92,7 +98,7 @@ pub struct Made {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
-    #[garde(length(min = 1, max = 64))]
+    #[garde(length(min = 1, max = 64), custom(no_controls))]
     #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
     #[garde(length(min = 1, max = 64))]
@@ -113,7 +119,7 @@ pub struct Enrolled {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    #[garde(length(max = 64))]
+    #[garde(length(max = 64), custom(no_controls))]
     #[serde(default)]
     #[schema(min_length = 1, max_length = 64)]
     pub handle: String,

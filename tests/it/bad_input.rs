@@ -155,3 +155,16 @@ async fn the_sender_cannot_reset_the_clock_and_a_return_reaches_them_as_a_code()
     let read = supervisor.get(&notice, "supervision").await.unwrap();
     assert_eq!((read.status, read.body["content"]["call"]["said"].as_str()), (200, Some("a rumour")), "{}", read.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_with_a_character_that_no_database_takes_is_refused_at_the_door() {
+    let world = World::new().await;
+    let nobody = world.country.person("operator1").unwrap().elsewhere();
+    for (path, body) in [
+        ("/api/v1/sessions/passkey", json!({ "handle": "a\0b" })),
+        ("/api/v1/sessions", json!({ "handle": "a\0b", "passphrase": "x" })),
+        ("/api/v1/enrolments", json!({ "handle": "a\0b", "code": "x" })),
+    ] {
+        problem(&nobody.post(path, &body).await.unwrap(), 422, "invalid", "handle");
+    }
+}

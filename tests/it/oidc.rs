@@ -350,6 +350,11 @@ async fn where_naming_is_required_a_linked_person_needs_both_and_a_subject_stand
     assert_eq!(said(&wrong), (401, "wrong_credentials"), "wrong words are not told apart");
     let named = ticket(&world, &issuer, (&base, &base), "personal-identifier-4711").await;
     assert_eq!(comes_in(&world, &base, &named, words(&officer)).await.status, 201);
+    // A link to an issuer that is not configured any more keeps nobody out.
+    let (next, _also) = Issuer::start(&world).await;
+    let (_next, elsewhere, at_next) = world.replica_of(named_by(&world, &next, true)).await;
+    assert_eq!(officer.elsewhere().at(&at_next).try_sign_in(words(&officer)).await.unwrap().status, 201);
+    elsewhere.stop().await.unwrap();
     assert!(!contains(&world.dump(), b"personal-identifier"), "a personal identifier lies in the database");
 
     // After a rotation the old name is still found, and written anew.
@@ -383,11 +388,19 @@ async fn an_issuer_that_is_away_keeps_nobody_from_signing_in_by_name_and_many_tr
     let away = nobody.post("/api/v1/oidc/sign-ins/finish", &returned(&begun, &back)).await.unwrap();
     assert_eq!(said(&away), (503, "issuer_away"), "{}", away.text);
     assert_eq!(nobody.try_sign_in(words(&nobody)).await.unwrap().status, 201, "by name");
+    // Beginning is a row, and has a budget of its own: twenty times as many.
     let mut last = away;
-    for _ in 0..4 {
+    for _ in 0..60 {
         last = nobody.post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
     }
     assert_eq!(said(&last), (429, "too_many_tries"), "{}", last.text);
+    // Coming back has one too, which somebody's wrong codes do not take.
+    let wrong = json!({ "state": "x", "code": "x", "handle": "x" });
+    let tried = async || nobody.post("/api/v1/oidc/sign-ins/finish", &wrong).await.unwrap().status;
+    assert_eq!([tried().await, tried().await, tried().await, tried().await], [401, 401, 401, 429]);
+    let stray = json!({ "handle": "nobody", "code": "wrong" });
+    let enrols = nobody.post("/api/v1/enrolments", &stray).await.unwrap();
+    assert_ne!(enrols.status, 429, "{}", enrols.text);
     // Where nobody else names people there is no such way.
     let none = stranger(&world, &world.base).post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
     assert_eq!(said(&none), (404, "no_issuer"));

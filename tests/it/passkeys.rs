@@ -377,6 +377,13 @@ async fn one_without_prf_is_a_second_factor_and_nothing_is_changed_without_one()
     assert_eq!(change(&duty, &format!("/{second}/remove"), fresh).await.status, 200);
     let gone = other.answer(&asks(&world.base, "duty1").await);
     assert_eq!(said(&alone(&duty, &gone).await), (401, "wrong_credentials"));
+    // The printed code is the way in when the device is lost: it is not given away while there is nothing else.
+    let codes = "/api/v1/credentials/recovery-code";
+    let fresh = again(&duty, &mut key).await;
+    assert_eq!(duty.post(codes, &fresh).await.unwrap().status, 200);
+    let fresh = again(&duty, &mut key).await;
+    let kept_back = duty.post(&format!("{codes}/remove"), &fresh).await.unwrap();
+    assert_eq!(said(&kept_back), (409, "last_way_in"), "{}", last.text);
     let fresh = again(&duty, &mut key).await;
     assert_eq!(change(&duty, &format!("/{id}/remove"), fresh).await.status, 200);
     assert_eq!(duty.elsewhere().try_sign_in(words(&duty)).await.unwrap().status, 201);

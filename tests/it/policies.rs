@@ -10,7 +10,7 @@ use himaya::demo::actor::{Actor, Reply};
 use himaya::doctor::{Verdict, examine};
 use himaya::guard::keys::PersonKeys;
 use himaya::guard::policy::Bundle;
-use himaya::guard::record::AccountId;
+use himaya::guard::record::{AccountId, OrganisationId};
 use himaya::guard::statement::{self, hex};
 use himaya::platform::app::App;
 use himaya::platform::config::Config;
@@ -137,6 +137,7 @@ async fn a_version_starts_with_a_policy_that_was_agreed_to_and_an_older_one_come
     let proposed = propose(&one, &next, 1).await;
     assert_eq!(proposed.status, 201, "{}", proposed.text);
     assert_eq!(proposed.text_of("digest"), new);
+    assert_eq!(proposed.body["returns_to"], Value::Null);
     let differs: Vec<&str> = proposed.text_of("difference").lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(differs, [format!("- {rule}")]);
     assert!(refused(&world, next_version.clone()).await.contains("have not agreed"), "one alone");
@@ -177,12 +178,17 @@ async fn a_version_starts_with_a_policy_that_was_agreed_to_and_an_older_one_come
     let said = said.iter().find(|check| check.about == "policy agreed").unwrap();
     assert!(said.verdict == Verdict::Well && said.said.contains("agreement 2"), "{said}");
 
-    // The old one, by a new agreement, taken by a service that is closed itself.
+    // The old one, by a new agreement, which says so; and a difference is made by a service that has the policy in force.
     let (one, other) = (one.elsewhere(), other.elsewhere());
     one.sign_in().await.unwrap();
     other.sign_in().await.unwrap();
-    let back = propose(&one, &Bundle::of(&config.policies).await.unwrap(), 0).await;
+    let before = Bundle::of(&config.policies).await.unwrap();
+    let elsewhere = propose(&one, &before, 0).await;
+    assert_eq!((elsewhere.status, elsewhere.code()), (409, "not_in_force"), "{}", elsewhere.text);
+    let back = propose(&one.at(&base), &before, 0).await;
     assert_eq!((back.status, &back.body["number"]), (201, &json!(3)), "{}", back.text);
+    assert_eq!(back.body["returns_to"], json!(1), "{}", back.text);
+    assert!(back.text_of("difference").contains(&format!("+ {rule}")), "{}", back.text);
     assert_eq!(countersign(&other, &back).await.status, 200);
     let (_old, again, _) = world.replica_of(config).await;
     assert!(refused(&world, next_version).await.contains("agreement 3"));
@@ -268,4 +274,68 @@ async fn a_database_that_does_not_say_what_was_agreed_lets_nothing_start() {
     assert!(told.contains("policy-agreed"), "{told}");
     std::fs::remove_file(config.checkpoints.join("policy-agreed")).unwrap();
     assert!(App::start(config, world.clock.clone()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_line_of_the_configuration_does_not_put_another_two_in_the_place_of_those_who_agreed() {
+    let world = World::new().await;
+    let config = production(&world).await;
+    let kept = std::fs::read_to_string(config.checkpoints.join("policy-agreed")).unwrap();
+    let squad = OrganisationId(world.country.organisations["squad"]);
+    for production in [true, false] {
+        let named = Config { policy_keepers: Some(squad), production, ..config.clone() };
+        let told = refused(&world, named).await;
+        assert!(told.contains("one line of the configuration"), "{told}");
+        assert_eq!(std::fs::read_to_string(config.checkpoints.join("policy-agreed")).unwrap(), kept);
+    }
+    assert!(App::start(config, world.clock.clone()).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_agrees_to_a_policy_with_which_nothing_starts_or_nobody_changes_it_again() {
+    let world = World::new().await;
+    production(&world).await;
+    let (one, _) = the_two(&world).await;
+    let whole = Bundle::of(&world.app.config.policies).await.unwrap();
+    let without = |word: &str| {
+        let rules: Vec<&str> = whole.rules.lines().filter(|line| !line.contains(word)).collect();
+        Bundle { model: whole.model.clone(), rules: rules.join("\n") }
+    };
+    let misspelt = Bundle { model: whole.model.clone(), rules: whole.rules.replace("helpline_operator", "operator") };
+    let bad_model = Bundle { model: "[nothing]\n".to_owned(), rules: whole.rules.clone() };
+    for (bundle, field) in [
+        (misspelt, "rules"),
+        (bad_model, "model"),
+        (without("statistician, responsible_of, policy, countersign"), "rules"),
+        (without("coordinator, responsible_of, policy, propose"), "rules"),
+    ] {
+        let tried = propose(&one, &bundle, 0).await;
+        assert_eq!((tried.status, tried.body["errors"][0]["field"].as_str()), (422, Some(field)), "{}", tried.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_on_the_agreements_closes_and_does_not_blind() {
+    let world = World::new().await;
+    let config = production(&world).await;
+    let (_app, serving, base) = world.replica_of(config).await;
+    let operator = world.signed_in("operator1").await.at(&base);
+    let call = json!({ "content": { "safe_to_talk": "yes" } });
+    assert_eq!(operator.post("/api/v1/calls", &call).await.unwrap().status, 201);
+    let mut owner = world.owner().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE policy_changes IN ACCESS EXCLUSIVE MODE").execute(&mut owner).await.unwrap();
+    let second = std::time::Duration::from_secs(1);
+    let code = async || {
+        let asked = tokio::time::timeout(second, operator.get("/api/v1/calls", "intake")).await;
+        asked.map_or_else(|_| "waits".to_owned(), |reply| reply.unwrap().code().to_owned())
+    };
+    let begun = std::time::Instant::now();
+    let mut tick = tokio::time::interval(second);
+    while code().await != "policy_unknown" {
+        assert!(begun.elapsed().as_secs() < 40, "a lock keeps what was agreed from being seen");
+        tick.tick().await;
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut owner).await.unwrap();
+    crate::ledger::comes_true("it opens again", async || code().await.is_empty()).await;
+    serving.stop().await.unwrap();
 }

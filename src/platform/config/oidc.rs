@@ -25,6 +25,12 @@ pub struct OidcConfig {
     pub authority: Option<PathBuf>,
 }
 
+fn local(address: &str) -> bool {
+    ["http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/"]
+        .iter()
+        .any(|begin| address.starts_with(begin))
+}
+
 impl OidcConfig {
     /// Nothing where the issuer knows us without one: PKCE is used in any case.
     ///
@@ -34,13 +40,18 @@ impl OidcConfig {
         secrets::password(folder, SECRET)
     }
 
+    /// A trial's issuer on the same machine: only there nothing has to be encrypted.
+    pub(crate) fn is_local(&self) -> bool {
+        local(&self.issuer)
+    }
+
+    /// Whether an address that the issuer publishes may be asked: somebody on the way could exchange its keys.
+    pub(crate) fn may_ask(&self, address: &str) -> bool {
+        address.starts_with("https://") || (self.is_local() && local(address))
+    }
+
     /// What is wrong with it: without TLS somebody on the way could name anybody. A trial may have its issuer on the same machine.
     pub(super) fn faults(&self, production: bool) -> Vec<Refusal> {
-        let local = |address: &str| {
-            ["http://127.0.0.1:", "http://127.0.0.1/", "http://localhost:", "http://localhost/"]
-                .iter()
-                .any(|begin| address.starts_with(begin))
-        };
         let refuse = |field: &str, why: &str| Refusal { field: format!("oidc.{field}"), why: why.to_owned() };
         let mut found = Vec::new();
         for (field, address) in [("issuer", &self.issuer), ("redirect_url", &self.redirect_url)] {

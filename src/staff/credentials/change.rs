@@ -131,6 +131,10 @@ pub(in crate::staff) async fn changed<V: Does>(
     match shown_anew(app, who, fresh, &mut taken).await {
         Ok(proof) => {
             limits::give_back(app, taken).await;
+            if locks_out(app, who, &what).await? {
+                let last = "A passkey would be your only second factor: whoever loses it is locked out. Remove your passkeys first.";
+                return Err(refused(app, leave, Problem::illegal("last_way_in", last)).await);
+            }
             let change = Change::make(app, who, what, proof).await?;
             carry_out(app, who, leave, Some(proof), change).await
         }
@@ -140,6 +144,20 @@ pub(in crate::staff) async fn changed<V: Does>(
             Err(denied.problem)
         }
     }
+}
+
+/// Whether somebody with a passkey gives away the last way in that does not need it.
+async fn locks_out(app: &App, who: &Who, what: &What) -> Result<bool, Problem> {
+    let stays = |kept: &store::Kept| match what {
+        What::NoRecoveryCode => kept.totp.is_some(),
+        What::NoTotp => kept.recovery.is_some(),
+        _ => true,
+    };
+    if !matches!(what, What::NoRecoveryCode | What::NoTotp) {
+        return Ok(false);
+    }
+    let kept = store::credentials(&app.databases.door, who.account).await?;
+    Ok(!kept.passkeys.is_empty() && !stays(&kept))
 }
 
 /// Looks at the factor that came with the request.

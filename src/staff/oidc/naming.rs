@@ -74,7 +74,7 @@ pub(super) async fn begun(app: &App, session: Option<SessionId>, took: Option<Ta
         (status = 503, description = "`issuer_away`: the other ways of signing in go on.", body = ProblemDocument)))]
 pub async fn begin(State(app): State<App>, origin: Origin) -> Result<Response, Problem> {
     provider(&app)?;
-    let taken = limits::take(&app, Tries::Stray(&origin)).await?;
+    let taken = limits::take(&app, Tries::Ways(&origin)).await?;
     begun(&app, None, Some(taken)).await
 }
 
@@ -91,7 +91,7 @@ pub async fn finish(
 ) -> Result<Answer, Problem> {
     provider(&app)?;
     let given = body.check()?;
-    let taken = limits::take(&app, Tries::Stray(&origin)).await?;
+    let taken = limits::take(&app, Tries::Returns(&origin)).await?;
     match named(&app, &given, &headers).await {
         Ok((answer, began)) => {
             limits::give_back(&app, [Some(taken), began].into_iter().flatten().collect()).await;

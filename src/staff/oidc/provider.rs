@@ -37,6 +37,8 @@ const ANSWER: usize = 256 * 1024;
 const FRESH: Duration = Duration::from_mins(5);
 /// Keys that were fetched so recently are not fetched again for a token that does not fit them.
 const JUST: Duration = Duration::from_secs(10);
+/// So long nobody asks again after no answer.
+const AWAY: Duration = Duration::from_secs(3);
 /// What signs an ID token: keys of which we know the public half, and never the client's own secret.
 const ALGORITHMS: [Algorithm; 6] = [
     Algorithm::RsaSsaPkcs1V15Sha256,
@@ -78,6 +80,22 @@ pub struct Names {
 struct Wire(Client<HttpsConnector<HttpConnector>, Body>);
 
 impl Wire {
+    fn of(told: &OidcConfig) -> Result<Self, String> {
+        let builder = HttpsConnectorBuilder::new();
+        let builder = match &told.authority {
+            None => {
+                builder.with_provider_and_webpki_roots(ring::default_provider()).map_err(|error| error.to_string())?
+            }
+            Some(file) => builder.with_tls_config(crate::platform::tls::trusting(file)?),
+        };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(PATIENCE));
+        // Whatever the issuer publishes: its keys come over TLS, but from this machine itself (see `OidcConfig::faults`).
+        let builder = if told.is_local() { builder.https_or_http() } else { builder.https_only() };
+        Ok(Self(Client::builder(TokioExecutor::new()).build(builder.enable_http1().wrap_connector(tcp))))
+    }
+
     /// Redirects are not followed: the issuer is asked, and nobody to whom it sends us.
     async fn sent(self, request: HttpRequest) -> Result<HttpResponse, WireError> {
         let asked = self.0.request(request.map(Body::from));
@@ -103,12 +121,20 @@ impl<'c> AsyncHttpClient<'c> for Wire {
     }
 }
 
+/// What is known of what the issuer publishes.
+#[derive(Default)]
+struct Known {
+    published: Option<(Instant, Arc<CoreProviderMetadata>)>,
+    /// It did not answer then.
+    away: Option<Instant>,
+}
+
 /// The issuer, as the configuration names it.
 pub struct Provider {
     told: OidcConfig,
     secret: Option<Zeroizing<String>>,
     wire: Wire,
-    published: Mutex<Option<(Instant, Arc<CoreProviderMetadata>)>>,
+    published: Mutex<Known>,
     peppers: Live<Raw>,
     clock: Clock,
 }
@@ -121,19 +147,8 @@ impl Provider {
     pub fn open(config: &Config, peppers: Live<Raw>, clock: Clock) -> Result<Option<Self>, ConfigError> {
         let Some(told) = config.oidc.clone() else { return Ok(None) };
         let secret = OidcConfig::client_secret(&config.secrets)?;
-        let builder = HttpsConnectorBuilder::new();
-        let builder = match &told.authority {
-            None => builder.with_provider_and_webpki_roots(ring::default_provider()).map_err(|error| error.to_string()),
-            Some(file) => crate::platform::tls::trusting(file).map(|tls| builder.with_tls_config(tls)),
-        };
-        let builder = builder.map_err(|why| crate::platform::config::Refusals::of("oidc.authority", why))?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(PATIENCE));
-        // Without TLS only where the configuration may say so: on this machine (see `OidcConfig::faults`).
-        let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Some(Self { told, secret, wire: Wire(client), published: Mutex::default(), peppers, clock }))
+        let wire = Wire::of(&told).map_err(|why| crate::platform::config::Refusals::of("oidc.authority", why))?;
+        Ok(Some(Self { told, secret, wire, published: Mutex::default(), peppers, clock }))
     }
 
     pub fn issuer(&self) -> &str {
@@ -147,16 +162,33 @@ impl Provider {
     /// What the issuer publishes about itself, with its keys; not older than `most`.
     async fn published(&self, most: Duration) -> Result<Arc<CoreProviderMetadata>, AskError> {
         let mut kept = self.published.lock().await;
-        if let Some((when, published)) = &*kept
+        if let Some((when, published)) = &kept.published
             && when.elapsed() < most
         {
             return Ok(Arc::clone(published));
         }
+        // Whoever waited behind one who was not answered is told so at once.
+        if kept.away.is_some_and(|when| when.elapsed() < AWAY) {
+            return Err(AskError::Away(format!("{}: it did not answer just now", self.told.issuer)));
+        }
+        let published = self.discovered().await;
+        kept.away = published.is_err().then(Instant::now);
+        let published = Arc::new(published?);
+        kept.published = Some((Instant::now(), Arc::clone(&published)));
+        Ok(published)
+    }
+
+    async fn discovered(&self) -> Result<CoreProviderMetadata, AskError> {
         let away = |why: String| AskError::Away(format!("{}: {why}", self.told.issuer));
         let issuer = IssuerUrl::new(self.told.issuer.clone()).map_err(|error| away(error.to_string()))?;
         let published = CoreProviderMetadata::discover_async(issuer, &self.wire).await;
-        let published = Arc::new(published.map_err(|error| away(causes(&error)))?);
-        *kept = Some((Instant::now(), Arc::clone(&published)));
+        let published = published.map_err(|error| away(causes(&error)))?;
+        let token = published.token_endpoint().map(openidconnect::TokenUrl::url);
+        let endpoints = [Some(published.authorization_endpoint().url()), token, Some(published.jwks_uri().url())];
+        let in_clear = endpoints.into_iter().flatten().find(|endpoint| !self.told.may_ask(endpoint.as_str()));
+        if let Some(endpoint) = in_clear {
+            return Err(away(format!("it names {endpoint}, which is not https")));
+        }
         Ok(published)
     }
 
@@ -221,23 +253,36 @@ impl Provider {
         Ok(claims.subject().as_str().to_owned())
     }
 
+    fn issuer_under(&self, pepper: &Raw) -> Result<[u8; 32], AskError> {
+        hashed(pepper, "himaya oidc issuer v1", &[&self.told.issuer])
+    }
+
+    /// This issuer's names in the database.
+    pub fn issuer_names(&self) -> Result<Vec<Vec<u8>>, AskError> {
+        self.peppers.get().iter().map(|version| Ok(self.issuer_under(&version.value)?.to_vec())).collect()
+    }
+
     /// A subject is somebody's personal identifier: it is stored as a hash under a secret.
     fn tags(&self, subject: &str) -> Result<Names, AskError> {
         let peppers = self.peppers.get();
         let tag = |id: &str, pepper: &Raw| {
-            let key = crate::guard::keys::derive(&**pepper, &[], "himaya oidc subject v1");
-            let mut mac =
-                Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| AskError::Away("a hash has no key".to_owned()))?;
-            for part in [&self.told.issuer, subject] {
-                mac.update(&(part.len() as u64).to_be_bytes());
-                mac.update(part.as_bytes());
-            }
-            Ok::<_, AskError>(Tag { pepper: id.to_owned(), subject: mac.finalize().into_bytes().into() })
+            let subject = hashed(pepper, "himaya oidc subject v1", &[&self.told.issuer, subject])?;
+            Ok::<_, AskError>(Tag { pepper: id.to_owned(), subject, issuer: self.issuer_under(pepper)? })
         };
         let known = peppers.iter().map(|version| tag(&version.id, &version.value)).collect::<Result<_, _>>()?;
         let current = peppers.current(self.clock.now());
         Ok(Names { known, current: tag(&current.id, &current.value)? })
     }
+}
+
+fn hashed(pepper: &Raw, usage: &'static str, parts: &[&str]) -> Result<[u8; 32], AskError> {
+    let key = crate::guard::keys::derive(&**pepper, &[], usage);
+    let mut mac = Hmac::<Sha256>::new_from_slice(&*key).map_err(|_| AskError::Away("a hash has no key".to_owned()))?;
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    Ok(mac.finalize().into_bytes().into())
 }
 
 /// An error with what caused it.
@@ -249,4 +294,43 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn told(issuer: &str) -> OidcConfig {
+        OidcConfig {
+            issuer: issuer.to_owned(),
+            client_id: "himaya".to_owned(),
+            redirect_url: "https://here.example/back".to_owned(),
+            required: false,
+            authority: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn without_tls_only_an_issuer_on_this_machine_is_asked() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/jwks", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut asked, _)) = listener.accept().await {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+                assert!(asked.read(&mut [0; 1024]).await.unwrap() > 0);
+                asked.write_all(answer).await.unwrap();
+            }
+        });
+        let request = || HttpRequest::new(vec![]);
+        for (issuer, answers) in [("http://127.0.0.1:1", true), ("https://login.example.gov", false)] {
+            let mut asked = request();
+            *asked.uri_mut() = address.parse().unwrap();
+            let sent = Wire::of(&told(issuer)).unwrap().sent(asked).await;
+            assert_eq!(sent.is_ok(), answers, "{issuer}");
+            assert_eq!(told(issuer).may_ask(&address), answers);
+            assert!(told(issuer).may_ask("https://login.example.gov/jwks"));
+            assert!(!told(issuer).may_ask("http://login.example.gov/jwks"));
+        }
+    }
 }

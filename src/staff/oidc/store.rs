@@ -9,6 +9,8 @@ use uuid::Uuid;
 pub struct Tag {
     pub pepper: String,
     pub subject: [u8; 32],
+    /// Whose subject it is, likewise.
+    pub issuer: [u8; 32],
 }
 
 /// The try that a way to the issuer took.
@@ -75,13 +77,14 @@ pub async fn give_ticket(
 ) -> Result<(), sqlx::Error> {
     let subjects: Vec<Vec<u8>> = names.iter().map(|tag| tag.subject.to_vec()).collect();
     sqlx::query!(
-        "WITH found AS (UPDATE oidc_links SET subject = $3, pepper = $4 WHERE subject = ANY ($2) RETURNING id)
+        "WITH found AS (UPDATE oidc_links SET subject = $3, pepper = $4, issuer = $6 WHERE subject = ANY ($2) RETURNING id)
          INSERT INTO oidc_tickets (ticket, link_id, expires_at) VALUES ($1, (SELECT id FROM found LIMIT 1), $5)",
         ticket.as_slice(),
         &subjects,
         current.subject.as_slice(),
         current.pepper,
-        expires_at
+        expires_at,
+        current.issuer.as_slice()
     )
     .execute(pool)
     .await?;
@@ -124,11 +127,19 @@ pub async fn use_ticket(
     Ok(used.rows_affected() == 1)
 }
 
-/// Whether an account is linked.
-pub async fn is_linked(connection: &mut PgConnection, account: AccountId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM oidc_links WHERE account_id = $1) AS "it!""#, account.0)
-        .fetch_one(connection)
-        .await
+/// Whether an account is linked to an issuer, which has one of these names.
+pub async fn is_linked(
+    connection: &mut PgConnection,
+    account: AccountId,
+    issuers: &[Vec<u8>],
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM oidc_links WHERE account_id = $1 AND issuer = ANY ($2)) AS "it!""#,
+        account.0,
+        issuers
+    )
+    .fetch_one(connection)
+    .await
 }
 
 /// Links an account to a subject. `None` when one of the two is linked already.
@@ -142,15 +153,16 @@ pub async fn link(
     let (id, subjects) =
         (crate::platform::random::uuid(), names.iter().map(|tag| tag.subject.to_vec()).collect::<Vec<_>>());
     let made = sqlx::query!(
-        "INSERT INTO oidc_links (id, account_id, subject, pepper, made_at)
-         SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM oidc_links WHERE subject = ANY ($6))
+        "INSERT INTO oidc_links (id, account_id, subject, pepper, made_at, issuer)
+         SELECT $1, $2, $3, $4, $5, $7 WHERE NOT EXISTS (SELECT FROM oidc_links WHERE subject = ANY ($6))
          ON CONFLICT DO NOTHING",
         id,
         account.0,
         current.subject.as_slice(),
         current.pepper,
         now,
-        &subjects
+        &subjects,
+        current.issuer.as_slice()
     )
     .execute(connection)
     .await?;

@@ -1,6 +1,6 @@
 //! A ticket stands for the name at one sign-in. It is looked at first, and used up in the transaction that stores the session.
 
-use super::{Provider, store};
+use super::store;
 use crate::guard::record::AccountId;
 use crate::guard::statement::hex;
 use crate::platform::app::App;
@@ -60,10 +60,13 @@ pub async fn redeem(
     now: DateTime<Utc>,
 ) -> Result<(), Denied> {
     let Some(ticket) = ticket else {
-        let required = app.oidc.as_ref().is_some_and(Provider::is_required);
-        if required && store::is_linked(connection, account).await? {
-            // The words were right: nothing was guessed.
-            return Err(Denied::uncounted(needed()));
+        // A link to an issuer that was configured before keeps nobody out.
+        if let Some(issuer) = app.oidc.as_ref().filter(|oidc| oidc.is_required()) {
+            let names = issuer.issuer_names().map_err(Problem::from)?;
+            if store::is_linked(connection, account, &names).await? {
+                // The words were right: nothing was guessed.
+                return Err(Denied::uncounted(needed()));
+            }
         }
         return Ok(());
     };

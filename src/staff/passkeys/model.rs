@@ -3,6 +3,7 @@
 use crate::guard::passkey::PrfOutput;
 use crate::guard::record::{CredentialId, SessionId};
 use crate::guard::words::words;
+use crate::staff::model::no_controls;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +25,7 @@ words! {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AskedAtTheDoor {
-    #[garde(length(min = 1, max = 64))]
+    #[garde(length(min = 1, max = 64), custom(no_controls))]
     #[schema(min_length = 1, max_length = 64)]
     pub handle: String,
 }
@@ -72,7 +73,7 @@ pub struct NewPasskey {
     #[schema(min_length = 1, max_length = 4096)]
     pub client_data_json: String,
     /// As `getTransports()` says.
-    #[garde(length(max = 8), inner(length(min = 1, max = 32)))]
+    #[garde(length(max = 8), inner(length(min = 1, max = 32), custom(no_controls)))]
     #[serde(default)]
     #[schema(max_items = 8)]
     pub transports: Vec<String>,
