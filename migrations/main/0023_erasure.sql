@@ -35,6 +35,7 @@ CREATE TABLE erasures (
     confirmed_by    uuid NOT NULL REFERENCES accounts,
     erased_at       timestamptz NOT NULL,
     note            text NOT NULL,                 -- what was proposed, signed by both
+    barred          uuid[] NOT NULL,               -- who was kept off the case: it is not listed to them
     vouch           bytea NOT NULL CHECK (octet_length(vouch) = 32),
     -- By this database's clock, and in no mark: the erasure is carried out by nobody's session.
     online_at       timestamptz,                   -- when every erasure key was gone,
@@ -98,7 +99,7 @@ CREATE FUNCTION something_is_erased_here() RETURNS boolean
     $$;
 CREATE INDEX erasures_of_second ON erasures (confirmed_by);
 -- Whether two persons agreed, the second of them in this very transaction, and no hold is in the way. The service checks their
--- signatures; this holds SQL that is injected into one of the two sessions.
+-- signatures; this holds SQL that is injected into the session of who proposed it, or into another's while nothing is proposed.
 CREATE FUNCTION two_erase(proposal uuid, wanted uuid, wanted_number bigint, organisation uuid, first uuid, at timestamptz)
     RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -109,9 +110,32 @@ CREATE FUNCTION two_erase(proposal uuid, wanted uuid, wanted_number bigint, orga
                 WHERE p.id = proposal AND p.case_id = wanted AND p.act = 'erasure' AND p.confirmed_at IS NOT NULL
                   AND p.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
                   AND p.registered_by = first AND first <> public.me()
+                  AND p.lapses_at > at AND p.lapses_at > pg_catalog.now()
                   AND c.number = wanted_number AND c.organisation_id = organisation)
                AND NOT EXISTS (SELECT FROM public.holds h
                                WHERE h.case_id = wanted AND h.lifted_at IS NULL AND (h.until IS NULL OR h.until > at));
+        END
+    $$;
+
+-- Whether two persons agreed that a hold be lifted, likewise.
+CREATE FUNCTION two_lift(hold uuid) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            RETURN EXISTS (
+                SELECT FROM public.proposals p
+                WHERE p.about = hold AND p.act = 'hold_lift' AND p.confirmed_at IS NOT NULL
+                  AND p.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
+                  AND p.registered_by <> public.me() AND p.lapses_at > pg_catalog.now());
+        END
+    $$;
+-- Whether these are the accounts that are kept off a case.
+CREATE FUNCTION are_barred(wanted uuid, accounts uuid[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS $$
+        DECLARE kept_off uuid[] := ARRAY(SELECT b.account_id FROM public.bars b WHERE b.case_id = wanted AND b.lifted_at IS NULL);
+        BEGIN
+            RETURN accounts @> kept_off AND accounts <@ kept_off;
         END
     $$;
 
@@ -120,14 +144,16 @@ GRANT UPDATE (lifted_at, lift_note, lift_vouch, standing) ON holds TO himaya_app
 CREATE POLICY holds_read ON holds FOR SELECT TO himaya_app
     USING (public.i_am_on_case(case_id) OR public.i_supervise_case(case_id));
 CREATE POLICY holds_add ON holds FOR INSERT TO himaya_app WITH CHECK (public.i_supervise_case(case_id));
-CREATE POLICY holds_lift ON holds FOR UPDATE TO himaya_app USING (public.i_supervise_case(case_id));
+CREATE POLICY holds_lift ON holds FOR UPDATE TO himaya_app USING (public.i_supervise_case(case_id))
+    WITH CHECK (public.i_supervise_case(case_id) AND public.two_lift(id));
 
-GRANT SELECT, INSERT (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note, vouch)
+GRANT SELECT, INSERT (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note, barred,
+                      vouch)
     ON erasures TO himaya_app;
 CREATE POLICY erasures_read ON erasures FOR SELECT TO himaya_app
-    USING (public.i_supervise(organisation_id) OR public.i_audit());
+    USING ((public.i_supervise(organisation_id) OR public.i_audit()) AND public.me() <> ALL (barred));
 CREATE POLICY erasures_add ON erasures FOR INSERT TO himaya_app WITH CHECK (
-    confirmed_by = public.me() AND public.i_supervise_case(case_id)
+    confirmed_by = public.me() AND public.i_supervise_case(case_id) AND public.are_barred(case_id, barred)
     AND public.two_erase(id, case_id, number, organisation_id, proposed_by, erased_at));
 GRANT INSERT ON erasing TO himaya_app;
 CREATE POLICY erasing_add ON erasing FOR INSERT TO himaya_app WITH CHECK (EXISTS (
@@ -137,9 +163,12 @@ CREATE POLICY erasing_add ON erasing FOR INSERT TO himaya_app WITH CHECK (EXISTS
 -- to nothing.
 ALTER TABLE opening_cases DROP CONSTRAINT opening_cases_case_id_fkey;
 
--- Takes away everything that hangs on a case and the case, and says which rows of which registers these were, and which keys
--- and objects are to be erased. What hangs on a case by a table that this does not know keeps it from being erased at all.
-CREATE FUNCTION erase_case(wanted uuid) RETURNS TABLE (what text, id uuid, register uuid, register_no bigint)
+-- Takes away everything that hangs on a case and the case, and says which rows of which registers these were, which objects are
+-- to be erased, and what was sealed, with all that the service vouched for: it has no key erased that was not sealed on this case.
+-- What hangs on a case by a table that this does not know keeps it from being erased at all.
+CREATE FUNCTION erase_case(wanted uuid) RETURNS TABLE (
+        what text, id uuid, register uuid, register_no bigint, kind text, case_id uuid, key_id uuid, epoch integer, version bigint,
+        author uuid, digest bytea, vouch bytea)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         DECLARE
@@ -158,7 +187,8 @@ CREATE FUNCTION erase_case(wanted uuid) RETURNS TABLE (what text, id uuid, regis
             work := ARRAY(SELECT t.id FROM public.tasks t WHERE t.case_id = wanted);
             files := ARRAY(SELECT t.id FROM public.attachments t WHERE t.notice_id = ANY (told) OR t.section_id = ANY (parts));
             objects := ARRAY(SELECT t.object FROM public.attachments t WHERE t.id = ANY (files));
-            alarms := ARRAY(SELECT a.id FROM public.alerts a WHERE a.about = ANY (told || stays || work || wanted));
+            alarms := ARRAY(SELECT a.id FROM public.alerts a WHERE a.about = ANY (
+                told || stays || work || wanted || ARRAY(SELECT b.id FROM public.bars b WHERE b.case_id = wanted)));
             -- Sealed under ids of their own: where the person arrives, and the care.
             beside := ARRAY(SELECT u.id FROM public.placements p, pg_catalog.unnest(ARRAY[p.address_id, p.care_id]) AS u (id)
                             WHERE p.case_id = wanted AND u.id IS NOT NULL);
@@ -176,13 +206,28 @@ CREATE FUNCTION erase_case(wanted uuid) RETURNS TABLE (what text, id uuid, regis
                 || ARRAY(SELECT a.grant_id FROM public.case_access a WHERE a.case_id = wanted);
             secrets := ARRAY(SELECT DISTINCT s.key_id FROM public.sealed s
                              WHERE s.case_id = wanted OR s.record_id = ANY (lines || beside));
+            -- Somebody else's records, or their keys, were put under this case. Erasing is for ever: nothing is.
+            IF EXISTS (SELECT FROM public.sealed s WHERE s.case_id = wanted AND s.record_id <> ALL (lines || beside))
+               OR EXISTS (SELECT FROM public.sealed s
+                          WHERE s.key_id = ANY (secrets) AND s.case_id IS DISTINCT FROM wanted
+                            AND s.record_id <> ALL (lines || beside))
+               OR EXISTS (SELECT FROM public.sealed s WHERE s.key_id = ANY (objects))
+               OR EXISTS (SELECT FROM public.wraps w WHERE w.key_id = ANY (objects))
+               OR EXISTS (SELECT FROM public.placements p JOIN public.subjects s ON s.id = p.subject_id
+                          WHERE p.case_id = wanted AND s.case_id <> wanted) THEN
+                RAISE EXCEPTION 'something of another case was put under the case that is to be erased';
+            END IF;
             RETURN QUERY
-            SELECT s.kind, s.id, a.register, s.register_no
+            SELECT s.kind, s.id, a.register, s.register_no, NULL::text, NULL::uuid, NULL::uuid, NULL::integer, NULL::bigint,
+                   NULL::uuid, NULL::bytea, NULL::bytea
             FROM public.standings s LEFT JOIN public.accounts a ON a.id = s.registered_by
             WHERE s.id = ANY (lines) AND s.kind <> 'erasure';
-            -- The case's own id is erased too, which is no key's: so a restored backup knows which case it was.
-            RETURN QUERY SELECT 'key', k, NULL::uuid, NULL::bigint FROM pg_catalog.unnest(secrets || wanted) AS k;
-            RETURN QUERY SELECT 'object', k, NULL::uuid, NULL::bigint FROM pg_catalog.unnest(objects) AS k;
+            RETURN QUERY SELECT 'sealed', s.record_id, NULL::uuid, NULL::bigint, s.kind, s.case_id, s.key_id, s.epoch, s.version,
+                                s.author, pg_catalog.sha256(s.blob), s.vouch
+                         FROM public.sealed s WHERE s.case_id = wanted OR s.record_id = ANY (lines || beside);
+            RETURN QUERY SELECT 'object', k, NULL::uuid, NULL::bigint, NULL::text, NULL::uuid, NULL::uuid, NULL::integer,
+                                NULL::bigint, NULL::uuid, NULL::bytea, NULL::bytea
+                         FROM pg_catalog.unnest(objects) AS k;
 
             DELETE FROM public.wraps w WHERE w.key_id = ANY (secrets);
             DELETE FROM public.sealed s WHERE s.case_id = wanted OR s.record_id = ANY (lines || beside);
@@ -300,6 +345,7 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY['case_is_erased_here(uuid)', 'something_is_erased_here()', 'erase_case(uuid)', 'was_erased(uuid)',
+                                  'two_lift(uuid)', 'are_barred(uuid, uuid[])',
                                   'two_erase(uuid, uuid, bigint, uuid, uuid, timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);
@@ -327,6 +373,6 @@ BEGIN
     SELECT 'erasure', id, registered_by, register_no, standing, xmin,
            sha256(convert_to(jsonb_build_array('erasure', id, registered_by, register_no, standing, jsonb_build_array(
                case_id, number, organisation_id, reason, proposed_by, proposed_at AT TIME ZONE 'UTC', confirmed_by,
-               erased_at AT TIME ZONE 'UTC', note))::text, 'UTF8'))
+               erased_at AT TIME ZONE 'UTC', note, barred))::text, 'UTF8'))
     FROM erasures $view$;
 END $$;

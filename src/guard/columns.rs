@@ -427,6 +427,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "confirmed_by",
             "erased_at",
             "note",
+            "barred",
             "vouch",
             "online_at",
             "final_at",

@@ -56,6 +56,16 @@ fn append(folder: &Path, ids: &[Uuid]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Makes these ids durable in the file, if they are not.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn write_down(folder: &Path, ids: &[Uuid]) -> io::Result<()> {
+    let known = read(folder)?;
+    let fresh: Vec<Uuid> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+    if fresh.is_empty() { Ok(()) } else { append(folder, &fresh) }
+}
+
 /// Writes down what is erased.
 pub struct Tombstones {
     pool: PgPool,

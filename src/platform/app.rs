@@ -91,6 +91,7 @@ impl App {
             sweeper: self.databases.sweeper.clone(),
             trust: Arc::clone(&self.places.trust),
             backups_kept: TimeDelta::days(self.config.erasure_backups_days.into()),
+            checkpoints: self.config.checkpoints.clone(),
         }
     }
 

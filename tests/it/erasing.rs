@@ -193,6 +193,8 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
     };
     let (kept, files) = (others().await, objects(world).len());
     assert_eq!(files, 2);
+    let told_of_bars = "SELECT count(*) FROM alerts WHERE what = 'barred'";
+    assert!(count(world, told_of_bars).await > 0);
     let number = crate::custody::number_of(world, placing.played.case).await;
 
     let done = erase(&one, &other, &case).await;
@@ -204,6 +206,10 @@ async fn everything_that_hangs_on_a_case_dies_with_it_and_nothing_else_does() {
     let (tables, _) = hanging(world, placing.played.case).await;
     let left: Vec<_> = tables.iter().filter(|(_, rows)| **rows > 0).map(|(table, _)| table.as_str()).collect();
     assert_eq!(left, ["erasures", "opening_cases"]);
+    assert_eq!(count(world, told_of_bars).await, 0);
+    let barred: Vec<Uuid> =
+        sqlx::query_scalar("SELECT barred FROM erasures").fetch_one(&mut world.owner().await).await.unwrap();
+    assert_eq!(barred, [stranger.account], "who was kept off it, and is not told now");
     let (there, erased) = keys_of(world, &ids).await;
     assert!(there.is_empty(), "{} keys are still there", there.len());
     assert!(before.is_subset(&erased), "each has its tombstone");
@@ -302,6 +308,7 @@ async fn what_was_rightly_taken_away_is_struck_off_and_what_was_not_is_found() {
             "A row was deleted",
         ),
         ("UPDATE erasures SET reason = 'court_order'", "UPDATE erasures SET reason = 'retention_ended'", "was changed"),
+        ("UPDATE erasures SET barred = ARRAY[proposed_by]", "UPDATE erasures SET barred = '{}'", "was changed"),
         (
             "UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'officer1')",
             "UPDATE erasures SET confirmed_by = (SELECT id FROM accounts WHERE handle = 'ssupervisor2')",
@@ -396,10 +403,92 @@ async fn nothing_is_erased_by_a_list_that_the_service_did_not_make() {
     sqlx::query(longer).bind(second).execute(&mut owner).await.unwrap();
     assert_eq!(world.app.eraser().finish().await.unwrap(), Finished { online: 0, forged: 1 });
     assert_eq!(there().await, 1);
+    // What cannot be written down outside is not said to be erased: a restored backup would bring it back.
+    let file = world.app.config.checkpoints.join(himaya::guard::tombstones::FILE);
+    let aside = file.with_extension("aside");
+    if file.exists() {
+        std::fs::rename(&file, &aside).unwrap();
+    }
+    std::fs::create_dir(&file).unwrap();
     let shorter = "UPDATE erasing SET keys = array_remove(keys, $1::uuid)";
     sqlx::query(shorter).bind(second).execute(&mut owner).await.unwrap();
+    assert!(world.app.eraser().finish().await.is_err());
+    assert_eq!(listed(&one, "supervision").await[0]["state"], "erasing");
+    std::fs::remove_dir(&file).unwrap();
+    if aside.exists() {
+        std::fs::rename(&aside, &file).unwrap();
+    }
     assert_eq!(world.app.eraser().finish().await.unwrap(), Finished { online: 1, forged: 0 });
     assert_eq!(there().await, 1);
+    let written = himaya::guard::tombstones::read(&world.app.config.checkpoints).unwrap();
+    assert!(written.contains(&played.case), "at once");
+    // Who was kept off the case hears nothing of it.
+    assert_eq!(listed(&one, "supervision").await.len(), 1);
+    sqlx::raw_sql("UPDATE erasures SET barred = ARRAY[proposed_by]").execute(&mut owner).await.unwrap();
+    assert_eq!((listed(&one, "supervision").await.len(), listed(&other, "supervision").await.len()), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_puts_under_a_case_is_not_erased_with_it() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (one, other) = supervisors(&world).await;
+    let (officer, case) = (world.signed_in("officer1").await, format!("/api/v1/cases/{}", played.case));
+    let (operator, duty) = (world.signed_in("operator1").await, world.signed_in("duty1").await);
+    let crisis = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis" } });
+    let call = operator.post("/api/v1/calls", &crisis).await.unwrap().id("id");
+    let sent = operator.post(&format!("/api/v1/calls/{call}/hand-over"), &json!({ "basis": "child" })).await.unwrap();
+    let notice = sent.id("id");
+    let path = format!("/api/v1/notices/{notice}");
+    assert_eq!(duty.post(&format!("{path}/acknowledge"), &json!({})).await.unwrap().status, 200);
+    let accepted = duty.post(&format!("{path}/accept"), &json!({ "officers": [officer.account] })).await.unwrap();
+    assert_eq!(accepted.status, 201, "{}", accepted.text);
+    let theirs = accepted.id("case");
+    let notes = format!("/api/v1/cases/{theirs}/notes");
+    assert_eq!(officer.post(&notes, &json!({ "text": "the white van" })).await.unwrap().status, 201);
+
+    let proposed = propose(&one, &case).await.id("id");
+    let mut owner = world.owner().await;
+    sqlx::raw_sql("CREATE TABLE kept AS SELECT record_id, case_id, kind FROM sealed")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let keys = async || -> i64 {
+        let all = "SELECT count(*) FROM erasure.keys";
+        sqlx::query_scalar(all).fetch_one(&mut world.erasure_owner().await).await.unwrap()
+    };
+    let before = keys().await;
+    let mine = played.case;
+    for change in [
+        format!(
+            "UPDATE sealed SET case_id = '{mine}' WHERE record_id IN (SELECT id FROM case_notes WHERE case_id = '{theirs}')"
+        ),
+        format!("UPDATE sealed SET case_id = '{mine}' WHERE kind = 'identity' OR case_id = '{theirs}'"),
+        format!("UPDATE notices SET case_id = '{mine}' WHERE id = '{notice}'"),
+        format!(
+            "UPDATE notices SET case_id = '{mine}' WHERE id = '{notice}';
+             UPDATE sealed SET case_id = '{mine}' WHERE record_id = '{notice}'"
+        ),
+        format!("UPDATE sealed SET vouch = sha256(vouch) WHERE case_id = '{mine}'"),
+    ] {
+        sqlx::raw_sql("CREATE TABLE vouched AS SELECT record_id, vouch FROM sealed").execute(&mut owner).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(change.clone())).execute(&mut owner).await.unwrap();
+        let refused = confirm(&other, &case, proposed).await;
+        assert_eq!((refused.status, refused.code()), (500, "fault"), "{change}: {}", refused.text);
+        let back = format!(
+            "UPDATE notices SET case_id = '{theirs}' WHERE id = '{notice}';
+             UPDATE sealed s SET case_id = k.case_id FROM kept k WHERE k.record_id = s.record_id;
+             UPDATE sealed s SET vouch = v.vouch FROM vouched v WHERE v.record_id = s.record_id; DROP TABLE vouched"
+        );
+        sqlx::raw_sql(AssertSqlSafe(back)).execute(&mut owner).await.unwrap();
+        let read = officer.get(&notes, "case_work").await.unwrap();
+        assert!(read.status == 200 && read.text.contains("the white van"), "{change}: {}", read.text);
+        assert_eq!(officer.get(&format!("{case}/sections/narrative"), "case_work").await.unwrap().status, 200);
+        assert_eq!(keys().await, before, "{change}");
+    }
+    assert_eq!(confirm(&other, &case, proposed).await.status, 200);
+    assert_eq!(world.app.eraser().finish().await.unwrap().online, 1);
+    assert_eq!(officer.get(&notes, "case_work").await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -421,8 +510,8 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
         assert!(calls.is_empty());
         let plants = sqlx::query(
             "INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at,
-                                   note, vouch)
-             SELECT $1, c.id, c.number, c.organisation_id, 'court_order', $2, now(), me(), now(), 'x', sha256('x') FROM cases c",
+                                   note, barred, vouch)
+             SELECT $1, c.id, c.number, c.organisation_id, 'court_order', $2, now(), me(), now(), 'x', '{}', sha256('x') FROM cases c",
         );
         let planted = plants.bind(proposed).bind(one.account).execute(&mut theirs).await.unwrap_err().to_string();
         assert!(planted.contains("row-level security") || planted.contains("check constraint"), "{planted}");
@@ -440,6 +529,31 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
             let refused = sqlx::raw_sql(forbidden).execute(&mut theirs).await.unwrap_err().to_string();
             assert!(refused.contains("permission denied"), "{forbidden}: {refused}");
         }
+    }
+    // Who proposed it does not confirm it as well; and while there is a hold, nobody's session alone lifts it or passes it by.
+    let confirmed =
+        "BEGIN; UPDATE proposals SET confirmed_at = now(), confirm_note = note, confirm_vouch = vouch, standing = 2";
+    let planted = format!(
+        "{confirmed}; INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by,
+                                            erased_at, note, barred, vouch)
+         SELECT '{proposed}', c.id, c.number, c.organisation_id, 'court_order', '{}', now(), me(), now(), 'x', '{{}}', sha256('x')
+         FROM cases c",
+        one.account
+    );
+    let lifted = "BEGIN; UPDATE holds SET lifted_at = now(), lift_note = note, lift_vouch = vouch, standing = 2";
+    let agreed = format!("{confirmed}; {}", lifted.trim_start_matches("BEGIN; "));
+    let refuses = async |actor: &Actor, sql: &str| {
+        let mut theirs = injected(&world, &actor.secrets().await.1).await;
+        let refused = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut theirs).await.unwrap_err().to_string();
+        assert!(refused.contains("row-level security"), "{sql}: {refused}");
+    };
+    refuses(&one, &planted).await;
+    let held = one.post(&format!("{case}/holds"), &json!({ "reason": "complaint" })).await.unwrap();
+    assert_eq!(held.status, 201, "{}", held.text);
+    for actor in [&one, &other] {
+        refuses(actor, &planted).await;
+        refuses(actor, lifted).await;
+        refuses(actor, &agreed).await;
     }
     assert_eq!(rows().await, before);
 }
@@ -513,6 +627,14 @@ async fn an_old_copy_of_the_erasure_store_is_erased_again() {
     let keys = keys_of(&world, &ids).await.0;
     let mut erasure = world.erasure_owner().await;
     sqlx::raw_sql("CREATE TABLE kept AS TABLE erasure.keys").execute(&mut erasure).await.unwrap();
+    // By a wrong clock: what is erased after it is written down all the same.
+    let late = himaya::platform::random::uuid();
+    let wrong = "INSERT INTO erasure.tombstones (key_id, erased_at) VALUES ($1, now() + interval '1 year')";
+    sqlx::query(wrong).bind(late).execute(&mut erasure).await.unwrap();
+    crate::ledger::comes_true("the one from the future is written down", async || {
+        himaya::guard::tombstones::read(&world.app.config.checkpoints).unwrap().contains(&late)
+    })
+    .await;
     erase(&one, &other, &format!("/api/v1/cases/{}", played.case)).await;
     // Everything that was erased is written down outside the database as well, the case's own id among it.
     crate::ledger::comes_true("what was erased stands beside the checkpoints", async || {

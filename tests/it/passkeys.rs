@@ -383,7 +383,7 @@ async fn one_without_prf_is_a_second_factor_and_nothing_is_changed_without_one()
     assert_eq!(duty.post(codes, &fresh).await.unwrap().status, 200);
     let fresh = again(&duty, &mut key).await;
     let kept_back = duty.post(&format!("{codes}/remove"), &fresh).await.unwrap();
-    assert_eq!(said(&kept_back), (409, "last_way_in"), "{}", last.text);
+    assert_eq!(said(&kept_back), (409, "last_way_in"), "{}", kept_back.text);
     let fresh = again(&duty, &mut key).await;
     assert_eq!(change(&duty, &format!("/{id}/remove"), fresh).await.status, 200);
     assert_eq!(duty.elsewhere().try_sign_in(words(&duty)).await.unwrap().status, 201);

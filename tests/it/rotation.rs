@@ -518,8 +518,8 @@ async fn a_person_gets_another_pseudonym_that_says_its_key_and_what_was_vouched_
     // Who starts without it believes nothing that it vouched for, not even to whom the ledger is sealed, and shows nothing;
     // `rotation_mended.rs` says what runs on.
     let (_, serving, base) = world.replica().await;
-    for path in [&old, &new] {
-        assert_eq!(operator.at(&base).get(path, "intake").await.unwrap().status, 503);
+    for (path, status) in [(&old, 500), (&new, 503)] {
+        assert_eq!(operator.at(&base).get(path, "intake").await.unwrap().status, status);
     }
     serving.stop().await.unwrap();
 }

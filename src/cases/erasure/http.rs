@@ -4,6 +4,7 @@ use super::model::{ErasureState, ErasureView, NewErasure};
 use super::store::{self, Erased};
 use super::{NOT_BELIEVED, believed};
 use crate::audit::unit::Unit;
+use crate::cases::bars;
 use crate::cases::holds;
 use crate::cases::store as cases;
 use crate::cases::two_persons::{self, Proposed};
@@ -124,6 +125,7 @@ pub async fn confirm(
         Err(problem) => return Err(problem),
     };
     let mut view = ErasureView::waits(&row, &made).ok_or_else(|| Problem::fault(NOT_BELIEVED))?;
+    let barred: Vec<_> = bars::barred(&mut unit, &row).await?.into_iter().collect();
     let erased = Erased {
         id: made.id,
         case,
@@ -133,6 +135,7 @@ pub async fn confirm(
         proposed_by: made.by,
         proposed_at: made.made_at,
         note: &made.note,
+        barred: &barred,
     };
     let at = unit.now();
     store::insert(&mut unit, &erased).await?;

@@ -5,10 +5,13 @@ use crate::audit::mark::RowKind;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
-use crate::guard::record::{AccountId, CaseId, OrganisationId, ProposalId};
+use crate::guard::record::{AccountId, CaseId, OrganisationId, ProposalId, RecordKind};
 use crate::guard::statement::ErasureReason;
+use crate::guard::vouch::{SealedFacts, is_vouched};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// What is left of a case, to be written.
 pub struct Erased<'a> {
@@ -21,18 +24,21 @@ pub struct Erased<'a> {
     pub proposed_at: DateTime<Utc>,
     /// The proposal, signed by both.
     pub note: &'a str,
+    /// Who is kept off the case.
+    pub barred: &'a [AccountId],
 }
 
 /// Writes down that a case is erased. Before [`take_away`], which asks for it.
 pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, erased: &Erased<'_>) -> Result<(), sqlx::Error> {
     let (now, second) = (unit.now(), unit.account());
     let vouch = unit.voucher().erasure(erased.id, second, erased.note);
+    let barred: Vec<Uuid> = erased.barred.iter().map(|account| account.0).collect();
     unit.wrote(RowKind::Erasure, erased.id.0);
     unit.touch(erased.id.0);
     sqlx::query!(
         "INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at,
-                               note, vouch)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                               note, barred, vouch)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         erased.id.0,
         erased.case.0,
         erased.number,
@@ -43,11 +49,21 @@ pub async fn insert<V: Does, K: About>(unit: &mut Unit<V, K>, erased: &Erased<'_
         second.0,
         now,
         erased.note,
+        &barred,
         vouch.as_slice()
     )
     .execute(unit.sql())
     .await?;
     Ok(())
+}
+
+/// Why nothing is erased: it would be for ever.
+const NOT_OF_CASE: &str =
+    "what is sealed on a case that is to be erased was not stored by this service, or on another case";
+
+/// What is sealed on a placement, which its clear row alone joins to the case: the ciphertext names none.
+const fn hangs_on_placement(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Placement | RecordKind::Arrival | RecordKind::Care | RecordKind::Consent)
 }
 
 /// Takes away everything that hangs on the case, and the case; the ledger will say which rows. What is to be erased elsewhere is
@@ -58,15 +74,33 @@ pub async fn take_away<V: Does, K: About>(
     case: CaseId,
 ) -> Result<(), Problem> {
     let taken = sqlx::query!(
-        r#"SELECT what AS "what!", id AS "id!", register, register_no FROM erase_case($1) ORDER BY what, id"#,
+        r#"SELECT what AS "what!", id AS "id!", register, register_no, kind, case_id, key_id, epoch, version, author, digest, vouch
+           FROM erase_case($1) ORDER BY what, id"#,
         case.0
     )
     .fetch_all(unit.sql())
     .await?;
-    let (mut keys, mut objects, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    // The case's own id is erased too, which is no key's: so a restored backup knows which case it was.
+    let (mut keys, mut objects, mut rows) = (BTreeSet::from([case.0]), Vec::new(), Vec::new());
     for row in taken {
         match row.what.as_str() {
-            "key" => keys.push(row.id),
+            "sealed" => {
+                let facts = (row.kind, row.key_id, row.epoch, row.version, row.author, row.digest);
+                let (Some(kind), Some(key), Some(epoch), Some(version), Some(author), Some(digest)) = facts else {
+                    return Err(Problem::fault(NOT_OF_CASE));
+                };
+                let digest = digest.try_into().map_err(|_| Problem::fault(NOT_OF_CASE))?;
+                let sealed =
+                    SealedFacts { record: row.id, kind: &kind, case: row.case_id, key, epoch, version, author, digest };
+                let of_case = match row.case_id {
+                    Some(on) => on == case.0,
+                    None => kind.parse().is_ok_and(hangs_on_placement),
+                };
+                if !of_case || !is_vouched(row.vouch.as_deref(), &unit.voucher().sealed(&sealed)) {
+                    return Err(Problem::fault(NOT_OF_CASE));
+                }
+                keys.insert(key);
+            }
             "object" => objects.push(row.id),
             kind => {
                 let kind: RowKind = kind.parse().map_err(|_| Problem::fault("a row has no known kind"))?;
@@ -78,6 +112,7 @@ pub async fn take_away<V: Does, K: About>(
         return Err(Problem::fault("a case was not taken away"));
     }
     unit.struck_from_registers(rows);
+    let keys: Vec<Uuid> = keys.into_iter().collect();
     let vouch = unit.voucher().erasing(erasure, &keys, &objects);
     sqlx::query!(
         "INSERT INTO erasing (erasure_id, keys, objects, vouch) VALUES ($1, $2, $3, $4)",

@@ -156,7 +156,8 @@ pub async fn erased(pool: &PgPool, keys: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Err
     sqlx::query_scalar!("SELECT key_id FROM erasure.tombstones WHERE key_id = ANY($1)", keys).fetch_all(pool).await
 }
 
-/// Which keys were erased, and when, from a moment on.
+/// Which keys were erased, and when, from a moment on. A clock that was set back brings all of them, and none counts as erased later
+/// than now: a wrong clock must not hide what comes after.
 ///
 /// # Errors
 /// When that database does not answer.
@@ -164,9 +165,12 @@ pub async fn tombstones_since(
     pool: &PgPool,
     since: chrono::DateTime<chrono::Utc>,
 ) -> Result<Vec<(Uuid, chrono::DateTime<chrono::Utc>)>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT key_id, erased_at FROM erasure.tombstones WHERE erased_at >= $1", since)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query!(
+        r#"SELECT key_id, LEAST(erased_at, now()) AS "erased_at!" FROM erasure.tombstones WHERE $1 > now() OR erased_at >= $1"#,
+        since
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(rows.into_iter().map(|row| (row.key_id, row.erased_at)).collect())
 }
 

@@ -8,10 +8,12 @@
 use super::Sweeper;
 use crate::guard::record::{ObjectId, ProposalId};
 use crate::guard::store::{self, Due};
+use crate::guard::tombstones;
 use crate::guard::trust::Trust;
 use crate::guard::vouch::is_vouched;
 use crate::platform::objects;
 use chrono::TimeDelta;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,6 +29,8 @@ pub struct Eraser {
     pub trust: Arc<Trust>,
     /// For how long backups of the erasure store are kept.
     pub backups_kept: TimeDelta,
+    /// Where what is erased is written down outside the database.
+    pub checkpoints: PathBuf,
 }
 
 /// What one round did.
@@ -43,6 +47,8 @@ pub struct Finished {
 pub enum EraseError {
     #[error("a database does not answer: {0}")]
     Store(#[from] sqlx::Error),
+    #[error("the file of tombstones cannot be written: {0}")]
+    File(#[from] std::io::Error),
     #[error("the store of objects does not answer: {}", objects::kind(.0))]
     Objects(#[from] object_store::Error),
 }
@@ -74,6 +80,8 @@ impl Eraser {
                 objects.remove(ObjectId(*object)).await?;
             }
         }
+        // A backup that is restored brings back what does not stand there.
+        tombstones::write_down(&self.checkpoints, &dead)?;
         Ok(store::erasure_is_online(&self.sweeper.main, due.erasure, self.backups_kept).await?)
     }
 

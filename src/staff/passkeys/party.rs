@@ -137,7 +137,7 @@ impl RelyingParty {
     /// Checks an answer. Where there is no such passkey the same work is done, for the same answer.
     ///
     /// # Errors
-    /// [`Unproven`] unless it answers this challenge with this passkey, its owner verified, and counts on.
+    /// An error unless it answers this challenge with this passkey, its owner verified, and counts on.
     pub fn check(&self, challenge: &[u8; 32], kept: Option<(&[u8], i64)>, given: &Assertion) -> Result<i64, Unproven> {
         let (shown, counter) = kept.unwrap_or((NOBODYS, 0));
         let proven = self.proven(challenge, shown, counter, given, kept.is_none());
