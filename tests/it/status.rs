@@ -279,6 +279,19 @@ async fn the_coordinator_gets_no_record_of_any_kind_by_any_route() {
         "/api/v1/credentials/totp",
         "/api/v1/credentials/totp/confirm",
         "/api/v1/credentials/totp/remove",
+        "/api/v1/credentials/passkeys",
+        "/api/v1/credentials/passkeys/ask",
+        "/api/v1/credentials/passkeys/confirm",
+        "/api/v1/credentials/passkeys/unlock",
+        "/api/v1/credentials/passkeys/{id}/remove",
+        "/api/v1/oidc/links",
+        "/api/v1/oidc/links/finish",
+        "/api/v1/oidc/links/remove",
+        "/api/v1/oidc/sign-ins",
+        "/api/v1/oidc/sign-ins/finish",
+        "/api/v1/policies",
+        "/api/v1/policies/{id}/countersign",
+        "/api/v1/sessions/passkey",
     ];
     let routes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/routes.txt")).unwrap();
     let mut asked = 0;

@@ -158,8 +158,8 @@ async fn the_clocks_that_one_answers_for_stand_in_the_list() {
     // Access that a supervisor ended leaves an epoch to be made by who works on the case.
     let (officer, supervisor) = (world.signed_in("officer1").await, world.signed_in("ssupervisor1").await);
     assert_eq!(due(&duty).await["pending_epochs"], json!([]));
-    let path = format!("/api/v1/cases/{}/access/{}", played.case, officer.account);
-    assert_eq!(supervisor.delete(&path).await.unwrap().status, 200);
+    let (other, case) = (world.signed_in("ssupervisor2").await, format!("/api/v1/cases/{}", played.case));
+    crate::two_persons::take_off(&supervisor, &other, &case, officer.account).await;
     assert_eq!(ids(&due(&duty).await["pending_epochs"], "case"), [played.case.to_string()]);
     assert_eq!(due(&officer).await["pending_epochs"], json!([]));
     let path = format!("/api/v1/cases/{}", played.case);
