@@ -24,6 +24,8 @@ words! {
         EmergencyUnreviewed = "emergency_unreviewed",
         /// A supervisor keeps somebody off a case, or lets them on it again.
         Barred = "barred",
+        /// Others are to answer for the organisation, or do now.
+        Succession = "succession",
     }
 }
 

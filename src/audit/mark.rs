@@ -44,6 +44,7 @@ words! {
         Hold = "hold",
         Erasure = "erasure",
         PolicyChange = "policy_change",
+        Succession = "succession",
     }
 }
 

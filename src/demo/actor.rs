@@ -211,6 +211,22 @@ impl Actor {
         })
     }
 
+    /// Goes on with a session that was begun at another client: its secret and refresh handle, and the device that it was on.
+    ///
+    /// # Errors
+    /// [`ActorError`] if it is over.
+    pub async fn resume(&self, secret: &str, refresh: &str, device: &str) -> Result<(), ActorError> {
+        *self.device.lock().await = Some(device.to_owned());
+        *self.session.lock().await =
+            Some(Session { access: String::new(), secret: secret.to_owned(), refresh: refresh.to_owned() });
+        self.refresh().await
+    }
+
+    /// What the client keeps of the device.
+    pub async fn device(&self) -> String {
+        self.device.lock().await.clone().unwrap_or_default()
+    }
+
     /// A request as this person, not sent yet.
     pub async fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut request = self.client.request(method, format!("{}{path}", self.base));

@@ -80,8 +80,12 @@ pub(super) async fn pins(
         Ok(pins) => pins,
         Err(fault) => return findings.wrong("pins", fault.to_string()),
     };
-    let foundings = match store::foundings(connection).await {
-        Ok(foundings) => foundings,
+    let read = match store::foundings(connection).await {
+        Ok(foundings) => store::former_foundings(connection).await.map(|former| (foundings, former)),
+        Err(error) => Err(error),
+    };
+    let (foundings, former) = match read {
+        Ok(read) => read,
         Err(error) => return findings.wrong("pins", format!("the foundings cannot be read: {error}")),
     };
     let Ok(policy) = DecisionTable::from_dir(&config.policies).await else { return };
@@ -89,19 +93,46 @@ pub(super) async fn pins(
     let voucher = Voucher::new(secrets.vouch.clone(), Clock::default());
     let trust = Trust::new(config.pins.clone(), Arc::new(policy), voucher);
     let (mut wrong, mut forming) = (Vec::new(), 0);
+    for (organisation, note) in former {
+        let print = fingerprint(&note).ok();
+        if foundings.iter().any(|(_, note)| fingerprint(note).ok() == print) {
+            wrong.push(format!(
+                "the founding of {organisation} that is in force also lies among the former ones: who wrote it there?"
+            ));
+            continue;
+        }
+        let Some(at) = pins.iter().position(|pin| Some(pin.fingerprint) == print) else {
+            wrong
+                .push(format!("a founding of {organisation} that another one follows has no line `former …` any more"));
+            continue;
+        };
+        let pin = pins.remove(at);
+        if !pin.former {
+            wrong.push(format!(
+                "another founding of {organisation} follows {}: write `former` before its pin, or whoever owns the database can \
+                 put it back",
+                hex(&pin.fingerprint)
+            ));
+        }
+    }
     for (organisation, note) in foundings {
         let print = fingerprint(&note).ok();
-        let Some(at) = pins.iter().position(|pin| Some(*pin) == print) else {
+        let Some(at) = pins.iter().position(|pin| Some(pin.fingerprint) == print) else {
             forming += 1;
             continue;
         };
-        pins.remove(at);
+        if pins.remove(at).former {
+            wrong.push(format!(
+                "the pin of the founding of {organisation} says `former`, and no other founding follows it"
+            ));
+            continue;
+        }
         if trust.founding(connection, OrganisationId(organisation)).await.is_err() {
-            wrong.push(format!("the pinned founding of {organisation} is not signed by two responsible persons"));
+            wrong.push(format!("the pinned founding of {organisation} is not signed by two responsible persons, or those before did not agree to it"));
         }
     }
     wrong.extend(pins.iter().map(|pin| {
-        let pin = hex(pin);
+        let pin = hex(&pin.fingerprint);
         format!("{pin} is no founding's fingerprint: a founding was changed in the database, or the pin mistyped")
     }));
     let said =

@@ -118,6 +118,14 @@ pub async fn foundings(connection: &mut PgConnection) -> Result<Vec<(Uuid, Strin
     Ok(rows.into_iter().map(|row| (row.organisation_id, row.note)).collect())
 }
 
+/// The foundings that others have followed, with their organisations.
+pub async fn former_foundings(connection: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT organisation_id, note FROM former_foundings ORDER BY organisation_id, number")
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.organisation_id, row.note)).collect())
+}
+
 /// How many erasures wait, and for how many seconds the oldest of them, by the database's clock.
 ///
 /// # Errors

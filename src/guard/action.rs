@@ -144,6 +144,8 @@ pub const ALL_WORK: &[Work] = {
     const OPENING: &[Relation] = &[CustodianOf, SupervisorOf, Oneself, Stranger];
     const CUSTODY: &[Relation] = &[CustodianOf, ResponsibleOf, Stranger];
     const RESPONSIBLE: &[Relation] = &[ResponsibleOf, Stranger];
+    // Who is named by it is oneself.
+    const SUCCESSION: &[Relation] = &[ResponsibleOf, CustodianOf, Oneself, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -274,6 +276,11 @@ pub const ALL_WORK: &[Work] = {
         work(K::Policy, V::List, NOBODY, false),
         work(K::Policy, V::Propose, RESPONSIBLE, false),
         work(K::Policy, V::Countersign, RESPONSIBLE, false),
+        work(K::Succession, V::List, SUCCESSION, false),
+        work(K::Succession, V::Propose, RESPONSIBLE, false),
+        work(K::Succession, V::Countersign, SUCCESSION, false),
+        work(K::Succession, V::Found, SUCCESSION, false),
+        work(K::Succession, V::Decline, SUCCESSION, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
     ]

@@ -352,6 +352,7 @@ const fn leads_to_agreement(kind: RecordKind) -> bool {
             | K::Intake
             | K::Review
             | K::Policy
+            | K::Succession
     )
 }
 

@@ -84,6 +84,8 @@ words! {
         Custody = "custody",
         /// Which policy decides: changed by two responsible persons.
         Policy = "policy",
+        /// Other responsible persons of an organisation.
+        Succession = "succession",
     }
 }
 
@@ -168,4 +170,6 @@ ids! {
     OpeningId,
     /// That another policy is to decide.
     PolicyId,
+    /// That others answer for an organisation.
+    SuccessionId,
 }

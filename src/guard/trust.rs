@@ -7,110 +7,37 @@
 mod check;
 mod custody;
 mod memory;
+mod model;
 mod pins;
 mod policy;
+mod shared;
+mod succession;
 
 pub use check::{check_founding, check_membership};
 pub use custody::{Custodian, Custody, MOST_CUSTODIANS};
 use memory::Memory;
 pub use memory::Signatures;
+pub use model::{Founding, Member, Recipient, RecipientId, SharedKey};
 use pins::Pins;
-pub use pins::{PinFault, pinned};
+pub use pins::{Pin, PinFault, pinned};
 pub use policy::{AgreedPolicy, Agreements, LONGEST_OVERLAP};
+pub(crate) use shared::{recipient_being_made, recipient_in_proposal};
+pub use succession::{Agreeing, Succession};
 
-use super::action::{Role, Verb};
-use super::keys::{KemPublic, KeyError, PersonKeys, PublicKeys};
+use super::keys::{KeyError, PersonKeys, PublicKeys};
 use super::policy::DecisionTable;
-use super::record::{AccountId, OrganisationId, RecordKind, SharedKeyId};
-use super::statement::{self, CaseHead, OrganisationKind, SharedKeyStatement, SharedPurpose, StatementError};
-use super::store;
-use super::vouch::{Voucher, is_vouched};
-use chrono::{DateTime, Utc};
+use super::record::{AccountId, OrganisationId};
+use super::statement::{self, CaseHead, StatementError};
+use super::store::{self, Statements};
+use super::vouch::Voucher;
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
-use std::collections::HashMap;
+use sqlx::{PgConnection, PgPool};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The least number of custodians (DESIGN section 4: two of three to seven open CUSTODY).
 pub const CUSTODIANS: usize = 3;
-
-/// A member whose chain was checked to the pin.
-pub struct Member {
-    pub account: AccountId,
-    pub organisation: OrganisationId,
-    pub organisation_kind: OrganisationKind,
-    pub role: Role,
-    pub keys: PublicKeys,
-    pub responsible: bool,
-    pub custodian: bool,
-}
-
-/// A founded organisation whose statement is pinned.
-pub struct Founding {
-    pub organisation: OrganisationId,
-    pub kind: OrganisationKind,
-    custody: Recipient,
-    /// SHA-256 of the note.
-    digest: [u8; 32],
-    members: HashMap<AccountId, Arc<Member>>,
-}
-
-impl Founding {
-    fn responsible(&self) -> Vec<(AccountId, ed25519_dalek::VerifyingKey)> {
-        self.members.values().filter(|m| m.responsible).map(|m| (m.account, m.keys.sign)).collect()
-    }
-
-    /// The custodians, in a fixed order.
-    #[must_use]
-    pub fn custodians(&self) -> Vec<Arc<Member>> {
-        let mut all: Vec<_> = self.members.values().filter(|m| m.custodian).map(Arc::clone).collect();
-        all.sort_by_key(|m| m.account);
-        all
-    }
-}
-
-/// To whom something is wrapped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RecipientId {
-    Account(AccountId),
-    SharedKey(SharedKeyId),
-}
-
-/// A public key with a proven owner. Only this module makes one, so nothing can be sealed to a bare key.
-#[derive(Clone, Copy)]
-pub struct Recipient {
-    id: RecipientId,
-    kem: KemPublic,
-}
-
-impl Recipient {
-    #[must_use]
-    pub fn id(&self) -> RecipientId {
-        self.id
-    }
-
-    pub(crate) fn kem(&self) -> KemPublic {
-        self.kem
-    }
-}
-
-impl Member {
-    /// This member as a recipient.
-    #[must_use]
-    pub fn recipient(&self) -> Recipient {
-        Recipient { id: RecipientId::Account(self.account), kem: self.keys.kem }
-    }
-}
-
-/// A shared key in force.
-pub struct SharedKey {
-    pub id: SharedKeyId,
-    pub organisation: OrganisationId,
-    pub opens_at: DateTime<Utc>,
-    pub closes_at: DateTime<Utc>,
-    pub recipient: Recipient,
-}
 
 /// Why nobody is trusted here.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +48,9 @@ pub enum TrustError {
     Forming,
     #[error("there is no such key in force")]
     NoKey,
-    #[error("a key or a policy that was in force is gone")]
+    #[error("whether those before agreed to this founding was not checked yet")]
+    Unchecked(OrganisationId),
+    #[error("a key, a policy or a founding that was in force is gone")]
     WentBack,
     #[error("several organisations could answer for it: name one with policy_keepers")]
     Several,
@@ -150,6 +79,11 @@ struct Seen {
     custodies: HashMap<[u8; 32], Arc<Custody>>,
     /// The highest number that was in force.
     highest_custody: HashMap<OrganisationId, i32>,
+    highest_founding: HashMap<OrganisationId, (i32, [u8; 32])>,
+    /// By what is followed, what follows, and CUSTODY as it was then.
+    successions: HashSet<[u8; 96]>,
+    /// Digests of those that follow, and to which those before have agreed.
+    agreed: HashSet<[u8; 32]>,
     highest_policy: HashMap<OrganisationId, i32>,
 }
 
@@ -192,15 +126,52 @@ impl Trust {
         self.memory.public(sealed, keys)
     }
 
-    /// What it remembers counts only as long as the pin stands.
+    /// The founding in force that this note is. What is remembered of it counts only as long as the pin stands.
     fn founding_of_note(&self, note: &str) -> Result<Arc<Founding>, TrustError> {
+        let founding = self.last_founding(note)?;
+        if founding.succession.is_some() && !self.seen().agreed.contains(&founding.digest) {
+            return Err(TrustError::Unchecked(founding.organisation));
+        }
+        Ok(founding)
+    }
+
+    /// The same, before it is checked whether those before agreed to it.
+    fn last_founding(&self, note: &str) -> Result<Arc<Founding>, TrustError> {
+        let founding = self.pinned_founding(note, false)?;
+        let mut seen = self.seen();
+        let last = (founding.number(), founding.fingerprint);
+        let highest = *seen.highest_founding.entry(founding.organisation).or_insert(last);
+        // One whose pin was taken away again is not in force any more.
+        if founding.number() < highest.0 && self.pins.hold(&highest.1, false) {
+            tracing::error!("ALARM: a founding was put back that another one has followed");
+            return Err(TrustError::WentBack);
+        }
+        seen.highest_founding.insert(founding.organisation, last);
+        drop(seen);
+        Ok(founding)
+    }
+
+    /// Checks whether those before agreed to a founding that follows, once, before anybody is believed by it. What is wrong is told
+    /// by believing nobody.
+    pub async fn learn(&self, pool: &PgPool, founding: Option<&str>) {
+        let Some(note) = founding else { return };
+        if let Err(TrustError::Unchecked(organisation)) = self.founding_of_note(note)
+            && let Ok(mut connection) = pool.acquire().await
+            && let Err(error) = self.custody(&mut connection, organisation).await
+        {
+            tracing::error!(%error, %organisation, "a founding that follows another is not believed");
+        }
+    }
+
+    /// A founding that is pinned, or that was.
+    fn pinned_founding(&self, note: &str, or_formerly: bool) -> Result<Arc<Founding>, TrustError> {
         let digest = digest_of(note);
         let remembered = self.seen().foundings.get(&digest).map(|(print, founding)| (*print, Arc::clone(founding)));
         let print = match &remembered {
             Some((print, _)) => *print,
             None => statement::fingerprint(note)?,
         };
-        if !self.pins.hold(&print) {
+        if !self.pins.hold(&print, or_formerly) {
             return Err(TrustError::Forming);
         }
         if let Some((_, founding)) = remembered {
@@ -224,8 +195,20 @@ impl Trust {
         connection: &mut PgConnection,
         organisation: OrganisationId,
     ) -> Result<Arc<Founding>, TrustError> {
+        let founding = self.last_of(connection, organisation).await?;
+        if founding.succession.is_some() && !self.seen().agreed.contains(&founding.digest) {
+            self.custody(connection, organisation).await?;
+        }
+        Ok(founding)
+    }
+
+    async fn last_of(
+        &self,
+        connection: &mut PgConnection,
+        organisation: OrganisationId,
+    ) -> Result<Arc<Founding>, TrustError> {
         let note = store::founding_note(connection, organisation).await?.ok_or(TrustError::Forming)?;
-        let founding = self.founding_of_note(&note)?;
+        let founding = self.last_founding(&note)?;
         if founding.organisation == organisation { Ok(founding) } else { Err(TrustError::Forming) }
     }
 
@@ -240,17 +223,30 @@ impl Trust {
         founding: Option<&str>,
         membership: Option<&str>,
     ) -> Result<Arc<Member>, TrustError> {
-        let founding_note = founding.ok_or(TrustError::Forming)?;
-        let founding = self.founding_of_note(founding_note)?;
-        let Some(note) = membership else {
-            return founding.members.get(&account).map(Arc::clone).ok_or(TrustError::NotAMember);
-        };
-        let digests = (digest_of(founding_note), digest_of(note));
+        let founding = self.founding_of_note(founding.ok_or(TrustError::Forming)?)?;
+        self.member_in(&founding, account, membership)
+    }
+
+    /// The member that a person is by this founding.
+    fn member_in(
+        &self,
+        founding: &Founding,
+        account: AccountId,
+        membership: Option<&str>,
+    ) -> Result<Arc<Member>, TrustError> {
+        let named = || founding.members.get(&account).map(Arc::clone).ok_or(TrustError::NotAMember);
+        let Some(note) = membership else { return named() };
+        let digests = (founding.digest, digest_of(note));
         let remembered = self.seen().members.get(&digests).map(Arc::clone);
         let member = if let Some(member) = remembered {
             member
         } else {
-            let member = Arc::new(check_membership(note, &founding)?);
+            let member = match check_membership(note, founding) {
+                Ok(member) => Arc::new(member),
+                // Admitted by the two before: the founding that follows names everybody whom it takes over.
+                Err(_) if founding.succession.is_some() => return named(),
+                Err(error) => return Err(error),
+            };
             self.seen().members.insert(digests, Arc::clone(&member));
             member
         };
@@ -267,7 +263,24 @@ impl Trust {
         if notes.disabled {
             return Err(TrustError::NotAMember);
         }
-        self.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref())
+        self.member_by(connection, account, &notes).await
+    }
+
+    /// [`Self::member_of_notes`], and what it takes to check them.
+    async fn member_by(
+        &self,
+        connection: &mut PgConnection,
+        account: AccountId,
+        notes: &Statements,
+    ) -> Result<Arc<Member>, TrustError> {
+        let of_notes = || self.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref());
+        match of_notes() {
+            Err(TrustError::Unchecked(organisation)) => {
+                self.custody(connection, organisation).await?;
+                of_notes()
+            }
+            believed => believed,
+        }
     }
 
     /// Somebody who signed something, now or in the past: also those who have left since.
@@ -276,70 +289,23 @@ impl Trust {
     /// [`TrustError::NotAMember`] for somebody who was never admitted.
     pub async fn signer(&self, connection: &mut PgConnection, account: AccountId) -> Result<Arc<Member>, TrustError> {
         let notes = store::statements_ever_of(connection, account).await?.ok_or(TrustError::NotAMember)?;
-        self.member_of_notes(account, notes.founding.as_deref(), notes.membership.as_deref())
-    }
-
-    /// The newest key of this purpose that is in force, made by a member of the organisation whose role renews it.
-    ///
-    /// # Errors
-    /// [`TrustError::NoKey`] when there is none, or its statement is not believed.
-    pub async fn shared_key(
-        &self,
-        connection: &mut PgConnection,
-        organisation: OrganisationId,
-        purpose: SharedPurpose,
-        now: DateTime<Utc>,
-    ) -> Result<SharedKey, TrustError> {
-        let kind = match purpose {
-            SharedPurpose::Intake => RecordKind::Intake,
-            SharedPurpose::Review => RecordKind::Review,
-            SharedPurpose::Ledger => RecordKind::Ledger,
-            SharedPurpose::Custody => return Err(TrustError::NoKey),
-        };
-        for row in store::shared_keys_in_force(connection, organisation, purpose.as_str(), now).await? {
-            // A row that is not believed is passed over: planting one must not stop calls from being handed over.
-            let code = self.voucher.shared_key(SharedKeyId(row.id), AccountId(row.maker), &row.note);
-            if !is_vouched(row.vouch.as_deref(), &code) {
-                continue;
-            }
-            let Ok(claimed) = statement::unverified::<SharedKeyStatement>(&row.note) else { continue };
-            // Made by somebody who is a member now: whoever was dismissed makes no key, and theirs ends with them.
-            let Ok(maker) = self.member(connection, AccountId(row.maker)).await else { continue };
-            let signed = statement::verified::<SharedKeyStatement>(&row.note, &[(maker.account, maker.keys.sign)]);
-            let believed = signed.is_ok()
-                && maker.organisation == organisation
-                && self.policy.ever_does(maker.role, kind, Verb::Renew)
-                && claimed.organisation == organisation
-                && claimed.purpose == purpose
-                && claimed.key.0 == row.id
-                && claimed.opens_at <= now
-                && claimed.closes_at > now
-                && claimed.closes_at - claimed.opens_at <= purpose.life();
-            if believed {
-                let kem = KemPublic(statement::unhex(&claimed.public)?);
-                return Ok(SharedKey {
-                    id: claimed.key,
-                    organisation,
-                    opens_at: claimed.opens_at,
-                    closes_at: claimed.closes_at,
-                    recipient: Recipient { id: RecipientId::SharedKey(claimed.key), kem },
-                });
+        let now = self.member_by(connection, account, &notes).await;
+        let (Err(error), Some(note)) = (&now, notes.founding.as_deref()) else { return now };
+        if matches!(error, TrustError::Store(_)) {
+            return now;
+        }
+        let founding = self.founding_of_note(note)?;
+        if founding.succession.is_none() {
+            return now;
+        }
+        // Whoever had left before others answered for the organisation stands in an earlier founding.
+        for earlier in self.foundings(connection, founding.organisation).await?.iter().rev().skip(1) {
+            if let Ok(member) = self.member_in(earlier, account, notes.membership.as_deref()) {
+                return Ok(member);
             }
         }
-        Err(TrustError::NoKey)
+        now
     }
-}
-
-/// The keys that a proposal names, before anybody has signed: only for making the statement itself.
-#[must_use]
-pub(crate) fn recipient_in_proposal(account: AccountId, kem: KemPublic) -> Recipient {
-    Recipient { id: RecipientId::Account(account), kem }
-}
-
-/// A shared key as recipient in the very transaction that makes it.
-#[must_use]
-pub(crate) fn recipient_being_made(key: SharedKeyId, kem: KemPublic) -> Recipient {
-    Recipient { id: RecipientId::SharedKey(key), kem }
 }
 
 #[cfg(test)]

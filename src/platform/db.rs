@@ -28,8 +28,8 @@ const SETTINGS: [(&str, &str); 2] = [("synchronous_commit", "on"), ("search_path
 pub struct Databases {
     /// Serves requests.
     pub app: PgPool,
-    /// Finds out who asks, as the app: the two statements of `session_enter` and `visit_section`, and nothing else ever. They
-    /// set nothing and no text goes into them but as a parameter, so there is nothing to look for when one was answered.
+    /// Finds out who asks, as the app: the two statements of `session_enter` and `visit_section`, what checks a founding that
+    /// follows another (once), and nothing else ever. They set nothing and no text goes into them but as a parameter, so there is nothing to look for when one was answered.
     pub visits: PgPool,
     /// Writes the entries of reads, as the app: a pool of its own, so that entries never wait behind the requests that
     /// wait for them.

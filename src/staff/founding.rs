@@ -61,6 +61,7 @@ pub async fn propose(
         custody_public: hex(&public.0),
         members,
         made_at: now,
+        succession: None,
     };
     let note = statement::sign(&founding, who.account, &who.keys).map_err(statement_fault)?;
     if !store::insert_founding(&mut unit, &note).await? {

@@ -68,6 +68,8 @@ pub async fn propose(
         return Ok(answer);
     }
     let organisation = OrganisationId(id);
+    // What is proposed to the two before is taken back when others follow: nothing slips in between.
+    unit.serialise(id).await?;
     let Some(founding) = unit.founding(organisation).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
     };
@@ -118,6 +120,8 @@ pub async fn countersign(
     let leave = app.gate.authorize::<verbs::Countersign, kinds::Membership>(&who, target, None).await?;
     let read = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
+    // A founding that follows names everybody who is a member: nobody becomes one beside it.
+    unit.serialise(id).await?;
     let Some(note) = store::membership_to_sign(&mut unit).await? else {
         return Err(unit.refuse(membership, Problem::absent()).await);
     };

@@ -4,7 +4,8 @@
 //! The administrator makes organisations and empty accounts. A person makes keys with a code (`door`), signs in
 //! (`sign_in`, by what `factors` look at, within the `limits`, perhaps named by somebody else: `oidc`), and changes how
 //! (`credentials`, `passkeys`, `devices`). Two
-//! responsible persons found the organisation (`founding`) and admit its members (`membership`). Nobody of these can
+//! responsible persons found the organisation (`founding`), admit its members (`membership`), and are followed by others
+//! (`succession`). Nobody of these can
 //! read a record by it. `shared_keys` makes INTAKE, REVIEW and LEDGER epochs and passes open notices on.
 
 pub mod colleagues;
@@ -23,6 +24,7 @@ pub mod sessions;
 pub mod shared_keys;
 pub mod sign_in;
 pub(crate) mod store;
+pub mod succession;
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -60,6 +62,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(passkeys::ceremonies::remove))
         .routes(routes!(devices::forget))
         .merge(oidc::routes())
+        .merge(succession::routes())
         .routes(routes!(door::refresh))
         .routes(routes!(door::current, door::sign_out))
 }

@@ -1,7 +1,8 @@
 //! A recipient is made from a signed statement, by the guard.
 use himaya::guard::keys::{KemPublic, WrapContext, wrap};
+use himaya::guard::record::CaseId;
 
 fn main() {
-    let context = WrapContext { purpose: "x", case: None, key_id: uuid::Uuid::nil(), epoch: 1, grant: None };
+    let context = WrapContext { purpose: "x", case: None, key_id: CaseId::random().0, epoch: 1, grant: None };
     let _ = wrap(b"secret", &KemPublic([0; 32]), &context);
 }

@@ -1,5 +1,7 @@
 //! An opened record is disclosed once, by name.
 use himaya::guard::vault::Opened;
+use himaya::platform::http::Answer;
+use himaya::platform::problem::Problem;
 
 fn clone(opened: &Opened<String>) -> Opened<String> {
     opened.clone()
@@ -9,8 +11,8 @@ fn print(opened: &Opened<String>) -> String {
     format!("{opened:?}")
 }
 
-fn send(opened: &Opened<String>) -> serde_json::Result<String> {
-    serde_json::to_string(opened)
+fn send(opened: &Opened<String>) -> Result<Answer, Problem> {
+    Answer::ok(opened)
 }
 
 fn main() {}

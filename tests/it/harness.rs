@@ -28,6 +28,8 @@ struct Known {
     passphrase: String,
     account: Uuid,
     fingerprint: String,
+    /// The session in which they were left: secret, refresh handle, device.
+    session: [String; 3],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +49,7 @@ pub struct World {
     pub folder: PathBuf,
     pub database: String,
     serving: Option<Serving>,
+    sessions: BTreeMap<String, [String; 3]>,
 }
 
 fn policies() -> PathBuf {
@@ -89,6 +92,8 @@ async fn template(address: &str) -> (Template, PathBuf) {
         }
     }
     about.update(std::fs::read(std::env::current_exe().unwrap()).unwrap());
+    // Sessions, tokens and keys of a day are no older than when a person begins their shift.
+    about.update((chrono::Utc::now().timestamp() / 3600).to_be_bytes());
     let digest: [u8; 32] = about.finalize().into();
     let name = himaya::guard::statement::hex(&digest[..6]);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template-{name}"));
@@ -121,15 +126,17 @@ async fn found(address: &str, database: &str, folder: &Path) -> Template {
     let serving = Serving::start(&app, listener);
     let codes: Vec<_> = founded.codes.iter().map(|(handle, id, code)| (handle.clone(), id.0, code.clone())).collect();
     let country = Country::found(&base, &founded.config.pins, founded.organisation.0, &codes).await.unwrap();
-    let people = country
-        .everybody()
-        .map(|(actor, _)| Known {
+    let mut people = Vec::new();
+    for (actor, _) in country.everybody() {
+        let (_, secret, refresh) = actor.secrets().await;
+        people.push(Known {
             handle: actor.handle.clone(),
             passphrase: actor.passphrase.clone(),
             account: actor.account,
             fingerprint: actor.key_fingerprint.clone(),
-        })
-        .collect();
+            session: [secret, refresh, actor.device().await],
+        });
+    }
     let organisations = country.organisations.clone();
     serving.stop().await.unwrap();
     app.databases.close().await;
@@ -184,13 +191,19 @@ impl World {
         let clock = Clock::default();
         let app = App::start(config, clock.clone()).await.unwrap();
         let (serving, base) = serve(&app).await;
+        let mut begun = superuser(&address, &database).await;
+        let now = "UPDATE sessions SET started_at = now(), last_seen_at = now(), refreshed_at = now(),
+                                       expires_at = now() + interval '8 hours' WHERE ended_at IS NULL";
+        sql(&mut begun, now.to_owned()).await;
+        begun.close().await.unwrap();
+        let sessions = template.people.iter().map(|known| (known.handle.clone(), known.session.clone())).collect();
         let people = template.people.iter().map(|known| {
             let actor = Actor::known(&base, &known.handle, &known.passphrase, known.account, &known.fingerprint);
             (actor, role_of(&known.handle))
         });
         let country = Country::known(&base, &app.config.pins, people, template.organisations);
         let serving = Some(serving);
-        Self { app, clock, country, base, superuser: address, folder, database, serving }
+        Self { app, clock, country, base, superuser: address, folder, database, serving, sessions }
     }
 
     /// Another replica over the same databases, with the same secrets.
@@ -210,11 +223,14 @@ impl World {
         (app, serving, base)
     }
 
-    /// Somebody, signed in.
+    /// Somebody, signed in: since the founding, or anew where that session is over.
     pub async fn signed_in(&self, handle: &str) -> Actor {
         let actor = self.country.person(handle).unwrap().clone();
         if !actor.is_signed_in().await {
-            actor.sign_in().await.unwrap();
+            let [secret, refresh, device] = &self.sessions[handle];
+            if actor.resume(secret, refresh, device).await.is_err() {
+                actor.sign_in().await.unwrap();
+            }
         }
         actor
     }

@@ -72,6 +72,7 @@ mod status;
 mod steps;
 mod story;
 mod structure;
+mod succession;
 mod sweeping;
 mod tampering;
 mod tasks;

@@ -157,6 +157,7 @@ async fn plant_squad(world: &World, squad: Uuid) -> (Maker, String) {
         custody_public: custody.public.clone(),
         members,
         made_at: now,
+        succession: None,
     };
     let note = statement::sign(&stated, people[0].0, &people[0].1).unwrap();
     let note = statement::countersign(&note, people[1].0, &people[1].1).unwrap();

@@ -94,6 +94,13 @@ pub(super) async fn relations_in(
             found.extend(responsible.then_some(Relation::ResponsibleOf));
             Ok(found)
         }
+        Target::OfOrganisation(RecordKind::Succession, organisation, _) => {
+            let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
+            let mut found: Vec<_> = responsible.then_some(Relation::ResponsibleOf).into_iter().collect();
+            found.extend(store::relations_to_custody(connection, organisation).await?);
+            found.extend(store::relations_to_succession(connection, who.account, organisation).await?);
+            Ok(found)
+        }
         Target::OfOrganisation(RecordKind::Policy, organisation, _) => {
             let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
             Ok(responsible.then_some(Relation::ResponsibleOf).into_iter().collect())

@@ -83,5 +83,6 @@ pub mod kinds {
         Opening => Opening | Emergency | Entrusting,
         Custody => Custody,
         Policy => Policy,
+        Succession => Succession,
     }
 }

@@ -1,5 +1,6 @@
 //! Who vouches for whom: the statements of organisations, people and shared keys, none of them believed yet.
 
+use crate::guard::action::Relation;
 use crate::guard::record::{AccountId, OrganisationId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -16,6 +17,43 @@ pub async fn founding_note(
     sqlx::query_scalar!("SELECT note FROM foundings WHERE organisation_id = $1", organisation.0)
         .fetch_optional(connection)
         .await
+}
+
+/// The foundings of an organisation that others have followed, in their order; none of them believed yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn former_foundings(
+    connection: &mut PgConnection,
+    organisation: OrganisationId,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT note FROM former_foundings WHERE organisation_id = $1 ORDER BY number LIMIT 1000",
+        organisation.0
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// How somebody stands to a founding that waits for signatures: it names them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_succession(
+    connection: &mut PgConnection,
+    account: AccountId,
+    organisation: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let named = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM successions WHERE organisation_id = $1 AND $2 IN (first_id, second_id)
+                          AND declined_at IS NULL AND lapses_at > now()
+                          AND NOT EXISTS (SELECT FROM former_foundings f WHERE f.succession_id = successions.id)) AS "it!""#,
+        organisation,
+        account.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(super::relations::relations([(named, Relation::Oneself)]))
 }
 
 /// The statements that vouch for somebody.

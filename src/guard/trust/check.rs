@@ -1,6 +1,6 @@
 //! Reads what two people signed, and believes it only with both signatures.
 
-use super::{CUSTODIANS, Founding, Member, Recipient, RecipientId, TrustError};
+use super::{CUSTODIANS, Founding, MOST_CUSTODIANS, Member, Recipient, RecipientId, Succession, TrustError};
 use crate::guard::keys::KemPublic;
 use crate::guard::statement::{self, FoundingStatement, MembershipStatement, StatementError};
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`StatementError`] unless exactly two responsible persons signed, at least three custodians are named, and every role
-/// is one of the kind's.
+/// is one of the kind's. Whether one that follows another was agreed to by those before is [`Founding::check_follows`].
 pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
     let claimed: FoundingStatement = statement::unverified(note)?;
     let mut signers = Vec::new();
@@ -33,16 +33,22 @@ pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
             return Err(StatementError::Malformed);
         }
     }
-    let custodians = claimed.members.iter().filter(|m| m.custodian).count();
-    if signers.len() != 2 || custodians < CUSTODIANS {
+    let custodians = match &claimed.succession {
+        None => claimed.members.iter().filter(|m| m.custodian).count(),
+        Some(succession) => succession.custodians.len(),
+    };
+    if signers.len() != 2 || custodians < CUSTODIANS || (claimed.succession.is_some() && custodians > MOST_CUSTODIANS) {
         return Err(StatementError::Malformed);
     }
     let statement: FoundingStatement = statement::verified(note, &signers)?;
+    let succession = statement.succession.map(|stated| Succession::read(note, stated)).transpose()?;
     let custody = KemPublic(statement::unhex(&statement.custody_public)?);
     Ok(Founding {
         organisation: statement.organisation,
         kind: statement.kind,
         digest: super::digest_of(note),
+        fingerprint: statement::fingerprint(note)?,
+        succession,
         custody: Recipient { id: RecipientId::SharedKey(statement.custody_key), kem: custody },
         members,
     })
@@ -53,7 +59,7 @@ pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
 /// # Errors
 /// [`TrustError`] unless both signed, and the role is one of the organisation's kind.
 pub fn check_membership(note: &str, founding: &Founding) -> Result<Member, TrustError> {
-    let statement: MembershipStatement = statement::verified(note, &founding.responsible())?;
+    let statement: MembershipStatement = statement::verified(note, &founding.two())?;
     let founder = founding.members.get(&statement.account);
     if statement.organisation != founding.organisation || !founding.kind.roles().contains(&statement.role) {
         return Err(TrustError::NotAMember);

@@ -34,6 +34,11 @@ impl Custodian {
         Recipient { id: RecipientId::Account(self.account), kem: self.keys.kem }
     }
 
+    pub(super) fn read(stated: &StatedCustodian) -> Result<Self, StatementError> {
+        let StatedCustodian { account, organisation, .. } = *stated;
+        Ok(Self { account, organisation, keys: stated.keys.keys()? })
+    }
+
     /// As it stands in a statement.
     #[must_use]
     pub fn stated(&self) -> StatedCustodian {
@@ -113,7 +118,7 @@ impl Custody {
         let same = claimed.custodians.iter().cloned().eq(self.custodians.iter().map(Custodian::stated));
         let keepers: Vec<_> =
             self.custodians.iter().filter(|c| names.contains(&c.account)).map(|c| (c.account, c.keys.sign)).collect();
-        let responsible = founding.responsible();
+        let responsible = founding.two();
         let signers = if same && keepers.len() >= 2 {
             keepers
         } else if responsible.iter().all(|(account, _)| names.contains(account)) {
@@ -124,8 +129,7 @@ impl Custody {
         let stated: CustodyStatement = statement::verified(note, &signers)?;
         let mut custodians = Vec::with_capacity(stated.custodians.len());
         for custodian in &stated.custodians {
-            let StatedCustodian { account, organisation, .. } = *custodian;
-            custodians.push(Custodian { account, organisation, keys: custodian.keys.keys()? });
+            custodians.push(Custodian::read(custodian)?);
         }
         let people: BTreeSet<AccountId> = custodians.iter().map(|custodian| custodian.account).collect();
         let fits = stated.organisation == self.organisation
@@ -150,6 +154,10 @@ impl Custody {
         })
     }
 
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     fn digest_with(&self, note: &str) -> [u8; 32] {
         Sha256::new().chain_update(self.digest).chain_update(Sha256::digest(note.as_bytes())).finalize().into()
     }
@@ -166,9 +174,12 @@ impl Trust {
         connection: &mut PgConnection,
         organisation: OrganisationId,
     ) -> Result<Arc<Custody>, TrustError> {
-        let founding = self.founding(connection, organisation).await?;
+        let foundings = self.foundings(connection, organisation).await?;
+        let Some((first, mut rest)) = foundings.split_first() else { return Err(TrustError::Forming) };
+        let mut founding = Arc::clone(first);
         let mut custody = Arc::new(Custody::of_founding(&founding)?);
         for row in store::custodies(connection, organisation).await? {
+            self.pass_on(&mut founding, &mut rest, &custody)?;
             let vouch = self.voucher.custody(SharedKeyId(row.key_id), &row.note);
             let next =
                 is_vouched(Some(row.vouch.as_slice()), &vouch).then(|| self.next(&custody, &row.note, &founding));
@@ -178,7 +189,13 @@ impl Trust {
                 tracing::error!("ALARM: a CUSTODY key lies in the database that nobody made");
             }
         }
+        self.pass_on(&mut founding, &mut rest, &custody)?;
+        if !rest.is_empty() {
+            tracing::error!("ALARM: a CUSTODY key is gone with which other responsible persons began");
+            return Err(TrustError::WentBack);
+        }
         let mut seen = self.seen();
+        seen.agreed.extend(foundings.iter().map(|founding| founding.digest));
         let highest = seen.highest_custody.entry(organisation).or_default();
         if custody.number < *highest {
             tracing::error!("ALARM: a CUSTODY key was taken away that was in force");

@@ -4,7 +4,7 @@
 
 use super::{Founding, Trust, TrustError};
 use crate::guard::record::{AccountId, OrganisationId, PolicyId};
-use crate::guard::statement::{self, OrganisationKind, PolicyStatement, StatementError, unhex};
+use crate::guard::statement::{self, OrganisationKind, PolicyStatement, StatedAgreement, StatementError, hex, unhex};
 use crate::guard::store;
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -23,12 +23,24 @@ pub struct AgreedPolicy {
     pub digest: [u8; 32],
     /// So long the one before counts beside it.
     pub before_until: DateTime<Utc>,
+    /// Of its statement.
+    pub fingerprint: [u8; 32],
+}
+
+impl AgreedPolicy {
+    /// As it stands in a founding that follows.
+    #[must_use]
+    pub fn stated(&self) -> StatedAgreement {
+        StatedAgreement { policy: self.id, fingerprint: hex(&self.fingerprint) }
+    }
 }
 
 /// All agreements of the organisation that answers for the policy, in their order.
 pub struct Agreements {
     founding: Arc<Founding>,
     agreed: Vec<AgreedPolicy>,
+    /// Those who answered for it before, with their keys.
+    former: Vec<(AccountId, VerifyingKey)>,
 }
 
 impl Agreements {
@@ -40,15 +52,13 @@ impl Agreements {
     /// The two who agree.
     #[must_use]
     pub fn responsible(&self) -> Vec<AccountId> {
-        let mut two: Vec<_> = self.founding.responsible().into_iter().map(|(account, _)| account).collect();
-        two.sort_unstable();
-        two
+        self.founding.responsible()
     }
 
     /// With which key one of the two signs.
     #[must_use]
     pub fn key_of(&self, account: AccountId) -> Option<VerifyingKey> {
-        self.founding.responsible().into_iter().find(|(own, _)| *own == account).map(|(_, key)| key)
+        self.founding.two().into_iter().find(|(own, _)| *own == account).map(|(_, key)| key)
     }
 
     #[must_use]
@@ -76,20 +86,34 @@ impl Agreements {
     /// # Errors
     /// [`StatementError`] for anything else.
     pub fn followed_by(&self, note: &str) -> Result<AgreedPolicy, StatementError> {
-        self.follows(&statement::verified(note, &self.founding.responsible())?)
+        self.follows(&statement::verified(note, &self.founding.two())?, statement::fingerprint(note)?)
     }
 
-    /// What one of the two proposes; it counts once the other has signed too.
+    /// What one of the two proposes; it counts once the other has signed too. What was agreed to is also by those who answered before.
     ///
     /// # Errors
-    /// [`StatementError`] unless this person, one of the two, signed it.
+    /// [`StatementError`] unless this person, one of them, signed it.
     pub fn proposed(&self, note: &str, by: AccountId) -> Result<PolicyStatement, StatementError> {
-        let key = self.key_of(by).ok_or(StatementError::NotSigned)?;
+        let former = || self.former.iter().find(|(account, _)| *account == by).map(|(_, key)| *key);
+        let own = self.key_of(by);
+        let key = own.or_else(former).ok_or(StatementError::NotSigned)?;
         let stated: PolicyStatement = statement::verified(note, &[(by, key)])?;
-        if stated.organisation == self.organisation() { Ok(stated) } else { Err(StatementError::Malformed) }
+        let counts = own.is_some() || self.agreed.iter().any(|agreed| agreed.id == stated.policy);
+        if counts && stated.organisation == self.organisation() { Ok(stated) } else { Err(StatementError::Malformed) }
     }
 
-    fn follows(&self, stated: &PolicyStatement) -> Result<AgreedPolicy, StatementError> {
+    /// Goes on to each founding that begins with the latest agreement: from there on its two agree.
+    fn pass_on(&mut self, rest: &mut &[Arc<Founding>]) {
+        while let Some((next, others)) = rest.split_first() {
+            if next.policy() != self.in_force().map(AgreedPolicy::stated) {
+                break;
+            }
+            self.former.extend(self.founding.two());
+            (self.founding, *rest) = (Arc::clone(next), others);
+        }
+    }
+
+    fn follows(&self, stated: &PolicyStatement, fingerprint: [u8; 32]) -> Result<AgreedPolicy, StatementError> {
         let latest = self.in_force();
         let fits = stated.organisation == self.organisation()
             && stated.number == latest.map_or(1, |latest| latest.number + 1)
@@ -104,6 +128,7 @@ impl Agreements {
             number: stated.number,
             digest: unhex(&stated.digest)?,
             before_until: stated.before_until,
+            fingerprint,
         })
     }
 }
@@ -148,14 +173,38 @@ impl Trust {
         named: Option<OrganisationId>,
     ) -> Result<Option<Agreements>, TrustError> {
         let Some(founding) = self.policy_keepers(connection, named).await? else { return Ok(None) };
-        let mut all = Agreements { founding, agreed: Vec::new() };
-        for row in store::agreed_policies(connection, all.organisation()).await? {
+        Ok(Some(self.agreements_of(connection, founding.organisation).await?))
+    }
+
+    /// What the two of an organisation agreed about the policy, whether or not they answer for it today.
+    ///
+    /// # Errors
+    /// [`TrustError::WentBack`] when an agreement is gone that this process has seen, or with which others began to answer.
+    pub async fn agreements_of(
+        &self,
+        connection: &mut PgConnection,
+        organisation: OrganisationId,
+    ) -> Result<Agreements, TrustError> {
+        let foundings = self.foundings(connection, organisation).await?;
+        let Some((first, mut rest)) = foundings.split_first() else { return Err(TrustError::Forming) };
+        if !rest.is_empty() {
+            // Whether each was agreed to is checked there.
+            self.custody(connection, organisation).await?;
+        }
+        let mut all = Agreements { founding: Arc::clone(first), agreed: Vec::new(), former: Vec::new() };
+        for row in store::agreed_policies(connection, organisation).await? {
+            all.pass_on(&mut rest);
             match all.followed_by(&row.note) {
                 Ok(next) if next.id.0 == row.id => all.agreed.push(next),
                 _ => {
                     tracing::error!("ALARM: a policy lies in the database as agreed that two persons did not agree to");
                 }
             }
+        }
+        all.pass_on(&mut rest);
+        if !rest.is_empty() {
+            tracing::error!("ALARM: an agreement about the policy is gone with which other responsible persons began");
+            return Err(TrustError::WentBack);
         }
         let mut seen = self.seen();
         let highest = seen.highest_policy.entry(all.organisation()).or_default();
@@ -166,6 +215,6 @@ impl Trust {
         }
         *highest = number;
         drop(seen);
-        Ok(Some(all))
+        Ok(all)
     }
 }

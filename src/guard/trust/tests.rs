@@ -1,9 +1,13 @@
 use super::*;
+use crate::guard::action::Role;
 use crate::guard::keys::{KemPrivate, PersonKeys};
 use crate::guard::record::MembershipId;
+use crate::guard::record::SharedKeyId;
+use crate::guard::statement::OrganisationKind;
 use crate::guard::statement::{FoundingMember, FoundingStatement, MembershipStatement, hex};
 use crate::platform::clock::Clock;
 use crate::platform::secrets::Live;
+use chrono::DateTime;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -36,6 +40,7 @@ fn founding(organisation: OrganisationId, people: &[Person; 3]) -> String {
         custody_public: hex(&KemPrivate::generate().public().unwrap().0),
         members: people.iter().enumerate().map(member).collect(),
         made_at: DateTime::UNIX_EPOCH,
+        succession: None,
     };
     signed(&stated, [&people[0], &people[1]])
 }
