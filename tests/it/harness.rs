@@ -93,7 +93,7 @@ async fn template(address: &str) -> (Template, PathBuf) {
     }
     about.update(std::fs::read(std::env::current_exe().unwrap()).unwrap());
     // Sessions, tokens and keys of a day are no older than when a person begins their shift.
-    about.update((chrono::Utc::now().timestamp() / 3600).to_be_bytes());
+    about.update((Clock::default().now().timestamp() / 3600).to_be_bytes());
     let digest: [u8; 32] = about.finalize().into();
     let name = himaya::guard::statement::hex(&digest[..6]);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("template-{name}"));

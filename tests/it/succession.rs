@@ -407,7 +407,7 @@ async fn those_who_follow_agree_to_the_policy() {
     let (_app, serving, base) = world.replica().await;
     let seen = first.at(&base).get("/api/v1/policies", "").await.unwrap();
     assert_eq!(seen.body["agreed"], json!(true), "{}", seen.text);
-    assert_eq!(seen.body["responsible"].as_array().unwrap().contains(&json!(third.account)), true);
+    assert!(seen.body["responsible"].as_array().unwrap().contains(&json!(third.account)));
     serving.stop().await.unwrap();
 }
 

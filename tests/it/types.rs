@@ -45,7 +45,7 @@ fn objections(library: &Path, file: &str, out: &Path) -> Option<String> {
         lines.by_ref().find(|line| line.starts_with("error") && !line.starts_with("error: aborting"))
     {
         let at = lines.by_ref().find_map(|line| line.trim_start().strip_prefix(&place)).unwrap_or("nowhere");
-        found.push_str(&format!("{at} {error}\n"));
+        found.extend([at, " ", error, "\n"]);
     }
     Some(found)
 }
