@@ -1,8 +1,12 @@
 //! Holds: by law a case is not to be erased, until a day or until two persons lift it.
 //!
 //! One supervisor places a hold and two lift it. It is believed when this service stored it and somebody of the squad signed
-//! exactly what its row says; its end, when two did. One that is not believed is a fault, and keeps the case as well. A row that
-//! the owner of the database takes away is missed in its register by the verifier.
+//! exactly what its row says; its end, when two did. One that the service placed and that is not believed is a fault, and keeps the
+//! case as well. A row that the owner of the database takes away is missed in its register by the verifier.
+//!
+//! A row that the service never placed is no hold: it is passed over with an alarm, and keeps nothing. What tells the two apart is
+//! a code over the hold's id and its case alone. Who changes that too has taken the hold away, which the owner of the database can
+//! do anyhow; the verifier says so either way.
 
 pub mod http;
 pub mod model;
@@ -16,7 +20,7 @@ use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, HoldId};
 use crate::guard::statement::{Act, HoldReason, HoldStatement, ProposalStatement};
 use crate::guard::trust::Trust;
-use crate::guard::vouch::Voucher;
+use crate::guard::vouch::{HoldCodes, Voucher};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -40,14 +44,19 @@ impl Hold {
     }
 }
 
-/// Every hold there ever was on a case, in the order in which they were placed.
+/// Every hold there ever was on a case, in the order in which they were placed. What nobody placed is passed over.
 ///
 /// # Errors
-/// A fault when one of them is not believed, or its end is not.
+/// A fault when one of them is not believed any more, or its end is not.
 pub(super) async fn of_case<V: Does, K: About>(unit: &mut Unit<V, K>, case: &CaseRow) -> Result<Vec<Hold>, Problem> {
     let rows = store::holds(unit, case.id).await?;
     let mut holds = Vec::with_capacity(rows.len());
     for row in rows {
+        let codes = HoldCodes { note: &row.note, vouch: &row.vouch, placed: row.placed_vouch.as_deref() };
+        if !unit.voucher().placed_hold(row.id, case.id, &codes) {
+            tracing::error!(hold = %row.id, "ALARM: somebody wrote a hold that was never placed; it holds nothing");
+            continue;
+        }
         let (connection, trust) = unit.with_trust();
         holds.push(believed(connection, trust, case, row).await?);
     }
@@ -59,7 +68,7 @@ pub(super) async fn of_case<V: Does, K: About>(unit: &mut Unit<V, K>, case: &Cas
 /// # Errors
 /// 409 `on_hold`, with the reason's code.
 pub(super) async fn refuse_held<V: Does, K: About>(unit: &mut Unit<V, K>, case: &CaseRow) -> Result<(), Problem> {
-    let now = unit.now();
+    let now = store::now(unit).await?;
     let Some(hold) = of_case(unit, case).await?.into_iter().find(|hold| hold.is_in_force(now)) else { return Ok(()) };
     let until = hold.until.map_or_else(String::new, |until| format!(" until {}", until.to_rfc3339()));
     Err(Problem::illegal(
