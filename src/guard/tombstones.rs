@@ -2,7 +2,7 @@
 //!
 //! A restored backup of the erasure store brings erased keys back, and the tombstones that it has are as old as it is. So
 //! the ids of erased keys also stand in a file beside the checkpoints. They are erased again, and cases among them hidden, by
-//! `himaya restore`, by every service at its start before it listens, and once an hour: whatever way an older database came back.
+//! `himaya restore`, by every service at its start before it listens, and every few minutes: whatever way an older database came back.
 //! An id says nothing: it is random, and belongs to a record that does not open any more.
 
 use crate::guard::store;

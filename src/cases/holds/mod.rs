@@ -4,6 +4,8 @@
 //! exactly what its row says; its end, when two did. One that the service placed and that is not believed is a fault, and keeps the
 //! case as well. A row that the owner of the database takes away is missed in its register by the verifier.
 //!
+//! An end that the service never stored is none: the hold is in force, and two lift it as they would any.
+//!
 //! A row that the service never placed is no hold: it is passed over with an alarm, and keeps nothing. What tells the two apart is
 //! a code over the hold's id and its case alone. Who changes that too has taken the hold away, which the owner of the database can
 //! do anyhow; the verifier says so either way.
@@ -18,9 +20,9 @@ use super::signed::{signed, signed_by_two};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{AccountId, HoldId};
-use crate::guard::statement::{Act, HoldReason, HoldStatement, ProposalStatement};
+use crate::guard::statement::{self, Act, HoldReason, HoldStatement, ProposalStatement};
 use crate::guard::trust::Trust;
-use crate::guard::vouch::{HoldCodes, Voucher};
+use crate::guard::vouch::{Codes, HoldCodes, Voucher, is_vouched};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -77,15 +79,29 @@ pub(super) async fn refuse_held<V: Does, K: About>(unit: &mut Unit<V, K>, case: 
     ))
 }
 
+/// Whether this service stored what two said.
+fn is_stored_here(
+    voucher: &Voucher,
+    code: impl Fn(&Voucher, AccountId, &str) -> Codes,
+    note: &str,
+    vouch: &[u8],
+) -> bool {
+    statement::claimed_signers(note).next().is_some_and(|second| is_vouched(Some(vouch), &code(voucher, second, note)))
+}
+
 async fn believed(connection: &mut PgConnection, trust: &Trust, case: &CaseRow, row: HoldRow) -> Result<Hold, Problem> {
     let (id, of) = (row.id, case.organisation);
     let code = |voucher: &Voucher, signer, note: &str| voucher.hold(id, signer, note);
     let (stated, by) =
         signed::<HoldStatement>(connection, trust, of, &row.note, &row.vouch, code, NOT_BELIEVED).await?;
+    let code = |voucher: &Voucher, second, note: &str| voucher.hold_lift(id, second, note);
     let lifted = match row.lifted {
         None => None,
+        Some(LiftRow { note, vouch, .. }) if !is_stored_here(trust.voucher(), code, &note, &vouch) => {
+            tracing::error!(hold = %id, "ALARM: somebody wrote that a hold was lifted; it is in force");
+            None
+        }
         Some(LiftRow { at, note, vouch }) => {
-            let code = |voucher: &Voucher, second, note: &str| voucher.hold_lift(id, second, note);
             let (lift, first, second) =
                 signed_by_two::<ProposalStatement>(connection, trust, of, &note, &vouch, code, NOT_BELIEVED).await?;
             if lift.act != Act::HoldLift || lift.case != case.id || lift.about != id.0 {

@@ -83,7 +83,7 @@ pub async fn insert<V: Does, K: About>(
     Ok(())
 }
 
-/// A hold has no effect any more: two persons said so in this statement.
+/// A hold has no effect any more: two persons said so in this statement. What somebody else wrote there before is overwritten.
 pub async fn lift<V: Does, K: About>(unit: &mut Unit<V, K>, hold: HoldId, both: &str) -> Result<(), Problem> {
     let now = unit.now();
     let vouch = unit.voucher().hold_lift(hold, unit.account(), both);
@@ -91,7 +91,7 @@ pub async fn lift<V: Does, K: About>(unit: &mut Unit<V, K>, hold: HoldId, both: 
     unit.touch(hold.0);
     let done = sqlx::query!(
         "UPDATE holds SET lifted_at = $2, lift_note = $3, lift_vouch = $4, standing = standing + 1
-         WHERE id = $1 AND lifted_at IS NULL",
+         WHERE id = $1",
         hold.0,
         now,
         both,

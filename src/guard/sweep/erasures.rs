@@ -22,7 +22,7 @@ use tokio::sync::watch;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// How often what is written down outside is compared: somebody may restore a database beneath a service that runs.
-const AGAIN: Duration = Duration::from_hours(1);
+const AGAIN: Duration = Duration::from_mins(10);
 
 /// Carries out what two persons confirmed, as the sweeper's role.
 #[derive(Clone)]
@@ -114,14 +114,14 @@ impl Eraser {
         Ok(store::erasure_is_online(&self.sweeper.main, due.erasure, self.backups_kept).await?)
     }
 
-    /// Looks now and every few seconds, until `stop` says so; and now and every hour whether an older database was put in place.
+    /// Looks now and every few seconds, until `stop` says so; and now and every few minutes whether an older database was put in place.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let (mut tick, mut troubled) = (tokio::time::interval(EVERY), false);
-        let mut hour = tokio::time::interval(AGAIN);
+        let mut again = tokio::time::interval(AGAIN);
         loop {
             let compares = tokio::select! {
                 _ = tick.tick() => false,
-                _ = hour.tick() => true,
+                _ = again.tick() => true,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             if compares && let Err(error) = tombstones::apply(&self.sweeper, &self.checkpoints).await {
