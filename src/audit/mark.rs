@@ -76,6 +76,9 @@ pub enum Named {
     Registered { register: Uuid, number: i64 },
     /// The row of this number was taken away.
     Struck { register: Uuid, number: i64 },
+    /// The row of this number was taken away, by others than its person and with what it hung on. The digest says how it stood: so
+    /// a row that somebody planted under the number of another strikes off nothing.
+    StruckAsItStood { register: Uuid, number: i64 },
     /// A row at its second or a later standing. Rows of two kinds may share an id.
     Standing { kind: RowKind, row: Uuid, standing: i64 },
 }
@@ -88,6 +91,7 @@ impl Named {
             Self::Content { record, version } => (b"himaya record version v1", "", record, version),
             Self::Registered { register, number } => (b"himaya register v1", "", register, number),
             Self::Struck { register, number } => (b"himaya register struck v1", "", register, number),
+            Self::StruckAsItStood { register, number } => (b"himaya register struck v2", "", register, number),
             Self::Standing { kind, row, standing } => (b"himaya row standing v1", kind.as_str(), row, standing),
         };
         // A domain has no fixed length, an id and a number do: only the kind stands between, and only in one domain.
@@ -141,11 +145,19 @@ mod tests {
             Named::Struck { register: id, number: 2 },
             Named::Standing { kind: RowKind::Notice, row: id, standing: 2 },
             Named::Standing { kind: RowKind::Case, row: id, standing: 2 },
+            Named::StruckAsItStood { register: id, number: 2 },
         ]
         .map(|named| hex(&named.name()[..8]));
         assert_eq!(
             names,
-            ["6abd37f4f96393ea", "05dfa6b4008434e3", "cbd5bdad3c048e54", "fdbc682bd7d919cc", "8b0ee919353a057c",]
+            [
+                "6abd37f4f96393ea",
+                "05dfa6b4008434e3",
+                "cbd5bdad3c048e54",
+                "fdbc682bd7d919cc",
+                "8b0ee919353a057c",
+                "dee7b577f3329b3a"
+            ]
         );
     }
 }

@@ -11,7 +11,7 @@
 //!   what is erased in between has no key in the backup: a restore does not undo it.
 //!
 //! What is erased after the backup is erased again by the file of tombstones beside the checkpoints
-//! (`guard::tombstones`). A dump of the erasure store is still what makes old backups of the main database readable, so it
+//! (`guard::tombstones`), and without that file both databases are not restored. A dump of the erasure store is still what makes old backups of the main database readable, so it
 //! is kept for days only: the manifest says until when.
 //!
 //! Both work as a superuser of the PostgreSQL servers, since row-level security is forced on everybody else; a service

@@ -7,9 +7,8 @@ use crate::audit::keys::LogKeys;
 use crate::audit::note::NoteError;
 use crate::audit::verify::{Report, VerifyError, verify};
 use crate::guard::council;
-use crate::guard::store::{erase_keys, tombstones_since};
 use crate::guard::sweep::{SweepError, Swept};
-use crate::guard::tombstones;
+use crate::guard::tombstones::{self, TombstoneError};
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, address};
 use crate::platform::db::{self, MigrateError};
@@ -17,7 +16,6 @@ use crate::platform::objects::{Objects, OpenError};
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
 use crate::setup::store as setup;
-use chrono::DateTime;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use std::io;
@@ -41,6 +39,8 @@ pub struct Restore<'a> {
     /// The checkpoints kept outside speak of entries that the backup has not, and somebody has decided to go on without
     /// those: the checkpoints are set aside as evidence.
     pub lose_newer_entries: bool,
+    /// Go on without the file of tombstones, although what was erased since the backup comes back readable then.
+    pub without_tombstones: bool,
 }
 
 /// What a restore did and found.
@@ -96,6 +96,13 @@ pub enum RestoreError {
     Program(#[from] ProgramError),
     #[error("a database does not answer: {0}")]
     Database(#[from] sqlx::Error),
+    #[error(
+        "there is no file `tombstones` in the folder of checkpoints: what was erased since the backup would be readable again. Put \
+         it there; if nobody has it any more, say --without-tombstones"
+    )]
+    NoTombstones,
+    #[error("what was erased: {0}")]
+    Tombstones(#[from] TombstoneError),
     #[error("the schema: {0}")]
     Migrate(#[from] MigrateError),
     #[error("a file: {0}")]
@@ -207,7 +214,9 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
     if let Some(kept) = newer.as_ref().filter(|_| !told.lose_newer_entries) {
         return Err(RestoreError::NewerKept { kept: kept.size(), saved: size });
     }
-    let erased = tombstones::read(&config.checkpoints)?;
+    if told.which == Which::Both && !told.without_tombstones && !tombstones::is_there(&config.checkpoints) {
+        return Err(RestoreError::NoTombstones);
+    }
     let folder = config.attachments.as_ref().and_then(|told| told.folder.as_deref());
     if !manifest.objects.is_empty() {
         let folder = folder.ok_or(RestoreError::NoFolder)?;
@@ -223,6 +232,9 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         // A backup of an older version becomes one of this.
         db::migrate(main, erasure, None).await?;
     }
+    // Next, so that a restore that stops later on leaves nothing behind that was erased. A service does the same at its start.
+    let mut databases = db::connect(&config.database).await?;
+    let applied = tombstones::apply(&databases.sweeper, &config.checkpoints).await?;
     if let Some(folder) = folder {
         objects::put_back(&manifest.objects, &told.from.join(OBJECTS), folder)?;
     }
@@ -232,7 +244,6 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         sessions_ended = store::end_sessions(&mut inside).await?;
         inside.close().await?;
     }
-    let mut databases = db::connect(&config.database).await?;
     let objects = config.attachments.as_ref().map(|told| Objects::open(told, &config.secrets)).transpose()?;
     databases.sweeper.objects.clone_from(&objects);
     if let Some(kept) = &config.schema_pin {
@@ -242,17 +253,6 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
         } else {
             Structure::now(&databases.sweeper.main, &databases.sweeper.erasure).await?.keep(kept)?;
         }
-    }
-    let gone: Vec<Uuid> = erased.into_iter().collect();
-    erase_keys(&mut *databases.sweeper.erasure.acquire().await?, &gone).await?;
-    let mut cases_hidden = 0;
-    if let Some(main) = targets.first() {
-        // Whatever the file says: an erasure store that was kept knows more.
-        let known = tombstones_since(&databases.sweeper.erasure, DateTime::UNIX_EPOCH).await?;
-        let known: Vec<Uuid> = known.into_iter().map(|(id, _)| id).collect();
-        let mut inside = main.open().await?;
-        cases_hidden = store::hide_erased(&mut inside, &known).await?;
-        inside.close().await?;
     }
     // A store that was kept is newer than the main database now is: its keys without a record may belong to a better
     // backup, and erasing is for ever.
@@ -279,7 +279,8 @@ pub async fn restore(config: &Config, told: &Restore<'_>, clock: &Clock) -> Resu
             std::fs::copy(told.from.join(name), kept)?;
         }
     }
-    Ok(Restored { manifest, sessions_ended, cases_hidden, tombstones: gone.len() as u64, swept, ledger, set_aside })
+    let (cases_hidden, tombstones) = (applied.hidden, applied.known);
+    Ok(Restored { manifest, sessions_ended, cases_hidden, tombstones, swept, ledger, set_aside })
 }
 
 /// The newest checkpoint kept outside, if it is this log's.

@@ -50,6 +50,9 @@ pub struct BringBack {
     /// Go on although the checkpoints kept outside speak of entries that this backup has not. They are set aside.
     #[arg(long)]
     lose_newer_entries: bool,
+    /// Go on although there is no file `tombstones` in the folder of checkpoints: what was erased since the backup is readable then.
+    #[arg(long)]
+    without_tombstones: bool,
 }
 
 pub async fn backup(told: Backup) -> Outcome {
@@ -75,8 +78,13 @@ pub async fn restore(told: BringBack) -> Outcome {
     let config = Config::read(&told.servers.config)?;
     let which = if told.keep_erasure_store { Which::MainOnly } else { Which::Both };
     let superusers = told.servers.superusers();
-    let plan =
-        Restore { from: &told.from, superusers: &superusers, which, lose_newer_entries: told.lose_newer_entries };
+    let plan = Restore {
+        from: &told.from,
+        superusers: &superusers,
+        which,
+        lose_newer_entries: told.lose_newer_entries,
+        without_tombstones: told.without_tombstones,
+    };
     let done = backup::restore(&config, &plan, &Clock::default()).await?;
     println!("Restored as of {}; {} sessions ended.", done.manifest.began_at, done.sessions_ended);
     println!("{} keys that were erased since then, or before, are erased.", done.tombstones);

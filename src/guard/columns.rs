@@ -432,6 +432,8 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "registered_by",
             "register_no",
             "standing",
+            "placed_vouch",
+            "disregarded_at",
         ],
     ),
     // What is left of a case that was erased: of nobody on it.
@@ -459,6 +461,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ),
     ("erasing", &["erasure_id", "keys", "objects", "vouch"]),
     ("erased_before", &["case_id"]),
+    ("erasure_orders", &["proposal_id", "second_id", "transaction", "ordered_at"]),
     ("directions", &["id", "notice_id", "account_id", "made_at", "registered_by", "register_no", "standing"]),
     (
         "shifts",

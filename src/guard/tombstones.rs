@@ -1,10 +1,12 @@
 //! What was erased, also written down outside the database.
 //!
 //! A restored backup of the erasure store brings erased keys back, and the tombstones that it has are as old as it is. So
-//! the ids of erased keys also stand in a file beside the checkpoints, and `himaya restore` erases them again. An id says
-//! nothing: it is random, and belongs to a record that does not open any more.
+//! the ids of erased keys also stand in a file beside the checkpoints. They are erased again, and cases among them hidden, by
+//! `himaya restore`, by every service at its start before it listens, and every few minutes: whatever way an older database came back.
+//! An id says nothing: it is random, and belongs to a record that does not open any more.
 
 use crate::guard::store;
+use crate::guard::sweep::Sweeper;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use std::collections::HashSet;
@@ -25,10 +27,86 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 /// Why something erased is not written down yet.
 #[derive(Debug, thiserror::Error)]
 pub enum TombstoneError {
-    #[error("the erasure store does not answer: {0}")]
+    #[error("a database does not answer: {0}")]
     Store(#[from] sqlx::Error),
-    #[error("the file of tombstones cannot be written: {0}")]
+    #[error("the file `tombstones` in the folder of checkpoints cannot be read or written: {0}")]
     File(#[from] io::Error),
+    #[error("the databases took too long")]
+    Late,
+}
+
+/// What was found in the databases although it was erased.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Ids in the file.
+    pub known: u64,
+    /// Those of them that the erasure store did not know as erased.
+    pub again: u64,
+    /// Cases that had come back, and are there for nobody now.
+    pub hidden: u64,
+}
+
+/// Ids that are asked about together.
+const BATCH: usize = 10_000;
+/// Longer than this a service does not wait with its start.
+const WITHIN: Duration = Duration::from_mins(5);
+
+/// Whether there is a file: a service that ran with this folder left one.
+#[must_use]
+pub fn is_there(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
+/// Erases again what stands in the file and is not known as erased. How many.
+///
+/// # Errors
+/// [`TombstoneError`].
+async fn erase_again(sweeper: &Sweeper, known: &[Uuid]) -> Result<u64, TombstoneError> {
+    let mut again = 0;
+    for ids in known.chunks(BATCH) {
+        let erased: HashSet<Uuid> = store::erased(&sweeper.erasure, ids).await?.into_iter().collect();
+        let missing: Vec<Uuid> = ids.iter().copied().filter(|id| !erased.contains(id)).collect();
+        if !missing.is_empty() {
+            store::erase_keys(&mut *sweeper.erasure.acquire().await?, &missing).await?;
+            again += missing.len() as u64;
+        }
+    }
+    Ok(again)
+}
+
+/// Erases again what stands in the folder's file, and hides cases that were erased and are there all the same. Nothing is changed
+/// where no older database was put in place.
+///
+/// # Errors
+/// [`TombstoneError`]; then something erased may be readable, and a service does not start.
+pub async fn apply(sweeper: &Sweeper, folder: &Path) -> Result<Applied, TombstoneError> {
+    let applied =
+        tokio::time::timeout(WITHIN, apply_all(sweeper, folder)).await.map_err(|_| TombstoneError::Late)??;
+    let Applied { again, hidden, .. } = applied;
+    if again > 0 || hidden > 0 {
+        tracing::warn!(again, hidden, "a database came back with what had been erased: it was erased again");
+    }
+    Ok(applied)
+}
+
+async fn apply_all(sweeper: &Sweeper, folder: &Path) -> Result<Applied, TombstoneError> {
+    let known: Vec<Uuid> = read(folder)?.into_iter().collect();
+    if !is_there(folder) {
+        // From here on its absence says that somebody took it away, or that this is another folder.
+        append(folder, &[])?;
+    }
+    let mut applied = Applied { known: known.len() as u64, again: erase_again(sweeper, &known).await?, hidden: 0 };
+    // Whatever the file says: an erasure store that was kept knows more.
+    let erased = store::tombstones_since(&sweeper.erasure, DateTime::UNIX_EPOCH).await?;
+    let erased: Vec<Uuid> = erased.into_iter().map(|(id, _)| id).collect();
+    for ids in erased.chunks(BATCH) {
+        applied.hidden += u64::try_from(store::hide_erased(&sweeper.main, ids).await?).unwrap_or_default();
+    }
+    // When every case is hidden: a key and its case may stand in two batches.
+    for ids in erased.chunks(BATCH) {
+        store::unwrap_hidden(&sweeper.main, ids).await?;
+    }
+    Ok(applied)
 }
 
 /// Every id in the folder's file of tombstones; none when there is no file. A line that was cut off is left out.

@@ -6,6 +6,7 @@
 //! only for what went through the walls. A stolen server secret alone signs nothing either: both are needed.
 
 use super::record::{AccountId, AssignmentId, BarId, CaseId, HoldId, OpeningId, ProposalId, SharedKeyId};
+use super::statement;
 use crate::platform::clock::Clock;
 use crate::platform::random;
 use crate::platform::secrets::{Live, Raw};
@@ -48,6 +49,14 @@ pub struct SealedFacts<'a> {
     pub version: i64,
     pub author: Uuid,
     pub digest: [u8; 32],
+}
+
+/// What the row of a hold carries for the service to know it by.
+pub struct HoldCodes<'a> {
+    pub note: &'a str,
+    pub vouch: &'a [u8],
+    /// A hold from before there was this code has none.
+    pub placed: Option<&'a [u8]>,
 }
 
 /// What a person said about sharing, as far as it is vouched for.
@@ -194,6 +203,21 @@ impl Voucher {
     #[must_use]
     pub fn hold(&self, hold: HoldId, signer: AccountId, note: &str) -> Codes {
         self.code("hold", &[hold.0.as_bytes(), signer.0.as_bytes(), &Sha256::digest(note.as_bytes())])
+    }
+
+    /// That a hold of this id was placed on this case: it outlives what somebody makes of the rest of its row.
+    #[must_use]
+    pub fn hold_placed(&self, hold: HoldId, case: CaseId) -> Codes {
+        self.code("hold placed", &[hold.0.as_bytes(), case.0.as_bytes()])
+    }
+
+    /// Whether this service ever placed a hold, as far as its row can tell. One that it placed and somebody changed is not believed
+    /// and keeps its case; one that it never placed keeps none.
+    #[must_use]
+    pub fn placed_hold(&self, hold: HoldId, case: CaseId, told: &HoldCodes<'_>) -> bool {
+        let said = statement::claimed_signers(told.note).next();
+        is_vouched(told.placed, &self.hold_placed(hold, case))
+            || said.is_some_and(|by| is_vouched(Some(told.vouch), &self.hold(hold, by, told.note)))
     }
 
     /// For its end, with both signatures, and who signed second.

@@ -12,6 +12,7 @@ use crate::guard::passphrase::Stretcher;
 use crate::guard::policy::{DecisionTable, PolicyError};
 use crate::guard::sweep::Eraser;
 use crate::guard::token::Tokens;
+use crate::guard::tombstones::{self, TombstoneError};
 use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
@@ -81,6 +82,8 @@ pub enum StartError {
     Objects(#[from] OpenError),
     #[error("log_origin names no log: {0}")]
     Origin(#[from] NoteError),
+    #[error("what was erased may be readable again, and cannot be erased: {0}")]
+    Tombstones(#[from] TombstoneError),
 }
 
 impl App {
@@ -111,6 +114,8 @@ impl App {
         if let Some(kept) = &config.schema_pin {
             Structure::check(&databases, kept).await?;
         }
+        // Before anybody is answered: somebody may have put an older database in place.
+        tombstones::apply(&databases.sweeper, &config.checkpoints).await?;
         let voucher = Voucher::new(secrets.vouch.clone(), clock.clone());
         let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher));
         let told = CouncilConfig {

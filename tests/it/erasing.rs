@@ -13,12 +13,17 @@ use crate::walls::injected;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::story;
 use himaya::doctor::{Verdict, examine};
+use himaya::guard::record::{AccountId, ProposalId};
 use himaya::guard::sweep::Finished;
+use himaya::platform::app::App;
 use himaya::platform::clock::Clock;
+use himaya::platform::cluster::Cluster;
+use himaya::platform::config::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 pub async fn propose(actor: &Actor, case: &str) -> Reply {
@@ -329,6 +334,38 @@ async fn what_was_rightly_taken_away_is_struck_off_and_what_was_not_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_planted_under_anothers_number_or_changed_strikes_nothing_off() {
+    let mut world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (one, other) = supervisors(&world).await;
+    let case = format!("/api/v1/cases/{}", played.case);
+    let gone = crate::alerts::waiting_notice(&world).await;
+    let mut owner = world.owner().await;
+    let plant = format!(
+        "CREATE TEMPORARY TABLE gone AS SELECT * FROM notices WHERE id = '{gone}';
+         DELETE FROM notices WHERE id = '{gone}';
+         INSERT INTO directions (id, notice_id, account_id, made_at, registered_by, register_no)
+         SELECT gen_random_uuid(), '{}', registered_by, now(), registered_by, register_no FROM gone;
+         UPDATE subjects SET added_at = added_at - interval '1 year' WHERE case_id = '{}'",
+        played.notice, played.case
+    );
+    sqlx::raw_sql(AssertSqlSafe(plant)).execute(&mut owner).await.unwrap();
+    erase(&one, &other, &case).await;
+    assert_eq!(world.app.eraser().finish().await.unwrap().online, 1);
+    world.stop().await;
+    // One number is that of the notice, which nobody erased; the other that of the row that was changed before.
+    let missing = async |many: usize| {
+        let found = findings(&world).await;
+        let deleted = found.iter().filter(|finding| finding.contains("A row was deleted")).count();
+        assert_eq!((deleted, found.len()), (many, many), "{found:#?}");
+    };
+    missing(2).await;
+    let back = "INSERT INTO notices OVERRIDING SYSTEM VALUE SELECT * FROM gone";
+    sqlx::raw_sql(back).execute(&mut owner).await.unwrap();
+    missing(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_erasure_store_is_away_the_case_is_gone_and_its_keys_follow_when_it_is_back() {
     let mut world = World::new().await;
     let played = story::play(&world.country).await.unwrap();
@@ -498,6 +535,7 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
     let (one, other) = supervisors(&world).await;
     let case = format!("/api/v1/cases/{}", played.case);
     let proposed = propose(&one, &case).await.id("id");
+    let proposal = ProposalId(proposed);
     let rows = async || count(&world, "SELECT (SELECT count(*) FROM sealed) + (SELECT count(*) FROM cases)").await;
     let before = rows().await;
     for actor in [&one, &other] {
@@ -525,29 +563,79 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
             "SELECT erasure_is_online(gen_random_uuid(), interval '0')",
             "SELECT * FROM erased_before",
             "INSERT INTO erased_before SELECT id FROM cases",
+            "SELECT hide_erased(ARRAY(SELECT id FROM cases))",
+            "SELECT unwrap_hidden(ARRAY(SELECT key_id FROM wraps))",
+            "UPDATE holds SET disregarded_at = now()",
+            "SELECT disregard_hold(gen_random_uuid())",
+            "SELECT * FROM holds_in_the_way(gen_random_uuid())",
+            "SELECT * FROM erasure_orders",
+            "INSERT INTO erasure_orders VALUES (gen_random_uuid(), me(), pg_current_xact_id(), now())",
+            "SELECT order_erasure(gen_random_uuid(), me(), pg_current_xact_id()::text)",
         ] {
             let refused = sqlx::raw_sql(forbidden).execute(&mut theirs).await.unwrap_err().to_string();
             assert!(refused.contains("permission denied"), "{forbidden}: {refused}");
         }
     }
-    // Who proposed it does not confirm it as well; and while there is a hold, nobody's session alone lifts it or passes it by.
+    // What two sign and the service carries out, as SQL that is injected would say it: by itself, and beside an order of the service.
     let confirmed =
-        "BEGIN; UPDATE proposals SET confirmed_at = now(), confirm_note = note, confirm_vouch = vouch, standing = 2";
-    let planted = format!(
-        "{confirmed}; INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by,
-                                            erased_at, note, barred, vouch)
+        "UPDATE proposals SET confirmed_at = now(), confirm_note = note, confirm_vouch = vouch, standing = 2";
+    let planting = format!(
+        "INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note,
+                               barred, vouch)
          SELECT '{proposed}', c.id, c.number, c.organisation_id, 'court_order', '{}', now(), me(), now(), 'x', '{{}}', sha256('x')
          FROM cases c",
         one.account
     );
-    let lifted = "BEGIN; UPDATE holds SET lifted_at = now(), lift_note = note, lift_vouch = vouch, standing = 2";
-    let agreed = format!("{confirmed}; {}", lifted.trim_start_matches("BEGIN; "));
-    let refuses = async |actor: &Actor, sql: &str| {
+    let planted = format!("{confirmed}; {planting}");
+    let lifted = "UPDATE holds SET lifted_at = now(), lift_note = note, lift_vouch = vouch, standing = 2";
+    let agreed = format!("{confirmed}; {lifted}");
+    let tries = async |actor: &Actor, sql: &str, ordered: bool| {
         let mut theirs = injected(&world, &actor.secrets().await.1).await;
-        let refused = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut theirs).await.unwrap_err().to_string();
-        assert!(refused.contains("row-level security"), "{sql}: {refused}");
+        sqlx::raw_sql("BEGIN").execute(&mut theirs).await.unwrap();
+        if ordered {
+            let own = sqlx::query_scalar("SELECT pg_current_xact_id()::text").fetch_one(&mut theirs).await;
+            let own: String = own.unwrap();
+            world.app.eraser().order(proposal, AccountId(actor.account), &own).await.unwrap();
+        }
+        let done = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut theirs).await;
+        done.map(|_| ()).map_err(|error| error.to_string())
     };
+    let refuses = async |actor: &Actor, sql: &str| {
+        for ordered in [false, true] {
+            let refused = tries(actor, sql, ordered).await.expect_err(sql);
+            assert!(refused.contains("row-level security"), "{sql}: {refused}");
+        }
+    };
+    // Beside an order nothing else is missing; without one nothing is enough.
+    assert_eq!(tries(&other, &planted, true).await, Ok(()));
+    let alone = tries(&other, &planted, false).await.unwrap_err();
+    assert!(alone.contains("row-level security"), "{alone}");
     refuses(&one, &planted).await;
+    // What was confirmed before, in another transaction, counts no more.
+    sqlx::raw_sql(confirmed).execute(&mut world.owner().await).await.unwrap();
+    refuses(&other, &planting).await;
+    let unsaid = "UPDATE proposals SET confirmed_at = NULL, confirm_note = NULL, confirm_vouch = NULL, standing = 1";
+    sqlx::raw_sql(unsaid).execute(&mut world.owner().await).await.unwrap();
+    // Nor does a proposal count that has lapsed, whatever time is told.
+    let lapses = "UPDATE proposals SET lapses_at = now() - interval '1 hour'";
+    let lasts = "UPDATE proposals SET lapses_at = now() + interval '7 days'";
+    let earlier = planted.replace("me(), now(), 'x'", "me(), now() - interval '2 hours', 'x'");
+    sqlx::raw_sql(lapses).execute(&mut world.owner().await).await.unwrap();
+    for sql in [&planted, &earlier] {
+        refuses(&other, sql).await;
+    }
+    sqlx::raw_sql(lasts).execute(&mut world.owner().await).await.unwrap();
+    assert_eq!(tries(&other, &planted, true).await, Ok(()));
+    // A hold with an end is in force by the database's own clock, whatever time is told.
+    let until = world.clock.now() + chrono::TimeDelta::days(1);
+    let ends = json!({ "reason": "complaint", "until": until });
+    assert_eq!(one.post(&format!("{case}/holds"), &ends).await.unwrap().status, 201);
+    let later = planted.replace("me(), now(), 'x'", "me(), now() + interval '2 days', 'x'");
+    assert_ne!(later, planted);
+    for sql in [&planted, &later] {
+        refuses(&other, sql).await;
+    }
+    // While there is a hold, nobody's session alone lifts it; nor does the one who proposed that it be lifted.
     let held = one.post(&format!("{case}/holds"), &json!({ "reason": "complaint" })).await.unwrap();
     assert_eq!(held.status, 201, "{}", held.text);
     for actor in [&one, &other] {
@@ -555,66 +643,159 @@ async fn sql_that_is_injected_into_one_of_the_two_erases_nothing() {
         refuses(actor, lifted).await;
         refuses(actor, &agreed).await;
     }
+    let lifts = one.post(&format!("{case}/holds/{}/lifts", held.id("id")), &Value::Null).await.unwrap();
+    assert_eq!(lifts.status, 201, "{}", lifts.text);
+    let lift_one = format!("{confirmed}; {lifted} WHERE id = '{}'", held.id("id"));
+    refuses(&one, &lift_one).await;
+    // Who is the second may write it; nobody believes it, and two lift the hold as they would have.
+    assert_eq!(tries(&other, &format!("{lift_one}; COMMIT"), false).await, Ok(()));
+    let in_force = async || {
+        let seen = other.get(&format!("{case}/holds"), "supervision").await.unwrap();
+        assert_eq!(seen.status, 200, "{}", seen.text);
+        let of = seen.body["items"].as_array().unwrap().clone();
+        of.iter().find(|item| item["id"] == held.body["id"]).unwrap()["in_force"] == true
+    };
+    assert!(in_force().await);
+    assert_eq!(propose(&one, &case).await.code(), "on_hold");
+    let lifts = format!("{case}/holds/{}/lifts", held.id("id"));
+    let again = one.post(&lifts, &Value::Null).await.unwrap();
+    assert_eq!(again.status, 201, "{}", again.text);
+    let agreed = other.post(&format!("{lifts}/{}/confirm", again.id("id")), &Value::Null).await.unwrap();
+    assert_eq!(agreed.status, 200, "{}", agreed.text);
+    assert!(!in_force().await);
     assert_eq!(rows().await, before);
+}
+
+/// A country whose case was erased after a backup was taken.
+struct Backed {
+    placing: Placing,
+    all: Hanging,
+    keys: Vec<Uuid>,
+    folder: PathBuf,
+}
+
+impl Backed {
+    async fn up() -> Self {
+        let mut placing = Placing::new().await;
+        let all = full(&placing).await;
+        let case = placing.case();
+        let (one, other) = supervisors(&placing.world).await;
+        crate::ledger::comes_true("everything has its place, and a checkpoint says so", async || {
+            count(&placing.world, "SELECT count(*) FROM ledger_pending").await == 0
+        })
+        .await;
+        let folder = placing.world.folder.join("backup");
+        let (config, servers) = (&placing.world.app.config, crate::restoring::superusers(&placing.world));
+        himaya::backup::take(config, &servers, &folder, &placing.world.clock).await.unwrap();
+        let ids = hanging(&placing.world, placing.played.case).await.1;
+        let keys = keys_of(&placing.world, &ids).await.0.into_iter().collect();
+        erase(&one, &other, &case).await;
+        assert_eq!(placing.world.app.eraser().finish().await.unwrap().online, 1);
+        placing.world.stop().await;
+        placing.world.app.databases.close().await;
+        Self { placing, all, keys, folder }
+    }
+
+    /// Starts a service over databases that came back, and asks it for everything that hung on the case.
+    async fn shows_nothing(&self, config: Config, name: &str) {
+        let (world, id) = (&self.placing.world, self.placing.played.case.to_string());
+        let (app, serving, base) = world.replica_of(config).await;
+        // The erasure store is as old as the rest, and erased again all the same.
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM erasure.keys WHERE key_id = ANY($1)")
+            .bind(&self.keys)
+            .fetch_one(&app.databases.erasure)
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+        for handle in ["officer1", "duty1", "operator1", "worker1", "manager1", "ssupervisor1"] {
+            let actor = world.country.person(handle).unwrap().at(&base);
+            actor.sign_in().await.unwrap();
+            let routes = self.all.routes(self.placing.officer.account);
+            for (method, path) in routes.into_iter().filter(|(method, _)| *method == Method::GET) {
+                for purpose in ["case_work", "care", "supervision", "intake"] {
+                    let (status, body) = answer(&actor, &method, &path, purpose).await;
+                    assert!(!body.to_string().contains(&id), "{} {path}: {body}", actor.handle);
+                    let is_list = ["/cases", "/tasks", "/alerts", "/placements", "/notices"]
+                        .iter()
+                        .any(|end| path.ends_with(end));
+                    let hidden = matches!(status, 403 | 404 | 422) || (is_list && status == 200);
+                    assert!(hidden, "{} {path} as {purpose}: {status} {body}", actor.handle);
+                }
+            }
+        }
+        // Somebody brings a database back beneath a service that runs: whichever sweeps finds it.
+        let inside = world.superuser.replace("/postgres?", &format!("/{name}?"));
+        let mut inside = sqlx::PgConnection::connect(&inside).await.unwrap();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        sqlx::raw_sql("DELETE FROM erased_before").execute(&mut inside).await.unwrap();
+        let sweeping = tokio::spawn(app.eraser().run(stopped));
+        crate::ledger::comes_true("the case is hidden again", async || {
+            let hidden: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM erased_before").fetch_one(&mut inside).await.unwrap();
+            hidden == 1
+        })
+        .await;
+        stop.send_replace(true);
+        sweeping.await.unwrap();
+        inside.close().await.unwrap();
+        serving.stop().await.unwrap();
+        app.databases.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_of_before_shows_nothing_of_the_case() {
-    let mut placing = Placing::new().await;
-    let all = full(&placing).await;
-    let case = placing.case();
-    let (one, other) = supervisors(&placing.world).await;
-    crate::ledger::comes_true("everything has its place, and a checkpoint says so", async || {
-        count(&placing.world, "SELECT count(*) FROM ledger_pending").await == 0
-    })
-    .await;
-    let folder = placing.world.folder.join("backup");
-    let (config, servers) = (&placing.world.app.config, crate::restoring::superusers(&placing.world));
-    himaya::backup::take(config, &servers, &folder, &placing.world.clock).await.unwrap();
-    let ids = hanging(&placing.world, placing.played.case).await.1;
-    let keys = keys_of(&placing.world, &ids).await.0;
-    erase(&one, &other, &case).await;
-    assert_eq!(placing.world.app.eraser().finish().await.unwrap().online, 1);
-    placing.world.stop().await;
-    placing.world.app.databases.close().await;
-    let world = &placing.world;
+    let backed = Backed::up().await;
+    let world = &backed.placing.world;
     let name = format!("{}_r", world.database);
     let config = moved(world, &name);
-    let restored = bring_back(world, &config, &folder, true).await.unwrap();
+    let restored = bring_back(world, &config, &backed.folder, true).await.unwrap();
     let findings: Vec<String> = restored.ledger.findings.iter().map(ToString::to_string).collect();
     assert!(restored.ledger.ok(), "{findings:#?}");
     assert_eq!(restored.cases_hidden, 1);
-    let (app, serving, base) = world.replica_of(config.clone()).await;
-    // The erasure store is as old as the rest, and erased again all the same.
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM erasure.keys WHERE key_id = ANY($1)")
-        .bind(keys.iter().copied().collect::<Vec<_>>())
-        .fetch_one(&app.databases.erasure)
-        .await
-        .unwrap();
-    assert_eq!(left, 0);
-    let mut actors = Vec::new();
-    for handle in ["officer1", "duty1", "operator1", "worker1", "manager1", "ssupervisor1"] {
-        let actor = world.country.person(handle).unwrap().at(&base);
-        actor.sign_in().await.unwrap();
-        actors.push(actor);
+    backed.shows_nothing(config, &name).await;
+    drop_databases(world, &name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_somebody_brings_back_by_hand_shows_nothing_of_the_case_either() {
+    let backed = Backed::up().await;
+    let world = &backed.placing.world;
+    let name = format!("{}_h", world.database);
+    let config = moved(world, &name);
+    let restore = Cluster::find_client("pg_restore").unwrap();
+    let mut owner = world.server_owner().await;
+    for (database, dump) in [(name.clone(), "main.dump"), (format!("{name}_erasure"), "erasure.dump")] {
+        let made = format!("CREATE DATABASE {database} OWNER himaya_owner");
+        sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut owner).await.unwrap();
+        himaya::setup::make_database(&mut owner, &database).await.unwrap();
+        let address = world.superuser.replace("/postgres?", &format!("/{database}?"));
+        let done = std::process::Command::new(&restore)
+            .args(["--exit-on-error", "--single-transaction", "--dbname", &address])
+            .arg(backed.folder.join(dump))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
-    let id = placing.played.case.to_string();
-    for actor in &actors {
-        for (method, path) in
-            all.routes(placing.officer.account).into_iter().filter(|(method, _)| *method == Method::GET)
-        {
-            for purpose in ["case_work", "care", "supervision", "intake"] {
-                let (status, body) = answer(actor, &method, &path, purpose).await;
-                assert!(!body.to_string().contains(&id), "{} {path}: {body}", actor.handle);
-                let is_list =
-                    ["/cases", "/tasks", "/alerts", "/placements", "/notices"].iter().any(|end| path.ends_with(end));
-                let hidden = matches!(status, 403 | 404 | 422) || (is_list && status == 200);
-                assert!(hidden, "{} {path} as {purpose}: {status} {body}", actor.handle);
-            }
-        }
-    }
-    serving.stop().await.unwrap();
-    app.databases.close().await;
+    // It is all there again: rows, keys and wraps.
+    let mut inside =
+        sqlx::PgConnection::connect(&world.superuser.replace("/postgres?", &format!("/{name}?"))).await.unwrap();
+    let wraps = "SELECT count(*) FROM wraps WHERE key_id = ANY($1)";
+    let wraps = async || -> i64 { sqlx::query_scalar(wraps).bind(&backed.keys).fetch_one(&mut inside).await.unwrap() };
+    let mut wraps = wraps;
+    assert!(wraps().await > 8);
+    // What was written down outside cannot be read: then nobody is answered at all.
+    let file = config.checkpoints.join(himaya::guard::tombstones::FILE);
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let refused = App::start(config.clone(), world.clock.clone()).await.err().expect("it does not start");
+    assert!(refused.to_string().contains("tombstones"), "{refused}");
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    backed.shows_nothing(config, &name).await;
+    assert_eq!(wraps().await, 0, "of the case");
+    inside.close().await.unwrap();
     drop_databases(world, &name).await;
 }
 

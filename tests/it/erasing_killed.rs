@@ -108,8 +108,8 @@ async fn an_erasure_that_is_killed_at_any_step_is_not_begun_or_comes_to_its_end(
         other: person("ssupervisor2"),
     };
 
-    // Before the commit, at four places of it: nothing has happened.
-    for table in ["proposals", "erasures", "case_heads", "ledger_entries"] {
+    // Before the commit, at five places of it: nothing has happened.
+    for table in ["proposals", "erasure_orders", "erasures", "case_heads", "ledger_entries"] {
         let case = stage.case(&country).await;
         let proposed = propose(&stage.one, &case).await.id("id");
         let lock = format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");

@@ -142,15 +142,73 @@ async fn a_hold_with_an_end_holds_until_then() {
         assert_eq!((wrong.status, wrong.body["errors"][0]["field"].as_str()), (422, Some("until")), "{}", wrong.text);
     }
     let until = world.clock.now() + TimeDelta::days(2);
-    assert_eq!(hold(&one, &case, "investigation_open", Some(until)).await.status, 201);
+    let long = hold(&one, &case, "investigation_open", Some(until)).await;
+    assert_eq!(long.status, 201, "{}", long.text);
     assert!(propose(&one, &case).await.text.contains("investigation_open"));
+    // A replica's clock that is ahead passes nothing by: it is over when the database's says so as well.
     world.clock.advance(TimeDelta::days(2));
     for actor in [&one, &other] {
         actor.sign_in().await.unwrap();
     }
+    let in_force = async || {
+        let listed = one.get(&format!("{case}/holds"), "supervision").await.unwrap();
+        let items = listed.body["items"].as_array().unwrap().clone();
+        items.iter().any(|item| item["in_force"] == true)
+    };
+    assert!(in_force().await);
+    assert_eq!(propose(&one, &case).await.code(), "on_hold");
+    world.clock.advance(TimeDelta::days(-2));
+    for actor in [&one, &other] {
+        actor.sign_in().await.unwrap();
+    }
+    let lifts = lift(&one, &case, long.id("id")).await.id("id");
+    assert_eq!(agree(&other, &case, long.id("id"), lifts).await.status, 200);
+    let erasure = propose(&one, &case).await.id("id");
+    let short = Some(world.clock.now() + TimeDelta::seconds(3));
+    assert_eq!(hold(&one, &case, "complaint", short).await.status, 201);
+    assert_eq!(confirm(&other, &case, erasure).await.code(), "on_hold");
+    crate::ledger::comes_true("it is over", async || !in_force().await).await;
+    assert_eq!(confirm(&other, &case, erasure).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_nobody_placed_keeps_no_case_and_hides_none_that_does() {
+    let mut world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (one, other) = supervisors(&world).await;
+    let case = format!("/api/v1/cases/{}", played.case);
+    let mut owner = world.owner().await;
+    let plant = format!(
+        "INSERT INTO holds (id, case_id, note, vouch, placed_vouch, made_at, registered_by, register_no) VALUES
+         (gen_random_uuid(), '{case}', 'x', sha256('x'), NULL, now(), NULL, NULL),
+         (gen_random_uuid(), '{case}', 'x', sha256('x'), sha256('x'), now(), '{}', 1000000)",
+        one.account,
+        case = played.case
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(plant)).execute(&mut owner).await.unwrap();
     let listed = one.get(&format!("{case}/holds"), "supervision").await.unwrap();
-    assert_eq!(listed.body["items"][0]["in_force"], false, "{}", listed.text);
-    erase(&one, &other, &case).await;
+    assert_eq!((listed.status, listed.body["items"].as_array().unwrap().len()), (200, 0), "{}", listed.text);
+    let erasure = propose(&one, &case).await;
+    assert_eq!(erasure.status, 201, "{}", erasure.text);
+    // A true one beside them holds, also when somebody has it disregarded in the database.
+    let held = hold(&one, &case, "complaint", None).await.id("id");
+    // The codes of a true hold are for that one.
+    let copies = "INSERT INTO holds (id, case_id, note, vouch, placed_vouch, made_at, registered_by, register_no)
+                  SELECT gen_random_uuid(), case_id, note, vouch, placed_vouch, made_at, NULL, NULL FROM holds WHERE id = $1";
+    sqlx::query(copies).bind(held).execute(&mut owner).await.unwrap();
+    assert_eq!(confirm(&other, &case, erasure.id("id")).await.code(), "on_hold");
+    let disregarded: Vec<Uuid> =
+        sqlx::query_scalar("SELECT id FROM holds WHERE disregarded_at IS NULL").fetch_all(&mut owner).await.unwrap();
+    assert_eq!(disregarded, [held]);
+    sqlx::raw_sql("UPDATE holds SET disregarded_at = now()").execute(&mut owner).await.unwrap();
+    assert_eq!(confirm(&other, &case, erasure.id("id")).await.code(), "on_hold");
+    sqlx::query("UPDATE holds SET disregarded_at = NULL WHERE id = $1").bind(held).execute(&mut owner).await.unwrap();
+    let lifts = lift(&one, &case, held).await.id("id");
+    assert_eq!(agree(&other, &case, held, lifts).await.status, 200);
+    let done = confirm(&other, &case, erasure.id("id")).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    world.stop().await;
+    whole_ledger(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,8 +224,9 @@ async fn a_hold_that_the_owner_of_the_database_touches_still_holds_or_is_missed(
     for change in [
         "UPDATE holds SET until = now()",
         "UPDATE holds SET until = NULL",
-        "UPDATE holds SET lifted_at = now(), lift_note = note, lift_vouch = vouch",
         "UPDATE holds SET vouch = sha256(vouch)",
+        "UPDATE holds SET placed_vouch = NULL, until = now()",
+        "UPDATE holds SET note = 'x', vouch = sha256(vouch), until = now(), registered_by = NULL, register_no = NULL",
         "UPDATE holds SET note = replace(note, 'court_proceedings', 'complaint')",
     ] {
         sqlx::raw_sql(change).execute(&mut owner).await.unwrap();
@@ -176,6 +235,11 @@ async fn a_hold_that_the_owner_of_the_database_touches_still_holds_or_is_missed(
         sqlx::raw_sql("DELETE FROM holds; INSERT INTO holds SELECT * FROM kept").execute(&mut owner).await.unwrap();
     }
     assert_eq!(propose(&one, &case).await.code(), "on_hold");
+    // An end that somebody writes is none.
+    let lifts = "UPDATE holds SET lifted_at = now(), lift_note = note, lift_vouch = vouch";
+    sqlx::raw_sql(lifts).execute(&mut owner).await.unwrap();
+    assert_eq!(propose(&one, &case).await.code(), "on_hold");
+    sqlx::raw_sql("DELETE FROM holds; INSERT INTO holds SELECT * FROM kept").execute(&mut owner).await.unwrap();
     // One that is taken away as a whole is missed by the verifier: before the case is erased, and after.
     sqlx::raw_sql("DELETE FROM holds").execute(&mut owner).await.unwrap();
     let missed = findings(&world).await;

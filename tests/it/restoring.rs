@@ -27,7 +27,13 @@ pub fn moved(world: &World, to: &str) -> Config {
 
 pub async fn bring_back(world: &World, config: &Config, from: &Path, lose: bool) -> Result<Restored, RestoreError> {
     let superusers = superusers(world);
-    let told = Restore { from, superusers: &superusers, which: Which::Both, lose_newer_entries: lose };
+    let told = Restore {
+        from,
+        superusers: &superusers,
+        which: Which::Both,
+        lose_newer_entries: lose,
+        without_tombstones: false,
+    };
     restore(config, &told, &world.clock).await
 }
 
@@ -195,7 +201,22 @@ async fn a_restore_refuses_what_is_not_empty_not_whole_or_not_this_logs() {
     let made = "SELECT count(*) FROM pg_database WHERE datname LIKE $1 || '%'";
     let count: i64 = sqlx::query_scalar(made).bind(&name).fetch_one(&mut world.server_owner().await).await.unwrap();
     assert_eq!(count, 0);
-    assert!(bring_back(&world, &config, &backup, false).await.unwrap().ledger.ok(), "and whole, it comes back");
+    // Without the file of what was erased since, only who says so brings both back.
+    std::fs::remove_file(config.checkpoints.join("tombstones")).unwrap();
+    let refused = bring_back(&world, &config, &backup, false).await.err().unwrap();
+    assert!(matches!(refused, RestoreError::NoTombstones), "{refused}");
+    let count: i64 = sqlx::query_scalar(made).bind(&name).fetch_one(&mut world.server_owner().await).await.unwrap();
+    assert_eq!(count, 0);
+    let superusers = superusers(&world);
+    let told = Restore {
+        from: &backup,
+        superusers: &superusers,
+        which: Which::Both,
+        lose_newer_entries: false,
+        without_tombstones: true,
+    };
+    assert!(restore(&config, &told, &world.clock).await.unwrap().ledger.ok(), "and whole, it comes back");
+    assert!(config.checkpoints.join("tombstones").exists(), "from here on there is one");
     drop_databases(&world, &name).await;
 }
 
@@ -218,7 +239,13 @@ async fn the_main_database_comes_back_beside_an_erasure_store_that_still_stands(
     (config.database.erasure, config.database.erasure_sweeper) = (own.erasure.clone(), own.erasure_sweeper.clone());
     config.database.erasure_migrator = own.erasure_migrator.clone();
     let superusers = superusers(&world);
-    let told = Restore { from: &backup, superusers: &superusers, which: Which::Both, lose_newer_entries: true };
+    let told = Restore {
+        from: &backup,
+        superusers: &superusers,
+        which: Which::Both,
+        lose_newer_entries: true,
+        without_tombstones: true,
+    };
     assert!(restore(&config, &told, &world.clock).await.is_err(), "there is no dump of the erasure store");
     let told = Restore { which: Which::MainOnly, ..told };
     let older = "UPDATE erasure.keys SET created_at = now() - interval '2 hours'";

@@ -9,6 +9,8 @@ mod sealing;
 mod store;
 mod trusting;
 
+pub use self::rows::Taken;
+
 use self::made::Made;
 use super::entry::{Entry, Outcome};
 use super::mark::{Mark, RowKind};

@@ -13,6 +13,16 @@ use uuid::Uuid;
 /// A row was written again in the same unit: what it was in between was never there for anybody.
 const PASSING: [u8; 32] = [0; 32];
 
+/// A row that a unit takes away, whoever brought it in, as it stood.
+pub struct Taken {
+    pub kind: RowKind,
+    pub row: Uuid,
+    /// Its register, and its number there, where it stands in one.
+    pub place: Option<(Uuid, i64)>,
+    pub standing: i64,
+    pub digest: [u8; 32],
+}
+
 impl<V: Does, K: About> Unit<V, K> {
     /// Says that this unit writes this clear row once, and raises its standing; called by the capability's SQL that does.
     /// What is written and not said here is found by the verifier.
@@ -34,14 +44,17 @@ impl<V: Does, K: About> Unit<V, K> {
         Ok(())
     }
 
-    /// Says that this unit takes away these rows, whoever brought them in: those of a case that two persons erase. Each with its
-    /// register and its number there, where it stands in one.
-    pub fn struck_from_registers(&mut self, rows: impl IntoIterator<Item = (RowKind, Uuid, Option<(Uuid, i64)>)>) {
-        for (kind, row, place) in rows {
-            self.rows.remove(&(kind, row));
-            if let Some((register, number)) = place {
-                self.marks.push(Mark::row(row, Named::Struck { register, number }, PASSING));
+    /// Says that this unit takes away these rows, whoever brought them in: those of a case that two persons erase.
+    pub fn struck_from_registers(&mut self, rows: impl IntoIterator<Item = Taken>) {
+        for Taken { kind, row, place, standing, digest } in rows {
+            let times = self.rows.remove(&(kind, row)).unwrap_or_default();
+            let Some((register, number)) = place else { continue };
+            // What this very unit wrote of it: no other entry says how it stood at the end.
+            for standing_then in standing.saturating_sub(times) + 1..=standing {
+                let named = name(kind, row, Some((register, number)), standing_then);
+                self.marks.push(Mark::row(row, named, if standing_then == standing { digest } else { PASSING }));
             }
+            self.marks.push(Mark::row(row, Named::StruckAsItStood { register, number }, digest));
         }
     }
 
@@ -63,7 +76,11 @@ impl<V: Does, K: About> Unit<V, K> {
                 wanted.get(&(kind, row.id)).ok_or_else(|| Problem::fault("a unit did not say what it wrote"))?;
             for standing in row.standing.saturating_sub(*times) + 1..=row.standing {
                 let digest = if standing == row.standing { row.digest } else { PASSING };
-                self.marks.push(Mark::row(row.id, named(kind, &row, standing), digest));
+                self.marks.push(Mark::row(
+                    row.id,
+                    name(kind, row.id, row.register.zip(row.register_no), standing),
+                    digest,
+                ));
             }
         }
         Ok(())
@@ -111,9 +128,9 @@ impl<V: Does, K: About> Unit<V, K> {
 }
 
 /// A row comes in under its number; from then on its standings count. One that stands in no register has only those.
-fn named(kind: RowKind, row: &WrittenRow, standing: i64) -> Named {
-    match (row.register, row.register_no, standing) {
-        (Some(register), Some(number), 1) => Named::Registered { register, number },
-        _ => Named::Standing { kind, row: row.id, standing },
+fn name(kind: RowKind, row: Uuid, place: Option<(Uuid, i64)>, standing: i64) -> Named {
+    match (place, standing) {
+        (Some((register, number)), 1) => Named::Registered { register, number },
+        _ => Named::Standing { kind, row, standing },
     }
 }

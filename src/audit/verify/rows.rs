@@ -3,7 +3,7 @@
 
 use super::finding::Finding;
 use super::store::{self, StoredRow};
-use super::walk::Walk;
+use super::walk::{Doubt, Walk};
 use crate::audit::mark::{Named, RowKind};
 use futures_util::TryStreamExt as _;
 use sqlx::PgConnection;
@@ -43,6 +43,7 @@ impl Walk<'_> {
             let end = (number..i64::MAX).find(|number| !self.came_in(*register, *number)).unwrap_or(number);
             self.gone(account, *register, number..end);
         }
+        self.settle();
         Ok(())
     }
 
@@ -55,13 +56,26 @@ impl Walk<'_> {
     }
 
     /// Numbers without a row, before one that was entered. Each was given to a row: it was struck off, or is gone, or the
-    /// row's coming was never entered.
+    /// row's coming was never entered. One that was struck off as it stood is that row only if the ledger knows that it stood so:
+    /// otherwise another was planted under its number.
     fn gone(&mut self, account: Uuid, register: Uuid, numbers: impl Iterator<Item = i64>) {
         for number in numbers {
-            if !self.was_struck(register, number) {
-                self.report.find(Finding::RowGone { account, number });
+            if self.was_struck(register, number) {
+                continue;
+            }
+            let named = Named::StruckAsItStood { register, number };
+            let (digests, finding) = (self.digests(named), Finding::RowGone { account, number });
+            if digests.is_empty() {
+                self.report.find(finding);
+            } else if !self.came_as(register, number, &digests) {
+                self.doubts.push(Doubt { named, digests, finding, found_if_entered: false });
             }
         }
+    }
+
+    /// Whether the row of a number came in with one of these digests.
+    fn came_as(&self, register: Uuid, number: i64, digests: &[[u8; 32]]) -> bool {
+        self.entered(Named::Registered { register, number }).is_some_and(|came| digests.contains(&came.digest))
     }
 
     fn row(&mut self, stored: &StoredRow, place: Option<(Uuid, i64)>) {
@@ -88,6 +102,15 @@ impl Walk<'_> {
         let later = self.entered(stands(stored.standing.saturating_add(1))).is_some();
         if later || place.is_some_and(|(register, number)| self.was_struck(register, number)) {
             found.push(Finding::RowPutBack { kind, row });
+        } else if let Some((register, number)) = place {
+            let named = Named::StruckAsItStood { register, number };
+            let digests = self.digests(named);
+            if self.came_as(register, number, &digests) {
+                found.push(Finding::RowPutBack { kind, row });
+            } else if !digests.is_empty() {
+                let finding = Finding::RowPutBack { kind, row };
+                self.doubts.push(Doubt { named, digests, finding, found_if_entered: true });
+            }
         }
         if kind.is_sealed() && !stored.sealed {
             found.push(Finding::ContentGone { kind, row });

@@ -10,7 +10,7 @@ use crate::audit::mark::Named;
 use crate::audit::tree::{self, Frontier, Hash};
 use crate::guard::bytes::digest;
 use sqlx::PgConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Entries that are read at once.
@@ -23,6 +23,16 @@ pub(super) struct Written {
     pub(super) digest: [u8; 32],
     /// How many entries say it.
     pub(super) times: u64,
+}
+
+/// A row was struck off as it stood, and not as it came: whether it ever stood so is known when all entries are.
+pub(super) struct Doubt {
+    /// The name under which it was struck off.
+    pub(super) named: Named,
+    /// How it stood then; more than one when somebody planted others under its number.
+    pub(super) digests: Vec<[u8; 32]>,
+    pub(super) finding: Finding,
+    pub(super) found_if_entered: bool,
 }
 
 pub(super) struct Walk<'a> {
@@ -38,6 +48,10 @@ pub(super) struct Walk<'a> {
     /// The last entry of each lane so far, with its leaf hash.
     lanes: HashMap<(Uuid, i32), (i64, Hash)>,
     marks: Option<HashMap<[u8; 32], Written>>,
+    /// What further entries say under a name that another entry has already: nearly always nothing.
+    others: HashMap<[u8; 32], Vec<[u8; 32]>>,
+    /// What is found only if rows were struck off that were never entered, or only if they were.
+    pub(super) doubts: Vec<Doubt>,
     /// The hour of the newest entry, or the one that it is.
     newest: i64,
     /// The entry that has waited longest for its number, with its hour.
@@ -56,6 +70,8 @@ impl<'a> Walk<'a> {
             tree: Some(Frontier::new()),
             lanes: HashMap::new(),
             marks: with_records.then(HashMap::new),
+            others: HashMap::new(),
+            doubts: Vec::new(),
             newest: hour,
             longest: None,
             report: Report::default(),
@@ -217,7 +233,11 @@ impl<'a> Walk<'a> {
         }
         self.newest = self.newest.max(leaf.hour);
         if let Some(marks) = &mut self.marks {
-            marks.entry(leaf.mark).or_insert(Written { digest: leaf.digest, times: 0 }).times += 1;
+            let written = marks.entry(leaf.mark).or_insert(Written { digest: leaf.digest, times: 0 });
+            written.times += 1;
+            if written.digest != leaf.digest {
+                self.others.entry(leaf.mark).or_default().push(leaf.digest);
+            }
         }
         Some(leaf)
     }
@@ -288,6 +308,33 @@ impl<'a> Walk<'a> {
     /// What entries say under a name.
     pub(super) fn entered(&self, named: Named) -> Option<&Written> {
         self.marks.as_ref().and_then(|marks| marks.get(&named.name()))
+    }
+
+    /// Every digest that entries say under a name.
+    pub(super) fn digests(&self, named: Named) -> Vec<[u8; 32]> {
+        let first = self.entered(named).map(|written| written.digest);
+        let others = self.others.get(&named.name()).into_iter().flatten().copied();
+        first.into_iter().chain(others).collect()
+    }
+
+    /// Decides what was in doubt: one look at everything that was entered, for all of it.
+    pub(super) fn settle(&mut self) {
+        let doubts = std::mem::take(&mut self.doubts);
+        let names: HashSet<[u8; 32]> = doubts.iter().map(|doubt| doubt.named.name()).collect();
+        let asked: HashSet<[u8; 32]> = doubts.iter().flat_map(|doubt| doubt.digests.iter().copied()).collect();
+        let said = self.marks.iter().flatten().map(|(name, written)| (name, written.digest));
+        let more = self.others.iter().flat_map(|(name, digests)| digests.iter().map(move |digest| (name, *digest)));
+        // That it was struck off says of no row that it was ever entered.
+        let entered: HashSet<[u8; 32]> = said
+            .chain(more)
+            .filter(|(name, digest)| asked.contains(digest) && !names.contains(*name))
+            .map(|(_, digest)| digest)
+            .collect();
+        for doubt in doubts {
+            if doubt.digests.iter().any(|digest| entered.contains(digest)) == doubt.found_if_entered {
+                self.report.find(doubt.finding);
+            }
+        }
     }
 
     /// Compares every sealed record with the entries that speak of it.

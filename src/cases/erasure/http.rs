@@ -113,6 +113,8 @@ pub async fn confirm(
     let case = CaseId(id);
     let target = Target::OnCase(RecordKind::Erasure, case, id);
     let leave = app.gate.authorize::<verbs::Countersign, kinds::Erasure>(&who, target, None).await?;
+    // The database counts every hold but those; and takes no session's word for which they are.
+    app.eraser().disregard_planted(case).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     let Some(row) = cases::lock(&mut unit, case).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
@@ -138,6 +140,9 @@ pub async fn confirm(
         barred: &barred,
     };
     let at = unit.now();
+    // By another role than this session's: the database takes no case away because a session alone says so.
+    let transaction = store::transaction(&mut unit).await?;
+    app.eraser().order(made.id, who.account, &transaction).await?;
     store::insert(&mut unit, &erased).await?;
     store::take_away(&mut unit, made.id, case).await?;
     let _committed = unit.commit().await?;

@@ -2,7 +2,7 @@
 //! transaction of the second person take a case away.
 
 use crate::audit::mark::RowKind;
-use crate::audit::unit::Unit;
+use crate::audit::unit::{Taken, Unit};
 use crate::guard::gate::{About, Does};
 use crate::guard::look::Look;
 use crate::guard::record::{AccountId, CaseId, OrganisationId, ProposalId, RecordKind};
@@ -26,6 +26,11 @@ pub struct Erased<'a> {
     pub note: &'a str,
     /// Who is kept off the case.
     pub barred: &'a [AccountId],
+}
+
+/// Which transaction of the database this unit is.
+pub async fn transaction<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT pg_current_xact_id()::text AS "it!""#).fetch_one(unit.sql()).await
 }
 
 /// Writes down that a case is erased. Before [`take_away`], which asks for it.
@@ -104,11 +109,15 @@ pub async fn take_away<V: Does, K: About>(
             "object" => objects.push(row.id),
             kind => {
                 let kind: RowKind = kind.parse().map_err(|_| Problem::fault("a row has no known kind"))?;
-                rows.push((kind, row.id, row.register.zip(row.register_no)));
+                let digest = row.digest.and_then(|digest| digest.try_into().ok());
+                let (Some(standing), Some(digest)) = (row.version, digest) else {
+                    return Err(Problem::fault("a row that is taken away does not say how it stood"));
+                };
+                rows.push(Taken { kind, row: row.id, place: row.register.zip(row.register_no), standing, digest });
             }
         }
     }
-    if !rows.iter().any(|(kind, row, _)| *kind == RowKind::Case && *row == case.0) {
+    if !rows.iter().any(|taken| taken.kind == RowKind::Case && taken.row == case.0) {
         return Err(Problem::fault("a case was not taken away"));
     }
     unit.struck_from_registers(rows);

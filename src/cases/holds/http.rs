@@ -82,7 +82,7 @@ pub async fn list(
         return Err(unit.refuse(id, Problem::absent()).await);
     };
     let lifts = two_persons::waiting(&mut unit, &app.policy, &row, Act::HoldLift).await?;
-    let now = unit.now();
+    let now = store::now(&mut unit).await?;
     let seen = |hold: &Hold| {
         let lift = lifts.iter().find(|lift| lift.what.about == hold.id.0 && hold.lifted.is_none());
         let lift = lift.map(LiftView::from);
@@ -124,7 +124,7 @@ pub async fn propose_lift(
     let Some(row) = cases::lock(&mut unit, case).await? else {
         return Err(unit.refuse(id, Problem::absent()).await);
     };
-    let now = unit.now();
+    let now = store::now(&mut unit).await?;
     let Some(found) = of_case(&mut unit, &row).await?.into_iter().find(|known| known.id.0 == hold) else {
         return Err(unit.refuse(hold, Problem::absent()).await);
     };

@@ -1,5 +1,6 @@
 //! Erasure keys, in the second database: without one, nothing that was sealed under its record key opens.
 
+use crate::guard::record::{AccountId, CaseId, HoldId, ProposalId};
 use chrono::TimeDelta;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashSet;
@@ -172,6 +173,73 @@ pub async fn tombstones_since(
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(|row| (row.key_id, row.erased_at)).collect())
+}
+
+/// Hides those of these cases that are there although they were erased. How many were not hidden yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn hide_erased(pool: &PgPool, erased: &[Uuid]) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT hide_erased($1) AS "it!""#, erased).fetch_one(pool).await
+}
+
+/// Takes away the wraps of these keys that hang on a hidden case.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unwrap_hidden(pool: &PgPool, erased: &[Uuid]) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT unwrap_hidden($1) AS "it!""#, erased).fetch_one(pool).await
+}
+
+/// What keeps a case from being erased, as it lies there.
+pub struct InTheWay {
+    pub id: HoldId,
+    pub note: String,
+    pub vouch: Vec<u8>,
+    pub placed_vouch: Option<Vec<u8>>,
+}
+
+/// Holds on a case whose erasure is proposed: asked of the main database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn holds_in_the_way(pool: &PgPool, case: CaseId) -> Result<Vec<InTheWay>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", note AS "note!", vouch AS "vouch!", placed_vouch FROM holds_in_the_way($1)"#,
+        case.0
+    )
+    .fetch_all(pool)
+    .await?;
+    let hold = rows.into_iter().map(|row| InTheWay {
+        id: HoldId(row.id),
+        note: row.note,
+        vouch: row.vouch,
+        placed_vouch: row.placed_vouch,
+    });
+    Ok(hold.collect())
+}
+
+/// Writes down that this service never placed a hold.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn disregard_hold(pool: &PgPool, hold: HoldId) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT disregard_hold($1)", hold.0).fetch_one(pool).await?;
+    Ok(())
+}
+
+/// Writes down that the service carries out an erasure in one transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn order_erasure(
+    pool: &PgPool,
+    erasure: ProposalId,
+    second: AccountId,
+    transaction: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT order_erasure($1, $2, $3)", erasure.0, second.0, transaction).fetch_one(pool).await?;
+    Ok(())
 }
 
 /// What an erasure still has to take away outside the main database.

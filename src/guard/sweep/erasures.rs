@@ -6,11 +6,11 @@
 //! vouched for it: whoever writes to the main database alone has nothing erased by a list of their own.
 
 use super::Sweeper;
-use crate::guard::record::{ObjectId, ProposalId};
+use crate::guard::record::{AccountId, CaseId, ObjectId, ProposalId};
 use crate::guard::store::{self, Due};
 use crate::guard::tombstones;
 use crate::guard::trust::Trust;
-use crate::guard::vouch::is_vouched;
+use crate::guard::vouch::{HoldCodes, is_vouched};
 use crate::platform::objects;
 use chrono::TimeDelta;
 use std::path::PathBuf;
@@ -20,6 +20,9 @@ use tokio::sync::watch;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// How often what is written down outside is compared: somebody may restore a database beneath a service that runs.
+const AGAIN: Duration = Duration::from_mins(10);
 
 /// Carries out what two persons confirmed, as the sweeper's role.
 #[derive(Clone)]
@@ -71,6 +74,32 @@ impl Eraser {
         Ok(finished)
     }
 
+    /// Has holds disregarded that this service never placed: they would keep a case whose erasure is proposed. How many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn disregard_planted(&self, case: CaseId) -> Result<u64, sqlx::Error> {
+        let mut planted = 0;
+        for hold in store::holds_in_the_way(&self.sweeper.main, case).await? {
+            let codes = HoldCodes { note: &hold.note, vouch: &hold.vouch, placed: hold.placed_vouch.as_deref() };
+            if !self.trust.voucher().placed_hold(hold.id, case, &codes) {
+                tracing::error!(hold = %hold.id, "ALARM: somebody wrote a hold that was never placed; it is disregarded");
+                store::disregard_hold(&self.sweeper.main, hold.id).await?;
+                planted += 1;
+            }
+        }
+        Ok(planted)
+    }
+
+    /// Says that this service carries out an erasure that two persons signed, in this session and this transaction and no other. Call
+    /// when signatures and holds were looked at.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn order(&self, erasure: ProposalId, second: AccountId, transaction: &str) -> Result<(), sqlx::Error> {
+        store::order_erasure(&self.sweeper.main, erasure, second, transaction).await
+    }
+
     async fn carry_out(&self, due: &Due) -> Result<bool, EraseError> {
         // An object's key has the object's name.
         let dead = [due.keys.as_slice(), &due.objects].concat();
@@ -85,13 +114,18 @@ impl Eraser {
         Ok(store::erasure_is_online(&self.sweeper.main, due.erasure, self.backups_kept).await?)
     }
 
-    /// Looks now and every few seconds, until `stop` says so.
+    /// Looks now and every few seconds, until `stop` says so; and now and every few minutes whether an older database was put in place.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let (mut tick, mut troubled) = (tokio::time::interval(EVERY), false);
+        let mut again = tokio::time::interval(AGAIN);
         loop {
-            tokio::select! {
-                _ = tick.tick() => {}
+            let compares = tokio::select! {
+                _ = tick.tick() => false,
+                _ = again.tick() => true,
                 _ = stop.wait_for(|stop| *stop) => return,
+            };
+            if compares && let Err(error) = tombstones::apply(&self.sweeper, &self.checkpoints).await {
+                tracing::error!(%error, "what is erased was not compared with the databases");
             }
             match self.finish().await {
                 Ok(Finished { online, forged }) => {
