@@ -40,9 +40,18 @@ use uuid::Uuid;
 pub async fn sign_in(State(app): State<App>, origin: Origin, body: Body<SignIn>) -> Result<Answer, Problem> {
     let mut given = body.check()?;
     two_at_most(&given)?;
-    let ticket = oidc::named(&app, &mut given).await?;
-    let device = devices::recognise(&app, &given.handle, given.device.as_deref()).await?;
-    let mut taken = limits::sign_in(&app, &origin, &given.handle, device).await?;
+    let mut taken = Vec::new();
+    let ticket = oidc::named(&app, &mut given, &mut taken).await?;
+    let device = match limits::sign_in(&app, &origin, &given.handle, given.device.as_deref()).await {
+        Ok((device, more)) => {
+            taken.extend(more);
+            device
+        }
+        Err(problem) => {
+            limits::give_back(&app, taken).await;
+            return Err(problem);
+        }
+    };
     match come_in(&app, given, ticket, device, &mut taken).await {
         Ok(view) => {
             limits::give_back(&app, taken).await;
@@ -166,7 +175,8 @@ async fn come_in(
         second_factor_at: (shown.second.is_some() || shown.first.is_both()).then_some(now),
     };
     store::insert_session(&mut transaction, &row).await?;
-    let device = devices::remember(&mut transaction, account, device, given.device).await?;
+    let named = (account, given.handle.as_str());
+    let device = devices::remember(&app.issued, &mut transaction, named, device, given.device.clone()).await?;
     // Durable before the session is.
     if !made.is_empty() {
         let records = made.iter().map(|id| id.0).collect();

@@ -6,6 +6,8 @@ use crate::guard::statement::hex;
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
 use crate::staff::factors::{Denied, wrong_words};
+use crate::staff::issued::Kind;
+use crate::staff::limits::{self, Taken, Tries};
 use crate::staff::model::SignIn;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -29,9 +31,11 @@ impl Ticket {
 /// Puts the name into what was sent that its ticket stands for. A ticket of nobody stands for a name that nobody has, so that it takes the
 /// same way to the same answer.
 ///
+/// Only a ticket that the door gave out is looked up, and it has a budget.
+///
 /// # Errors
-/// 422 when there is both, or neither.
-pub async fn named(app: &App, given: &mut SignIn) -> Result<Option<Ticket>, Problem> {
+/// 422 when there is both, or neither; 429 when this ticket was tried too often.
+pub async fn named(app: &App, given: &mut SignIn, taken: &mut Vec<Taken>) -> Result<Option<Ticket>, Problem> {
     let Some(text) = given.named.take() else {
         if given.handle.is_empty() {
             return Err(Problem::field("handle", "is needed, or `named` in its place"));
@@ -42,10 +46,11 @@ pub async fn named(app: &App, given: &mut SignIn) -> Result<Option<Ticket>, Prob
         return Err(Problem::field("named", "stands in the place of `handle`: leave one of the two out"));
     }
     let ticket = Ticket::of(&text);
-    let found = match &app.oidc {
-        Some(_) => store::handle_of_ticket(&app.databases.door, &ticket.0, app.places.clock.now()).await?,
-        None => None,
-    };
+    let mut found = None;
+    if app.oidc.is_some() && app.issued.knows(Kind::Ticket, &text) {
+        taken.push(limits::take(app, Tries::With(&ticket.0)).await?);
+        found = store::handle_of_ticket(&app.databases.door, &ticket.0, app.places.clock.now()).await?;
+    }
     // No handle holds a colon.
     given.handle = found.unwrap_or_else(|| format!("ticket:{}", hex(ticket.0.split_at(16).0)));
     Ok(Some(ticket))
