@@ -14,7 +14,7 @@ mod schema;
 mod secrets;
 mod store;
 
-pub use agreed::{NoCouncil, council_of};
+pub use agreed::{NoCouncil, agreements_of, council_of};
 pub use schema::WITHOUT_ROW_SECURITY;
 
 use crate::guard::policy;
