@@ -279,7 +279,9 @@ impl Council {
         let standing = self.look().await?;
         if standing == Standing::Another {
             let told = self.told().await?;
-            tracing::error!("ALARM: this process starts closed, and opens nothing but what leads to an agreement: {told}");
+            tracing::error!(
+                "ALARM: this process starts closed, and opens nothing but what leads to an agreement: {told}"
+            );
         }
         Ok(standing)
     }

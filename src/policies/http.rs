@@ -231,8 +231,7 @@ pub async fn propose(
     let difference = match latest.map(|latest| latest.digest).filter(|digest| *digest != app.policy.hash()) {
         None => own.difference(&next),
         Some(_) if all.counts(&app.policy.hash(), now) => {
-            let elsewhere =
-                "This service does not have the policy in force, so the difference would be a wrong one. Ask one that has it.";
+            let elsewhere = "This service does not have the policy in force, so the difference would be a wrong one. Ask one that has it.";
             return Err(unit.refuse(organisation.0, Problem::illegal("not_in_force", elsewhere)).await);
         }
         // A repair, at a service that is closed: what is in force does not lie here, so there is nothing to leave out.

@@ -4,17 +4,17 @@
 //! A name that nobody has takes the same way, for as long, to the same answer as one with wrong words. What counts once is
 //! used up in the transaction that stores the session: whoever dies half-way has used nothing and let nobody in.
 
-use super::door::{Event, enter, hash};
+use super::door::{Event, enter, enter_for, hash};
 use super::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use super::limits::{self, Taken, Tries};
 use super::model::{SignIn, SignedInView};
-use super::oidc::Ticket;
+use super::oidc::{Naming, Ticket};
 use super::passkeys::model::Assertion;
 use super::passkeys::shown::Answered;
 use super::{devices, oidc, passkeys, shared_keys, store};
 use crate::audit::entry::Outcome;
 use crate::cases::assignments;
-use crate::guard::action::Verb;
+use crate::guard::action::{Purpose, Verb};
 use crate::guard::keys::PersonKeys;
 use crate::guard::passkey::PrfSlot;
 use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind};
@@ -149,14 +149,17 @@ async fn come_in(
         .map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
 
     let mut transaction = door.begin().await?;
-    let mut used = use_up(&mut transaction, account, &shown, now).await;
-    if used.is_ok() {
-        used = oidc::redeem(app, &mut transaction, account, ticket, now).await;
-    }
-    if let Err(denied) = used {
-        transaction.rollback().await?;
-        return Err(caller.denied(app, denied).await);
-    }
+    let used = match use_up(&mut transaction, account, &shown, now).await {
+        Ok(()) => oidc::redeem(app, &mut transaction, account, ticket, now).await,
+        Err(denied) => Err(denied),
+    };
+    let naming = match used {
+        Ok(naming) => naming,
+        Err(denied) => {
+            transaction.rollback().await?;
+            return Err(caller.denied(app, denied).await);
+        }
+    };
     let made = renewed.keep(&mut transaction, &caller, now).await?;
     if let Some((id, slot)) = &anew {
         store::seal_slot_anew(&mut transaction, *id, slot).await?;
@@ -183,7 +186,8 @@ async fn come_in(
         let event = Event { kind: RecordKind::Credential, verb: Verb::Write, records, ..caller.event(Outcome::Done) };
         enter(app, event).await?;
     }
-    enter(app, caller.event(Outcome::Done)).await?;
+    let emergency = (naming == Naming::LeftOut).then_some(Purpose::Emergency);
+    enter_for(app, caller.event(Outcome::Done), emergency).await?;
     transaction.commit().await?;
     let view = SignedInView {
         account,

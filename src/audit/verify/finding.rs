@@ -1,7 +1,7 @@
 //! What the verifier finds, in words.
 
-use crate::audit::entry::Place;
 use super::PolicyChange;
+use crate::audit::entry::Place;
 use crate::audit::mark::RowKind;
 use crate::guard::statement::hex;
 use std::fmt;

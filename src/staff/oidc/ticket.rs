@@ -56,6 +56,14 @@ pub async fn named(app: &App, given: &mut SignIn, taken: &mut Vec<Taken>) -> Res
     Ok(Some(ticket))
 }
 
+/// Whether somebody who comes in was named as they have to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    Enough,
+    /// The issuer is lost, and the operator has said that they come in without.
+    LeftOut,
+}
+
 /// Uses the ticket up; without one, asks whether this account is linked where the configuration wants to be told the name by the issuer.
 pub async fn redeem(
     app: &App,
@@ -63,20 +71,26 @@ pub async fn redeem(
     account: AccountId,
     ticket: Option<Ticket>,
     now: DateTime<Utc>,
-) -> Result<(), Denied> {
+) -> Result<Naming, Denied> {
     let Some(ticket) = ticket else {
         // A link to an issuer that was configured before keeps nobody out.
         if let Some(issuer) = app.oidc.as_ref().filter(|oidc| oidc.is_required()) {
             let names = issuer.issuer_names().map_err(Problem::from)?;
             if store::is_linked(connection, account, &names).await? {
-                // The words were right: nothing was guessed.
-                return Err(Denied::uncounted(needed()));
+                return match issuer.outage(now) {
+                    Some(until) => {
+                        tracing::error!(%until, "ALARM: somebody comes in without being named by the issuer, as the operator has said");
+                        Ok(Naming::LeftOut)
+                    }
+                    // The words were right: nothing was guessed.
+                    None => Err(Denied::uncounted(needed())),
+                };
             }
         }
-        return Ok(());
+        return Ok(Naming::Enough);
     };
     if store::use_ticket(connection, &ticket.0, account, now).await? {
-        Ok(())
+        Ok(Naming::Enough)
     } else {
         Err(Denied::wrong(wrong_words()))
     }
