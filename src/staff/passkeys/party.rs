@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_name_is_always_answered_the_same_and_no_two_alike() {
         let (one, replica, other) = (party(1), party(1), party(2));
-        let said = |party: &RelyingParty, handle, has: &[u8]| {
+        let said = |party: &RelyingParty, handle: &str, has: &[u8]| {
             let has = has.iter().map(|byte| (vec![*byte; 32], [*byte; 32])).collect();
             let asked = party.at_the_door(handle, has);
             asked.into_iter().map(|wanted| (wanted.credential, wanted.prf_salt)).collect::<Vec<_>>()
