@@ -225,7 +225,7 @@ impl Issuer {
         let other = |is: Lie, lied: &str, truth: &str| if lie == is { lied.to_owned() } else { truth.to_owned() };
         let claims = json!({
             "iss": other(Lie::Issuer, "http://127.0.0.1:1", &self.address), "aud": other(Lie::Audience, "another", CLIENT),
-            "sub": code.subject, "nonce": other(Lie::Nonce, "another", &code.nonce), "iat": now - 600,
+            "sub": code.subject, "email": "officer1@squad.example", "email_verified": true, "preferred_username": "officer1", "nonce": other(Lie::Nonce, "another", &code.nonce), "iat": now - 600,
             "exp": if lie == Lie::Expired { now - 1 } else { now + 300 },
         });
         let algorithm = match lie {

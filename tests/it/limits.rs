@@ -188,7 +188,7 @@ async fn nothing_about_a_name_is_looked_up_before_a_budget_and_a_made_up_device_
     let world = World::new().await;
     let (one, two) = (world.signed_in("duty1").await, world.signed_in("duty2").await);
     let token = one.sign_in().await.unwrap().text_of("device").to_owned();
-    let limits = LimitsConfig { account: 3, device: 2, ..LimitsConfig::default() };
+    let limits = LimitsConfig { account: 3, device: 3, ..LimitsConfig::default() };
     let (other, base) = limited(&world, limits).await;
     let tries = async |handle: &str, device: &str| {
         let body = json!({ "handle": handle, "passphrase": WRONG, "device": device });

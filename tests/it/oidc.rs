@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use himaya::demo::actor::Reply;
 use himaya::platform::random;
 use himaya::platform::secrets::{Live, Version, Versions};
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -74,11 +74,15 @@ async fn nothing_but_a_whole_and_true_way_back_names_anybody() {
     let nobody = stranger(&world, &base);
     let sends_out = async || nobody.post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
     let finish = async |body: Value| nobody.post("/api/v1/oidc/sign-ins/finish", &body).await.unwrap();
+    let mut believed = Vec::new();
     for lie in [Lie::Nonce, Lie::Audience, Lie::Expired, Lie::Unsigned, Lie::ClientsSecret, Lie::Issuer, Lie::Key] {
         let begun = sends_out().await;
         let back = issuer.sends_back(&begun, "subject", lie);
-        assert_eq!(said(&finish(returned(&begun, &back)).await), (401, "not_named"), "{lie:?}");
+        if said(&finish(returned(&begun, &back)).await) != (401, "not_named") {
+            believed.push(lie);
+        }
     }
+    assert_eq!(believed, []);
     // Used once, and by whom it was begun.
     let begun = sends_out().await;
     let back = issuer.sends_back(&begun, "subject", Lie::Nothing);
@@ -127,6 +131,33 @@ async fn nothing_but_a_whole_and_true_way_back_names_anybody() {
     // Nobody is linked to somebody else's subject.
     assert_eq!(said(&link(&worker, &issuer, "subject").await), (409, "linked_already"));
     assert_eq!(said(&link(&officer, &issuer, "another-subject").await), (409, "linked_already"));
+    serving.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_is_bound_by_a_state_and_a_challenge_of_its_own() {
+    let world = World::new().await;
+    let (issuer, _issuing) = Issuer::start(&world).await;
+    let (_app, serving, base) = world.replica_of(named_by(&world, &issuer, false)).await;
+    let nobody = stranger(&world, &base);
+    let sends_out = async || nobody.post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
+    let (one, other) = (sends_out().await, sends_out().await);
+    // Everything is this way's but the state: somebody else sent the person back.
+    let (_, code) = issuer.sends_back(&one, "subject", Lie::Nothing);
+    let (foreign, _) = issuer.sends_back(&other, "subject", Lie::Nothing);
+    for state in [foreign, "made up".to_owned()] {
+        let back = returned(&one, &(state, code.clone()));
+        let finished = nobody.post("/api/v1/oidc/sign-ins/finish", &back).await.unwrap();
+        assert_eq!(said(&finished), (401, "not_named"));
+    }
+    // The issuer gives a token to who has what the challenge is of, and no two ways have the same.
+    let asked = |begun: &Reply, what: &str| {
+        let url = Url::parse(begun.text_of("authorization_url")).unwrap();
+        url.query_pairs().find(|(name, _)| name == what).unwrap().1.into_owned()
+    };
+    for what in ["state", "nonce", "code_challenge"] {
+        assert_ne!(asked(&one, what), asked(&other, what), "{what}");
+    }
     serving.stop().await.unwrap();
 }
 

@@ -2,14 +2,17 @@
 
 use crate::harness::World;
 use crate::issuer::{Issuer, comes_in, link, named_by, said, ticket, words};
+use crate::rotation_running::written;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use himaya::doctor::{Verdict, examine};
+use himaya::platform::config::Config;
 use himaya::staff::oidc::outage;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
-fn written(from: DateTime<Utc>, until: DateTime<Utc>) -> String {
+fn lasting(from: DateTime<Utc>, until: DateTime<Utc>) -> String {
     let moment = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     format!("{} {}\n", moment(from), moment(until))
 }
@@ -45,16 +48,16 @@ async fn while_the_issuer_is_lost_the_operator_lets_people_in_by_name_for_some_h
     let (hour, day) = (TimeDelta::hours(1), TimeDelta::hours(24));
     assert!(outage::begin(&config.checkpoints, now, day + hour).is_err() && !file.exists());
     for text in [
-        written(now - hour, now + day),
-        written(now + hour, now + hour * 2),
-        written(now - hour * 2, now - hour),
+        lasting(now - hour, now + day),
+        lasting(now + hour, now + hour * 2),
+        lasting(now - hour * 2, now - hour),
         format!("{}\n", now.to_rfc3339()),
         String::new(),
     ] {
         std::fs::write(&file, &text).unwrap();
         locked_out(&text).await;
     }
-    std::fs::write(&file, written(now - hour, now + hour)).unwrap();
+    std::fs::write(&file, lasting(now - hour, now + hour)).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
     locked_out("anybody may have written it").await;
     assert!(verdict().await == Verdict::Wrong);
@@ -106,30 +109,29 @@ async fn emergencies(world: &World) -> usize {
 async fn the_operators_command_says_so_and_takes_it_back() {
     let world = World::new().await;
     let (issuer, _issuing) = Issuer::start(&world).await;
-    let told = world.folder.join("told.toml");
-    let run = |more: &[&str]| {
+    let run = |told: &Path, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_himaya"));
-        let run = command.args(["oidc", "outage", "--config"]).arg(&told).args(more).output().unwrap();
+        let run = command.args(["oidc", "outage", "--config"]).arg(told).args(more).output().unwrap();
         (
             run.status.success(),
             format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr)),
         )
     };
     let config = named_by(&world, &issuer, false);
-    std::fs::write(&told, toml::to_string(&config).unwrap()).unwrap();
-    let (well, text) = run(&[]);
+    let told = written(&world, |own| Config { oidc: config.oidc, ..own });
+    let (well, text) = run(&told, &[]);
     assert!(!well && text.contains("oidc.required"), "{text}");
     let config = named_by(&world, &issuer, true);
-    std::fs::write(&told, toml::to_string(&config).unwrap()).unwrap();
+    let told = written(&world, |own| Config { oidc: config.oidc.clone(), ..own });
     for wrong in ["0", "25"] {
-        assert!(!run(&["--hours", wrong]).0, "{wrong}");
+        assert!(!run(&told, &["--hours", wrong]).0, "{wrong}");
     }
     let now = Utc::now();
     assert_eq!(outage::until(&config.checkpoints, now).unwrap(), None);
-    let (well, text) = run(&["--hours", "2"]);
+    let (well, text) = run(&told, &["--hours", "2"]);
     assert!(well, "{text}");
     let until = outage::until(&config.checkpoints, Utc::now()).unwrap().unwrap();
     assert!((until - now - TimeDelta::hours(2)).abs() < TimeDelta::minutes(2), "{until}");
-    assert!(run(&["--end"]).0);
+    assert!(run(&told, &["--end"]).0);
     assert_eq!(outage::until(&config.checkpoints, Utc::now()).unwrap(), None);
 }

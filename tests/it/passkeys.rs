@@ -166,6 +166,34 @@ async fn an_answer_counts_once_for_its_own_challenge_and_not_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_counts_answers_each_challenge_once_as_well() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let mut key = SoftwareKey::new(true);
+    (key.counter, key.counts) = (0, false);
+    added(&duty, &key, words(&duty)).await;
+    for _ in 0..2 {
+        let answer = key.answer(&asks(&world.base, "duty1").await);
+        assert_eq!(alone(&duty, &answer).await.status, 201);
+        assert_eq!(said(&alone(&duty, &answer).await), (401, "wrong_credentials"), "once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_passkey_is_no_second_factor() {
+    let world = World::new().await;
+    let (one, two) = (world.signed_in("duty1").await, world.signed_in("duty2").await);
+    let (mut own, mut theirs) = (SoftwareKey::new(false), SoftwareKey::new(false));
+    added(&one, &own, words(&one)).await;
+    added(&two, &theirs, words(&two)).await;
+    let asked = asks(&world.base, "duty1").await;
+    let with = |answer: Value| json!({ "passphrase": one.passphrase, "passkey": answer });
+    let tried = one.elsewhere().try_sign_in(with(theirs.answer(&asked))).await.unwrap();
+    assert_eq!(said(&tried), (401, "wrong_second_factor"), "{}", tried.text);
+    assert_eq!(one.elsewhere().try_sign_in(with(own.answer(&asked))).await.unwrap().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_owner_who_was_not_verified_is_nobody() {
     let world = World::new().await;
     let duty = world.signed_in("duty1").await;

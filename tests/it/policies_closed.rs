@@ -3,6 +3,7 @@
 use crate::doctor::production;
 use crate::harness::World;
 use crate::policies::{POLICIES, another, countersign, propose, shown, the_two};
+use crate::rotation_running::written;
 use crate::running::{becomes, operators};
 use crate::walls::injected;
 use himaya::audit::keys::LogKeys;
@@ -175,8 +176,7 @@ async fn the_verifier_tells_what_was_entered_under_a_policy_to_which_nobody_agre
     serving.stop().await.unwrap();
 
     // The operator's command says it as well.
-    let told = world.folder.join("told.toml");
-    std::fs::write(&told, toml::to_string(&config).unwrap()).unwrap();
+    let told = written(&world, |config| config);
     let run =
         Command::new(env!("CARGO_BIN_EXE_himaya")).args(["audit", "verify", "--config"]).arg(&told).output().unwrap();
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
