@@ -178,18 +178,18 @@ pub async fn sign_in(
     app: &App,
     origin: &Origin,
     handle: &str,
-    token: Option<&str>,
+    shown: Option<&str>,
 ) -> Result<(Option<DeviceId>, Vec<Taken>), Problem> {
-    let token = token.filter(|token| app.issued.knows(Kind::Device(handle), token));
+    let shown = shown.filter(|token| app.issued.knows(Kind::Device(handle), token));
     // Who copied a device's token and uses it up takes nothing away but that.
-    if let Some(token) = token
-        && let Ok(taken) = take(app, Tries::On(token)).await
+    if let Some(token) = shown
+        && let Ok(on) = take(app, Tries::On(token)).await
     {
         if let Some(device) = devices::recognise(app, handle, token).await? {
-            return Ok((Some(device), vec![taken]));
+            return Ok((Some(device), vec![on]));
         }
         // It was forgotten, or is used no more.
-        give_back(app, vec![taken]).await;
+        give_back(app, vec![on]).await;
     }
     let from = take(app, Tries::From(origin)).await?;
     let taken = match take(app, Tries::For(handle)).await {
@@ -200,7 +200,7 @@ pub async fn sign_in(
             return Err(problem);
         }
     };
-    let device = match token {
+    let device = match shown {
         Some(token) => devices::recognise(app, handle, token).await?,
         None => None,
     };
