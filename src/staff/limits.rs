@@ -201,7 +201,7 @@ pub async fn sign_in(
         }
     };
     let device = match shown {
-        Some(token) => devices::recognise(app, handle, token).await?,
+        Some(known) => devices::recognise(app, handle, known).await?,
         None => None,
     };
     Ok((device, taken))
