@@ -126,12 +126,12 @@ async fn the_operators_command_says_so_and_takes_it_back() {
     for wrong in ["0", "25"] {
         assert!(!run(&told, &["--hours", wrong]).0, "{wrong}");
     }
-    let now = Utc::now();
+    let now = world.clock.now();
     assert_eq!(outage::until(&config.checkpoints, now).unwrap(), None);
     let (well, text) = run(&told, &["--hours", "2"]);
     assert!(well, "{text}");
-    let until = outage::until(&config.checkpoints, Utc::now()).unwrap().unwrap();
+    let until = outage::until(&config.checkpoints, world.clock.now()).unwrap().unwrap();
     assert!((until - now - TimeDelta::hours(2)).abs() < TimeDelta::minutes(2), "{until}");
     assert!(run(&told, &["--end"]).0);
-    assert_eq!(outage::until(&config.checkpoints, Utc::now()).unwrap(), None);
+    assert_eq!(outage::until(&config.checkpoints, world.clock.now()).unwrap(), None);
 }
