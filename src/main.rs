@@ -8,6 +8,7 @@ use cli::audit::{Audit, audit};
 use cli::backup::{Backup, BringBack, backup, restore};
 use cli::init::{Init, init};
 use cli::keys::{Keys, keys};
+use cli::oidc::{Oidc, oidc};
 use cli::serve::until_told;
 use cli::{At, Outcome, doctor, serve};
 use himaya::demo::{Demo, stay, story};
@@ -60,6 +61,9 @@ enum Command {
     /// Look after the keys, and the service's own secrets.
     #[command(subcommand)]
     Keys(Keys),
+    /// What to do while the issuer who names people is lost.
+    #[command(subcommand)]
+    Oidc(Oidc),
     /// Print the API's document.
     Openapi,
 }
@@ -148,6 +152,7 @@ async fn run(command: Command) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         Command::Keys(told) => keys(told).await,
+        Command::Oidc(told) => oidc(&told),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)

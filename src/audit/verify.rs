@@ -15,8 +15,10 @@ pub use checkpoints::BadCheckpoint;
 pub use finding::{Finding, Kept};
 
 use super::keys::LogKeys;
+use crate::guard::trust::Agreements;
 use crate::platform::clock::Clock;
 use sqlx::PgPool;
+use uuid::Uuid;
 use walk::Walk;
 
 /// Findings that are listed at most; the others are counted.
@@ -78,12 +80,18 @@ impl Report {
     }
 
     fn policy(&mut self, policy: [u8; 32], position: i64) {
+        PolicyChange::count(&mut self.policy_changes, policy, position);
+    }
+}
+
+impl PolicyChange {
+    fn count(all: &mut Vec<Self>, policy: [u8; 32], position: i64) {
         // From the back: it is nearly always the newest one.
-        if let Some(known) = self.policy_changes.iter_mut().rev().find(|known| known.policy == policy) {
+        if let Some(known) = all.iter_mut().rev().find(|known| known.policy == policy) {
             known.last = position;
             known.entries += 1;
         } else {
-            self.policy_changes.push(PolicyChange { policy, first: position, last: position, entries: 1 });
+            all.push(Self { policy, first: position, last: position, entries: 1 });
         }
     }
 }
@@ -110,9 +118,42 @@ pub async fn verify(
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
+    verify_with(pool, keys, saved, with_records, None).await
+}
+
+/// What two persons agreed to about the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// The first agreement: from the entry that says so on, each entry is made under a policy of `digests`.
+    pub first: Uuid,
+    /// All policies to which they ever agreed.
+    pub digests: Vec<[u8; 32]>,
+}
+
+impl Agreed {
+    /// Nothing where nobody has agreed to any policy yet.
+    #[must_use]
+    pub fn of(agreements: &Agreements) -> Option<Self> {
+        let first = agreements.all().first()?.id.0;
+        Some(Self { first, digests: agreements.all().iter().map(|agreed| agreed.digest).collect() })
+    }
+}
+
+/// The same, and marks the entries that were made under a policy to which nobody ever agreed.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_with(
+    pool: &PgPool,
+    keys: &LogKeys,
+    saved: &[String],
+    with_records: bool,
+    agreed: Option<Agreed>,
+) -> Result<Report, VerifyError> {
     let mut snapshot = store::snapshot(pool).await?;
     // The verifier's own time: nobody else's says how long an entry has waited.
     let mut walk = Walk::new(keys, with_records, Clock::default().hour());
+    walk.hold_to(agreed);
     walk.take_saved(saved);
     walk.tree(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;
@@ -121,6 +162,7 @@ pub async fn verify(
         walk.rows(&mut snapshot).await?;
     }
     snapshot.rollback().await?;
+    walk.policies();
     Ok(walk.report)
 }
 

@@ -3,7 +3,9 @@
 use super::{At, Outcome};
 use himaya::audit::keys::LogKeys;
 use himaya::audit::note::NoteVerifier;
-use himaya::audit::verify;
+use himaya::audit::verify::{self, Agreed};
+use himaya::doctor::agreements_of;
+use himaya::platform::clock::Clock;
 use himaya::platform::config::Config;
 use himaya::platform::db;
 use himaya::platform::objects::Objects;
@@ -57,7 +59,12 @@ pub async fn audit(told: Audit) -> Outcome {
     let keys = log_keys(&config, log_key.as_ref()).await?;
     let saved = checkpoint.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
     let databases = db::connect(&config.database).await?;
-    let mut report = verify::verify(&databases.auditor, &keys, &saved, records).await?;
+    let agreed = agreements_of(&config, &Clock::default()).await;
+    let (agreed, unknown) = match &agreed {
+        Ok(agreed) => (agreed.as_ref().and_then(Agreed::of), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let mut report = verify::verify_with(&databases.auditor, &keys, &saved, records, agreed.clone()).await?;
     if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
         let objects = Objects::open(attachments, &config.secrets)?;
         report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
@@ -83,7 +90,18 @@ pub async fn audit(told: Audit) -> Outcome {
     }
     for change in &report.policy_changes {
         let hash = himaya::guard::statement::hex(&change.policy);
-        println!("Policy {hash}: entries {} to {}.", change.first, change.last);
+        let standing = match &agreed {
+            Some(agreed) if agreed.digests.contains(&change.policy) => ", agreed to by two",
+            Some(_) => ", never agreed to",
+            None => "",
+        };
+        println!("Policy {hash}{standing}: entries {} to {}.", change.first, change.last);
+    }
+    if agreed.is_none() && unknown.is_none() {
+        println!("Nobody has agreed to a policy yet, so no entry is held to an agreement.");
+    }
+    if let Some(unknown) = &unknown {
+        println!("FOUND: what was agreed about the policy is not known, so no entry is held to it: {unknown}");
     }
     for finding in &report.findings {
         println!("FOUND: {finding}");
@@ -98,7 +116,7 @@ pub async fn audit(told: Audit) -> Outcome {
     if let Err(changed) = &structure {
         println!("FOUND: {changed}");
     }
-    if report.ok() && structure.is_ok() {
+    if report.ok() && structure.is_ok() && unknown.is_none() {
         println!("The ledger is whole.");
         return Ok(ExitCode::SUCCESS);
     }

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod doctor;
 pub mod init;
 pub mod keys;
+pub mod oidc;
 pub mod policy;
 pub mod serve;
 

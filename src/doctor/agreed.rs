@@ -3,13 +3,15 @@
 use super::{Findings, PATIENCE, Verdict};
 use crate::guard::council::{Council, CouncilConfig, CouncilError, Standing};
 use crate::guard::policy::{DecisionTable, PolicyError};
-use crate::guard::trust::Trust;
+use crate::guard::trust::{Agreements, Trust};
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
-use crate::platform::secrets::Secrets;
+use crate::platform::random;
+use crate::platform::secrets::{Live, Raw, Secrets};
 use sqlx::postgres::PgPoolOptions;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Why nobody could look.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +29,21 @@ pub enum NoCouncil {
 /// # Errors
 /// [`NoCouncil`].
 pub async fn council_of(config: &Config, secrets: &Secrets, clock: &Clock) -> Result<Council, NoCouncil> {
+    council(config, secrets.vouch.clone(), clock).await
+}
+
+/// What was agreed to. It hangs on signatures and pins, and needs none of the service's own secrets.
+///
+/// # Errors
+/// [`NoCouncil`].
+pub async fn agreements_of(config: &Config, clock: &Clock) -> Result<Option<Agreements>, NoCouncil> {
+    let nothing_is_vouched_for = Live::only("none", Zeroizing::new(random::bytes()));
+    Ok(council(config, nothing_is_vouched_for, clock).await?.agreements().await?)
+}
+
+async fn council(config: &Config, vouch: Live<Raw>, clock: &Clock) -> Result<Council, NoCouncil> {
     let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
-    let voucher = Voucher::new(secrets.vouch.clone(), clock.clone());
+    let voucher = Voucher::new(vouch, clock.clone());
     let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher));
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect(&config.database.app).await?;
     let told =

@@ -14,13 +14,14 @@ mod schema;
 mod secrets;
 mod store;
 
-pub use agreed::{NoCouncil, council_of};
+pub use agreed::{NoCouncil, agreements_of, council_of};
 pub use schema::WITHOUT_ROW_SECURITY;
 
 use crate::guard::policy;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, address, refusals};
 use crate::platform::secrets::Secrets;
+use crate::staff::oidc::outage;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use std::fmt;
@@ -140,6 +141,16 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
             }
         }
         Err(error) => findings.wrong("policies", error.to_string()),
+    }
+    if config.oidc.as_ref().is_some_and(|oidc| oidc.required) {
+        match outage::until(&config.checkpoints, clock.now()) {
+            Ok(None) => findings.well("oidc.required", "whoever is linked to the issuer has to be named by it"),
+            Ok(Some(until)) => {
+                let said = format!("is taken off until {until}: `himaya oidc outage --end` when the issuer is back");
+                findings.wrong("oidc.required", said);
+            }
+            Err(error) => findings.wrong("oidc.required", error.to_string()),
+        }
     }
     if !config.production {
         findings.add(

@@ -1,7 +1,8 @@
 //! Whether the policy of this process may decide: two responsible persons have agreed to it (`trust/policy.rs`).
 //!
-//! Without that nothing is opened but what leads to it: people sign in, organisations are founded, and the two propose and
-//! agree. In a trial (`production = false`) a policy decides until the first agreement was made; from then on only one that was agreed to, so
+//! Before the first agreement nothing is opened but what leads to it: people sign in, organisations are founded, and the two propose and
+//! agree. A process with another policy than the agreed one is closed: people sign in there, and the two propose and countersign, so that
+//! a repair can be signed wherever a process runs; nothing else, since what decides there was agreed to by nobody. In a trial (`production = false`) a policy decides until the first agreement was made; from then on only one that was agreed to, so
 //! that a line of the configuration does not undo what two persons did. The latest agreement is also kept beside the checkpoints: a database
 //! in which it is missing was rolled back.
 
@@ -14,7 +15,7 @@ use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
 use sqlx::PgPool;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -39,6 +40,17 @@ pub enum Standing {
     Another,
 }
 
+/// What is opened at this process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    /// What it takes to sign that another policy decides.
+    Repair = 0,
+    /// What leads to the first agreement: also founding organisations.
+    Founding = 1,
+    /// What its policy allows.
+    All = 2,
+}
+
 /// Why nobody knows, or the start is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum CouncilError {
@@ -60,8 +72,6 @@ pub enum CouncilError {
     Handed { file: PathBuf, organisation: OrganisationId },
     #[error("{}: {why}", file.display())]
     Kept { file: PathBuf, why: std::io::Error },
-    #[error("{0}")]
-    NotAgreed(String),
 }
 
 impl From<TrustError> for CouncilError {
@@ -83,7 +93,7 @@ pub struct Council {
     named: Option<OrganisationId>,
     production: bool,
     kept: PathBuf,
-    decides: AtomicBool,
+    opens: AtomicU8,
     /// When somebody last saw what was agreed, once somebody looks regularly.
     looked: Mutex<Option<Instant>>,
 }
@@ -114,7 +124,7 @@ impl Council {
             named,
             production,
             kept,
-            decides: AtomicBool::new(false),
+            opens: AtomicU8::new(Opens::Repair as u8),
             looked: Mutex::default(),
         }
     }
@@ -151,16 +161,21 @@ impl Council {
     pub async fn look(&self) -> Result<Standing, CouncilError> {
         match self.seen(true).await {
             Ok(standing) => {
-                let decides = standing == Standing::Agreed || (standing == Standing::NoneYet && !self.production);
-                let before = self.decides.swap(decides, Ordering::SeqCst);
-                if before && !decides {
+                let opens = match standing {
+                    Standing::Agreed => Opens::All,
+                    Standing::NoneYet if !self.production => Opens::All,
+                    Standing::NoneYet => Opens::Founding,
+                    Standing::Another => Opens::Repair,
+                };
+                let before = self.opens.swap(opens as u8, Ordering::SeqCst);
+                if before == Opens::All as u8 && opens != Opens::All {
                     tracing::error!("ALARM: the policy of this process was not agreed to: nothing is shown or stored");
                 }
                 Ok(standing)
             }
             Err(error @ CouncilError::Store(_)) => Err(error),
             Err(error) => {
-                self.decides.store(false, Ordering::SeqCst);
+                self.opens.store(Opens::Repair as u8, Ordering::SeqCst);
                 Err(error)
             }
         }
@@ -256,16 +271,25 @@ impl Council {
         CouncilError::Kept { file: self.kept.clone(), why }
     }
 
-    /// As [`Self::look`], for a process that starts.
+    /// As [`Self::look`], for a process that starts: one whose policy is another one starts closed, and says what to do.
     ///
     /// # Errors
-    /// [`CouncilError::NotAgreed`] when another policy was agreed to, with what to do.
+    /// [`CouncilError`].
     pub async fn look_at_start(&self) -> Result<Standing, CouncilError> {
         let standing = self.look().await?;
         if standing == Standing::Another {
-            return Err(CouncilError::NotAgreed(self.told().await?));
+            let told = self.told().await?;
+            tracing::error!(
+                "ALARM: this process starts closed, and opens nothing but what leads to an agreement: {told}"
+            );
         }
         Ok(standing)
+    }
+
+    /// Whether this process opens nothing but a repair of its policy.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.opens.load(Ordering::SeqCst) == Opens::Repair as u8
     }
 
     /// How things stand, in words for the operator: which policy was agreed to, by whom, and what to do about another.
@@ -294,9 +318,9 @@ impl Council {
             return Ok(format!("{told}; this one, {own}, decides{}", until.unwrap_or_default()));
         }
         Ok(format!(
-            "{told}, and this one is {own}, to which they have not agreed: put the files of {agreed} back, start the version \
-             that has them, and let one of the two propose {own} (POST /api/v1/policies) and the other countersign. Nobody else \
-             can"
+            "{told}, and this one is {own}, to which they have not agreed, so it is closed: start the version that has the files of \
+             {agreed}; or let one of the two propose {own} (POST /api/v1/policies, here if nowhere else) and the other countersign. \
+             Nobody else can"
         ))
     }
 
@@ -317,7 +341,8 @@ impl Council {
     /// # Errors
     /// 503, but for the kinds that lead to an agreement.
     pub fn open(&self, kind: RecordKind) -> Result<(), Problem> {
-        if leads_to_agreement(kind) {
+        let opens = self.opens.load(Ordering::SeqCst);
+        if signs_a_repair(kind) || (opens >= Opens::Founding as u8 && leads_to_agreement(kind)) {
             return Ok(());
         }
         if self.is_stale() {
@@ -326,7 +351,7 @@ impl Council {
                 "What was agreed about the policy cannot be read. Tell the administrator, and telephone.",
             ));
         }
-        if self.decides.load(Ordering::SeqCst) {
+        if opens == Opens::All as u8 {
             return Ok(());
         }
         Err(Problem::away(
@@ -335,6 +360,13 @@ impl Council {
              administrator, and telephone.",
         ))
     }
+}
+
+/// Signing in and agreeing. What these do is checked by signatures, or is the person's own: a policy that nobody agreed to gives nobody
+/// anything by them.
+const fn signs_a_repair(kind: RecordKind) -> bool {
+    use RecordKind as K;
+    matches!(kind, K::Session | K::Credential | K::Device | K::Policy)
 }
 
 /// Founding organisations, signing in and agreeing: no record of anybody who is protected.

@@ -23,6 +23,7 @@ use crate::platform::objects::{Objects, OpenError};
 use crate::platform::ready::Readiness;
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::Secrets;
+use crate::staff::issued::Issued;
 use crate::staff::limits::Limits;
 use crate::staff::oidc::Provider;
 use crate::staff::passkeys::RelyingParty;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub tokens: Tokens,
     pub stretcher: Stretcher,
     pub limits: Limits,
+    /// What the door gave out and knows again.
+    pub issued: Issued,
     pub passkeys: RelyingParty,
     /// Who else names people; nothing where nobody does.
     pub oidc: Option<Provider>,
@@ -164,6 +167,7 @@ impl App {
             tokens: Tokens::new(secrets.token.clone()),
             stretcher,
             limits,
+            issued: Issued::new(secrets.pseudonyms.clone()),
             passkeys,
             oidc,
             databases,

@@ -98,8 +98,10 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
             }
         }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
-        let (mut standing, mut queued) =
-            (Standing { main: false, erasure, sequencer: false, behind: true }, Duration::ZERO);
+        let (mut standing, mut queued) = (
+            Standing { main: false, erasure, sequencer: false, behind: true, closed: app.council.is_closed() },
+            Duration::ZERO,
+        );
         // Without an answer nothing has found its place: what waits grows older in the process's own memory.
         if let (Ok(placed), Ok(age), Ok(sequencer)) = answers {
             backlog.placed(&placed);

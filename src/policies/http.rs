@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// The most changes that a list shows.
-const LIST: i64 = 50;
+const LIST: usize = 50;
 
 impl From<CouncilError> for Problem {
     fn from(error: CouncilError) -> Self {
@@ -58,8 +58,19 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     let all = trust.policies(connection, app.config.policy_keepers).await.map_err(untrusted)?;
     let mut items = Vec::new();
     if let Some(all) = &all {
-        let rows = store::changes(&mut look, all.organisation(), LIST).await?;
-        items.extend(rows.into_iter().filter_map(|row| view(all, row, now)));
+        let mut before = None;
+        while items.len() < LIST {
+            let run = store::notes(&mut look, all.organisation(), before).await?;
+            let Some(last) = run.last() else { break };
+            before = Some((last.made_at, last.id));
+            for row in run.into_iter().filter(|row| stated(all, row.id, &row.note).is_some()) {
+                let difference = store::difference(&mut look, row.id).await?.unwrap_or_default();
+                items.extend(view(all, ChangeRow { id: row.id, note: row.note, difference }, now));
+                if items.len() == LIST {
+                    break;
+                }
+            }
+        }
     }
     look.conclude(items.iter().map(|item: &PolicyView| item.id.0).collect(), vec![]).await?.spend();
     Ok(Json(Policies {
@@ -71,11 +82,22 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     }))
 }
 
+/// What one of the two, or both, have signed under this id.
+fn stated(all: &Agreements, id: Uuid, note: &str) -> Option<(Vec<AccountId>, PolicyStatement)> {
+    // A note may claim any number of signers; only the two are asked for.
+    let two = all.responsible();
+    let signed_by: Vec<AccountId> = claimed_signers(note)
+        .filter(|account| two.contains(account))
+        .take(two.len())
+        .filter(|account| all.proposed(note, *account).is_ok())
+        .collect();
+    let stated = all.proposed(note, *signed_by.first()?).ok().filter(|stated| stated.policy.0 == id)?;
+    Some((signed_by, stated))
+}
+
 /// A change as it stands; nothing for what neither of the two has signed.
 fn view(all: &Agreements, row: ChangeRow, now: DateTime<Utc>) -> Option<PolicyView> {
-    let signed_by: Vec<AccountId> =
-        claimed_signers(&row.note).filter(|account| all.proposed(&row.note, *account).is_ok()).collect();
-    let stated = all.proposed(&row.note, *signed_by.first()?).ok().filter(|stated| stated.policy.0 == row.id)?;
+    let (signed_by, stated) = stated(all, row.id, &row.note)?;
     if stated.difference != digest_of(&row.difference) {
         return None;
     }
@@ -123,7 +145,7 @@ async fn target(app: &App, id: Option<Uuid>) -> Result<(OrganisationId, Target),
 }
 
 /// A service starts with it, and whoever may change the policy today may change that one.
-async fn usable(own: &DecisionTable, next: Bundle) -> Result<(), Problem> {
+async fn usable(own: &DecisionTable, next: Bundle) -> Result<DecisionTable, Problem> {
     let compiled = tokio::task::spawn_blocking(move || {
         tokio::runtime::Handle::current().block_on(DecisionTable::compile(&next.model, &next.rules))
     });
@@ -136,11 +158,27 @@ async fn usable(own: &DecisionTable, next: Bundle) -> Result<(), Problem> {
     for (role, verb) in Role::ALL.iter().flat_map(|role| answerable.map(|verb| (*role, verb))) {
         let asked = |table: &DecisionTable| table.decide(role, Relation::ResponsibleOf, RecordKind::Policy, verb, None);
         if asked(own) == Decision::Allow && asked(&next) != Decision::Allow {
-            let lost = format!("takes `policy {verb}` from {role}: nobody could change the policy again");
-            return Err(Problem::field("rules", lost));
+            return Err(lost(role, verb));
         }
     }
-    Ok(())
+    Ok(next)
+}
+
+fn lost(role: Role, verb: Verb) -> Problem {
+    Problem::field("rules", format!("takes `policy {verb}` from {role}: nobody could change the policy again"))
+}
+
+/// The two can change it again, whatever the policy of this process says: it may be one that nobody agreed to.
+fn stays_changeable(next: &DecisionTable, all: &Agreements) -> Result<(), Problem> {
+    let allows = |role: Role, verb: Verb| {
+        next.decide(role, Relation::ResponsibleOf, RecordKind::Policy, verb, None) == Decision::Allow
+    };
+    let answerable = [Verb::Propose, Verb::Countersign];
+    let taken = all.roles().into_iter().flat_map(|role| answerable.map(|verb| (role, verb)));
+    match taken.into_iter().find(|(role, verb)| !allows(*role, *verb)) {
+        Some((role, verb)) => Err(lost(role, verb)),
+        None => Ok(()),
+    }
 }
 
 /// Propose another policy, as one of the two responsible persons who answer for it.
@@ -151,7 +189,8 @@ async fn usable(own: &DecisionTable, next: Bundle) -> Result<(), Problem> {
         (status = 201, description = "It waits for the other responsible person.", body = PolicyView),
         (status = 403, description = "`wrong_factor`.", body = ProblemDocument),
         (status = 404, description = "You do not answer for the policy.", body = ProblemDocument),
-        (status = 409, description = "`not_in_force`: ask a service that has the policy in force.", body = ProblemDocument),
+        (status = 409, description = "`not_in_force`: ask a service that has the policy in force. (One that is closed, since nobody agreed to \
+            its policy, takes a proposal: it shows all of the next policy, and no difference.)", body = ProblemDocument),
         (status = 422, description = "`rules` or `model`: no service would start with it, or nobody could change it again.",
             body = ProblemDocument),
     ),
@@ -181,19 +220,23 @@ pub async fn propose(
     if let Err(problem) = shows_again(&app, &who, &new.shown).await {
         return Err(unit.refuse(organisation.0, problem).await);
     }
-    if !is_own {
-        usable(&app.policy, next.clone()).await?;
-    }
+    let compiled = if is_own { None } else { Some(usable(&app.policy, next.clone()).await?) };
     unit.serialise(organisation.0).await?;
     let Some(all) = answering(&app, &mut unit).await? else {
         return Err(unit.refuse(organisation.0, Problem::absent()).await);
     };
+    stays_changeable(compiled.as_ref().unwrap_or(&app.policy), &all)?;
+    let (latest, now) = (all.in_force(), unit.now());
     // The difference is read against the policy of this service.
-    if all.in_force().is_some_and(|latest| latest.digest != app.policy.hash()) {
-        let elsewhere = "This service does not have the policy in force, so the difference would be a wrong one. Ask one that has it.";
-        return Err(unit.refuse(organisation.0, Problem::illegal("not_in_force", elsewhere)).await);
-    }
-    let (latest, now, difference) = (all.in_force(), unit.now(), own.difference(&next));
+    let difference = match latest.map(|latest| latest.digest).filter(|digest| *digest != app.policy.hash()) {
+        None => own.difference(&next),
+        Some(_) if all.counts(&app.policy.hash(), now) => {
+            let elsewhere = "This service does not have the policy in force, so the difference would be a wrong one. Ask one that has it.";
+            return Err(unit.refuse(organisation.0, Problem::illegal("not_in_force", elsewhere)).await);
+        }
+        // A repair, at a service that is closed: what is in force does not lie here, so there is nothing to leave out.
+        Some(in_force) => next.whole(&in_force),
+    };
     let stated = PolicyStatement {
         policy: PolicyId::random(),
         organisation: all.organisation(),

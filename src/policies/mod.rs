@@ -1,6 +1,6 @@
 //! Which policy decides: a change takes two persons. One responsible person of the organisation that answers for the policy proposes it, with
-//! the files themselves, and the other countersigns what differs. Both sign one statement, which names the digest; a version that has
-//! another policy does not start (`guard::council`).
+//! the files themselves, and the other countersigns what differs. Both sign one statement, which names the digest; a process that has
+//! another policy is closed, and takes no more than that (`guard::council`).
 
 pub mod http;
 pub mod model;

@@ -7,6 +7,7 @@ use crate::guard::look::Look;
 use crate::guard::record::{OrganisationId, PolicyId};
 use crate::guard::statement::PolicyStatement;
 use crate::platform::problem::Problem;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// A change as it is stored, not believed yet.
@@ -16,20 +17,40 @@ pub struct ChangeRow {
     pub difference: String,
 }
 
-/// The changes of an organisation, newest first.
-pub async fn changes<V: Does, K: About>(
+/// How many notes are read at once.
+const RUN: i64 = 500;
+
+/// A change without what differs, which is long.
+pub struct NoteRow {
+    pub id: Uuid,
+    pub note: String,
+    pub made_at: DateTime<Utc>,
+}
+
+/// The next changes of an organisation, newest first: those before this moment and id. Whoever reads drops what neither of the two has
+/// signed before anything is counted.
+pub async fn notes<V: Does, K: About>(
     look: &mut Look<V, K>,
     organisation: OrganisationId,
-    most: i64,
-) -> Result<Vec<ChangeRow>, sqlx::Error> {
+    before: Option<(DateTime<Utc>, Uuid)>,
+) -> Result<Vec<NoteRow>, sqlx::Error> {
+    let (made_at, id) = before.unzip();
     sqlx::query_as!(
-        ChangeRow,
-        "SELECT id, note, difference FROM policy_changes WHERE organisation_id = $1 ORDER BY made_at DESC, id LIMIT $2",
+        NoteRow,
+        "SELECT id, note, made_at FROM policy_changes
+         WHERE organisation_id = $1 AND ($2::timestamptz IS NULL OR (made_at, id) < ($2, $3)) ORDER BY made_at DESC, id DESC LIMIT $4",
         organisation.0,
-        most
+        made_at,
+        id,
+        RUN
     )
     .fetch_all(look.sql())
     .await
+}
+
+/// What differs by a change.
+pub async fn difference<V: Does, K: About>(look: &mut Look<V, K>, policy: Uuid) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT difference FROM policy_changes WHERE id = $1", policy).fetch_optional(look.sql()).await
 }
 
 /// Stores what one of the two has signed.

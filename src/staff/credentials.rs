@@ -23,7 +23,7 @@ use crate::platform::http::{Answer, Body, Listed, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
-pub(super) use change::{Change, What, carry_out, change, changed, refused};
+pub(super) use change::{Change, What, carry_out, change, changed, no_way_back, refused, too_many};
 use chrono::TimeDelta;
 use std::sync::Arc;
 

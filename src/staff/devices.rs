@@ -1,5 +1,6 @@
 //! Devices on which a person has signed in: others' wrong tries do not count there. A device's token opens nothing.
 
+use super::issued::{Issued, Kind};
 use super::model::{DeviceView, Made};
 use super::store;
 use crate::audit::entry::Outcome;
@@ -8,33 +9,30 @@ use crate::guard::record::{AccountId, DeviceId, RecordKind};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Id, Listed, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
-use crate::platform::random;
 use axum::Json;
 use axum::extract::State;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
 /// The device that shows this token, if it is this person's. Any other token is none.
-pub(super) async fn recognise(app: &App, handle: &str, token: Option<&str>) -> Result<Option<DeviceId>, Problem> {
-    let Some(token) = token else { return Ok(None) };
+pub(super) async fn recognise(app: &App, handle: &str, token: &str) -> Result<Option<DeviceId>, Problem> {
     Ok(store::device_of(&app.databases.door, handle, &Sha256::digest(token.as_bytes())).await?)
 }
 
-/// Remembers the device on which somebody signs in: its token, the same as before or a new one.
+/// Remembers the device on which somebody of this name signs in: its token, the same as before or a new one.
 pub(super) async fn remember(
+    issued: &Issued,
     connection: &mut PgConnection,
-    account: AccountId,
+    (account, handle): (AccountId, &str),
     known: Option<DeviceId>,
     token: Option<String>,
-) -> Result<String, sqlx::Error> {
+) -> Result<String, Problem> {
     if let Some((device, token)) = known.zip(token)
         && store::device_used(connection, device).await?
     {
         return Ok(token);
     }
-    let token = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    let token = issued.make(Kind::Device(handle))?;
     store::keep_device(connection, account, &Sha256::digest(token.as_bytes())).await?;
     Ok(token)
 }

@@ -8,7 +8,7 @@ use super::model::{CurrentSession, Enrolled, Enrolment, Made, Refresh, Refreshed
 use super::store;
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::unit::Unit;
-use crate::guard::action::{Relation, Role, Verb};
+use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::gate::{Target, kinds, ledger_problem, verbs};
 use crate::guard::keys::PersonKeys;
 use crate::guard::passphrase::{Passphrase, SlotKind};
@@ -44,6 +44,11 @@ pub(super) struct Event {
 }
 
 pub(super) async fn enter(app: &App, event: Event) -> Result<(), Problem> {
+    enter_for(app, event, None).await
+}
+
+/// The same, for a purpose that the entry tells.
+pub(super) async fn enter_for(app: &App, event: Event, purpose: Option<Purpose>) -> Result<(), Problem> {
     let entry = Entry {
         at: app.places.clock.now(),
         account: event.account,
@@ -52,7 +57,7 @@ pub(super) async fn enter(app: &App, event: Event) -> Result<(), Problem> {
         relation: Relation::Oneself,
         verb: event.verb,
         kind: event.kind,
-        purpose: None,
+        purpose,
         outcome: event.outcome,
         records: event.records,
         mark: None,

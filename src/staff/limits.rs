@@ -4,7 +4,8 @@
 //! what was wrong, and what is under way. A person's own known device has a budget of its own, so that ten thousand wrong
 //! tries from elsewhere do not keep them from their work. A name that nobody has is counted like any other.
 
-use super::store;
+use super::issued::Kind;
+use super::{devices, store};
 use crate::guard::keys::derive;
 use crate::guard::record::{AccountId, DeviceId, SessionId};
 use crate::platform::app::App;
@@ -32,8 +33,10 @@ pub enum Tries<'a> {
     Stray(&'a Origin),
     /// Anybody for one name, whether somebody has it or not.
     For(&'a str),
-    /// A device on which the person has signed in.
-    On(DeviceId),
+    /// A device, by the token that the door gave it when somebody of this name signed in on it.
+    On(&'a str),
+    /// A ticket that the door gave to whom an issuer named.
+    With(&'a [u8; 32]),
     /// Codes for one person, from devices that are not known.
     CodesFor(AccountId),
     /// Codes for one person, from known devices: from all of them together, or whoever once knew the passphrase and made twenty
@@ -93,7 +96,8 @@ impl Limits {
             Tries::From(origin) => (b"from", origin.bytes()),
             Tries::Stray(origin) => (b"stray", origin.bytes()),
             Tries::For(handle) => (b"for", handle.as_bytes()),
-            Tries::On(device) => (b"on", device.0.as_bytes()),
+            Tries::On(token) => (b"on", token.as_bytes()),
+            Tries::With(ticket) => (b"with", ticket.as_slice()),
             Tries::CodesFor(account) => (b"codes for", account.0.as_bytes()),
             Tries::CodesOn(account) => (b"codes on", account.0.as_bytes()),
             Tries::Again(session) => (b"again", session.0.as_bytes()),
@@ -116,7 +120,7 @@ impl Limits {
         let told = &self.told;
         match tries {
             Tries::From(_) | Tries::Stray(_) | Tries::Returns(_) => (told.address, told.window_minutes),
-            Tries::For(_) | Tries::Again(_) => (told.account, told.window_minutes),
+            Tries::For(_) | Tries::With(_) | Tries::Again(_) => (told.account, told.window_minutes),
             Tries::On(_) => (told.device, told.window_minutes),
             Tries::CodesFor(_) | Tries::CodesOn(_) | Tries::CodesAgain(_) => (told.codes_a_day, DAY),
             Tries::Asks(_) | Tries::Ways(_) => (told.address.saturating_mul(ASKS), told.window_minutes),
@@ -162,8 +166,11 @@ pub async fn give_back(app: &App, taken: Vec<Taken>) {
     }
 }
 
-/// A try to sign in. On a known device it counts there alone: neither others' tries for this name nor those of the house in
-/// which the person sits keep them out.
+/// A try to sign in, and the device on which it is made, if it is known. On a known device it counts there alone: neither others'
+/// tries for this name nor those of the house in which the person sits keep them out.
+///
+/// Whatever is looked up about the name is looked up behind a budget: a token that the door never gave out for it is none, and leads
+/// to no look-up.
 ///
 /// # Errors
 /// As [`take`].
@@ -171,21 +178,31 @@ pub async fn sign_in(
     app: &App,
     origin: &Origin,
     handle: &str,
-    device: Option<DeviceId>,
-) -> Result<Vec<Taken>, Problem> {
+    shown: Option<&str>,
+) -> Result<(Option<DeviceId>, Vec<Taken>), Problem> {
+    let shown = shown.filter(|token| app.issued.knows(Kind::Device(handle), token));
     // Who copied a device's token and uses it up takes nothing away but that.
-    if let Some(device) = device
-        && let Ok(taken) = take(app, Tries::On(device)).await
+    if let Some(token) = shown
+        && let Ok(on) = take(app, Tries::On(token)).await
     {
-        return Ok(vec![taken]);
+        if let Some(device) = devices::recognise(app, handle, token).await? {
+            return Ok((Some(device), vec![on]));
+        }
+        // It was forgotten, or is used no more.
+        give_back(app, vec![on]).await;
     }
     let from = take(app, Tries::From(origin)).await?;
-    match take(app, Tries::For(handle)).await {
-        Ok(taken) => Ok(vec![from, taken]),
+    let taken = match take(app, Tries::For(handle)).await {
+        Ok(taken) => vec![from, taken],
         Err(problem) => {
             // What is refused for the name is nothing that the house has tried.
             give_back(app, vec![from]).await;
-            Err(problem)
+            return Err(problem);
         }
-    }
+    };
+    let device = match shown {
+        Some(known) => devices::recognise(app, handle, known).await?,
+        None => None,
+    };
+    Ok((device, taken))
 }

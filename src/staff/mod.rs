@@ -2,7 +2,7 @@
 //! keys that an organisation holds together.
 //!
 //! The administrator makes organisations and empty accounts. A person makes keys with a code (`door`), signs in
-//! (`sign_in`, by what `factors` look at, within the `limits`, perhaps named by somebody else: `oidc`), and changes how
+//! (`sign_in`, by what `factors` look at, within the `limits`, with what the door `issued` before, perhaps named by somebody else: `oidc`), and changes how
 //! (`credentials`, `passkeys`, `devices`). Two
 //! responsible persons found the organisation (`founding`), admit its members (`membership`), and are followed by others
 //! (`succession`). Nobody of these can
@@ -15,6 +15,7 @@ pub mod door;
 mod factors;
 pub mod founding;
 pub mod http;
+pub mod issued;
 pub mod limits;
 pub mod membership;
 pub mod model;

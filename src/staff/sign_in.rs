@@ -4,17 +4,17 @@
 //! A name that nobody has takes the same way, for as long, to the same answer as one with wrong words. What counts once is
 //! used up in the transaction that stores the session: whoever dies half-way has used nothing and let nobody in.
 
-use super::door::{Event, enter, hash};
+use super::door::{Event, enter, enter_for, hash};
 use super::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use super::limits::{self, Taken, Tries};
 use super::model::{SignIn, SignedInView};
-use super::oidc::Ticket;
+use super::oidc::{Naming, Ticket};
 use super::passkeys::model::Assertion;
 use super::passkeys::shown::Answered;
 use super::{devices, oidc, passkeys, shared_keys, store};
 use crate::audit::entry::Outcome;
 use crate::cases::assignments;
-use crate::guard::action::Verb;
+use crate::guard::action::{Purpose, Verb};
 use crate::guard::keys::PersonKeys;
 use crate::guard::passkey::PrfSlot;
 use crate::guard::passphrase::{Comer, Passphrase, Slot, SlotKind};
@@ -40,9 +40,18 @@ use uuid::Uuid;
 pub async fn sign_in(State(app): State<App>, origin: Origin, body: Body<SignIn>) -> Result<Answer, Problem> {
     let mut given = body.check()?;
     two_at_most(&given)?;
-    let ticket = oidc::named(&app, &mut given).await?;
-    let device = devices::recognise(&app, &given.handle, given.device.as_deref()).await?;
-    let mut taken = limits::sign_in(&app, &origin, &given.handle, device).await?;
+    let mut taken = Vec::new();
+    let ticket = oidc::named(&app, &mut given, &mut taken).await?;
+    let device = match limits::sign_in(&app, &origin, &given.handle, given.device.as_deref()).await {
+        Ok((device, more)) => {
+            taken.extend(more);
+            device
+        }
+        Err(problem) => {
+            limits::give_back(&app, taken).await;
+            return Err(problem);
+        }
+    };
     match come_in(&app, given, ticket, device, &mut taken).await {
         Ok(view) => {
             limits::give_back(&app, taken).await;
@@ -140,14 +149,17 @@ async fn come_in(
         .map_err(|_| Problem::fault("a session's keys cannot be sealed"))?;
 
     let mut transaction = door.begin().await?;
-    let mut used = use_up(&mut transaction, account, &shown, now).await;
-    if used.is_ok() {
-        used = oidc::redeem(app, &mut transaction, account, ticket, now).await;
-    }
-    if let Err(denied) = used {
-        transaction.rollback().await?;
-        return Err(caller.denied(app, denied).await);
-    }
+    let used = match use_up(&mut transaction, account, &shown, now).await {
+        Ok(()) => oidc::redeem(app, &mut transaction, account, ticket, now).await,
+        Err(denied) => Err(denied),
+    };
+    let naming = match used {
+        Ok(naming) => naming,
+        Err(denied) => {
+            transaction.rollback().await?;
+            return Err(caller.denied(app, denied).await);
+        }
+    };
     let made = renewed.keep(&mut transaction, &caller, now).await?;
     if let Some((id, slot)) = &anew {
         store::seal_slot_anew(&mut transaction, *id, slot).await?;
@@ -166,14 +178,16 @@ async fn come_in(
         second_factor_at: (shown.second.is_some() || shown.first.is_both()).then_some(now),
     };
     store::insert_session(&mut transaction, &row).await?;
-    let device = devices::remember(&mut transaction, account, device, given.device).await?;
+    let named = (account, given.handle.as_str());
+    let device = devices::remember(&app.issued, &mut transaction, named, device, given.device.clone()).await?;
     // Durable before the session is.
     if !made.is_empty() {
         let records = made.iter().map(|id| id.0).collect();
         let event = Event { kind: RecordKind::Credential, verb: Verb::Write, records, ..caller.event(Outcome::Done) };
         enter(app, event).await?;
     }
-    enter(app, caller.event(Outcome::Done)).await?;
+    let emergency = (naming == Naming::LeftOut).then_some(Purpose::Emergency);
+    enter_for(app, caller.event(Outcome::Done), emergency).await?;
     transaction.commit().await?;
     let view = SignedInView {
         account,

@@ -3,7 +3,8 @@
 // The service speaks JSON as browsers read and write it (`parseCreationOptionsFromJSON`, `toJSON`), bytes in base64url. A PRF's
 // output leaves the page in the body of one request, as a passphrase does, and is kept nowhere.
 //
-// `himaya.add`     1. begin, with a factor shown anew: `{ passphrase }`, `{ code }`, `{ passkey }` or `{ recovery_code }`
+// `himaya.add`     0. 409 `no_way_back`: take a recovery code (`credentials/recovery-code`) and print it, or set up an authenticator
+//                  1. begin, with a factor shown anew: `{ passphrase }`, `{ code }`, `{ passkey }` or `{ recovery_code }`
 //                  2. `navigator.credentials.create`; confirm, with what the PRF gave if it gave something already
 //                  3. where it can give something and did not yet: ask for it once, and have it open the keys (`unlock`)
 // `himaya.signIn`  1. ask for a passkey at the door, by the name; whoever has none is asked all the same

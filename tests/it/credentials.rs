@@ -34,13 +34,13 @@ pub fn words(actor: &Actor) -> Value {
 }
 
 /// The next code of an authenticator: half a minute passes.
-fn next_code(world: &World, secret: &str) -> String {
+pub fn next_code(world: &World, secret: &str) -> String {
     world.clock.advance(TimeDelta::seconds(30));
     TotpSecret::code_at(secret, world.clock.now())
 }
 
 /// Sets an authenticator up; gives its secret.
-async fn authenticator(world: &World, actor: &Actor) -> String {
+pub async fn authenticator(world: &World, actor: &Actor) -> String {
     let begun = change(actor, "totp", words(actor)).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
     let secret = begun.text_of("secret").to_owned();

@@ -184,6 +184,46 @@ async fn a_device_is_known_for_its_own_person_only_and_is_forgotten_when_they_sa
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_about_a_name_is_looked_up_before_a_budget_and_a_made_up_device_is_no_row() {
+    let world = World::new().await;
+    let (one, two) = (world.signed_in("duty1").await, world.signed_in("duty2").await);
+    let token = one.sign_in().await.unwrap().text_of("device").to_owned();
+    let limits = LimitsConfig { account: 3, device: 3, ..LimitsConfig::default() };
+    let (other, base) = limited(&world, limits).await;
+    let tries = async |handle: &str, device: &str| {
+        let body = json!({ "handle": handle, "passphrase": WRONG, "device": device });
+        asks(&base, "sessions", &body, "").await.0
+    };
+    let rows = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM sign_in_tries").fetch_one(&mut world.owner().await).await.unwrap()
+    };
+    // Who cannot look at devices fails as soon as it looks.
+    sql(&world, "REVOKE SELECT ON known_devices FROM himaya_door").await;
+    assert!(tries("duty1", &token).await >= 500, "it is looked up, behind its own budget");
+    let (made_up, cut) = ("A".repeat(43), token[..42].to_owned());
+    for device in [made_up.as_str(), &cut, "x"] {
+        assert_eq!(tries("duty2", device).await, 401, "no look-up");
+    }
+    let before = rows().await;
+    for n in 0..5 {
+        assert_eq!(
+            tries("duty2", &format!("{}{n}", "B".repeat(42))).await,
+            429,
+            "no look-up, and the name's budget is used up"
+        );
+        assert_eq!(tries("duty2", &token).await, 429, "somebody else's token is as made up as any");
+    }
+    assert_eq!(rows().await, before, "a flood of made-up tokens fills no table");
+    // The device's budget is used up by those tries that were looked at; then the others', and nothing is looked at any more.
+    sql(&world, "UPDATE sign_in_tries SET taken = 100").await;
+    assert_eq!(tries("duty1", &token).await, 429);
+    sql(&world, "GRANT SELECT ON known_devices TO himaya_door; UPDATE sign_in_tries SET window_ends_at = now()").await;
+    assert_eq!(signs_in(&one.at(&base)).await, 201);
+    assert_eq!(signs_in(&two.at(&base)).await, 201);
+    other.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_has_twenty_devices_and_one_unused_for_half_a_year_is_none() {
     let world = World::new().await;
     let duty = world.signed_in("duty1").await;

@@ -1,215 +1,14 @@
-//! Somebody else names the person, and opens nothing by it: a small issuer on loopback, which lies as it is told to.
+//! Somebody else names the person, and opens nothing by it. The issuer lies as it is told to (`issuer.rs`).
 
 use crate::harness::World;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use crate::issuer::{Issuer, Lie, comes_in, link, named_by, returned, said, stranger, ticket, words};
 use chrono::TimeDelta;
-use ed25519_dalek::{Signer as _, SigningKey};
-use himaya::demo::actor::{Actor, Reply};
-use himaya::platform::config::{Config, OidcConfig};
+use himaya::demo::actor::Reply;
 use himaya::platform::random;
 use himaya::platform::secrets::{Live, Version, Versions};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 use zeroize::Zeroizing;
-
-const CLIENT: &str = "himaya";
-const SECRET: &str = "s3cret-of-the-client";
-
-/// How a token lies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Lie {
-    Nothing,
-    Nonce,
-    Audience,
-    Expired,
-    Unsigned,
-    /// Signed with the client's secret, as if that were the issuer's key.
-    ClientsSecret,
-    Issuer,
-    Key,
-}
-
-struct Code {
-    nonce: String,
-    challenge: String,
-    subject: String,
-    lie: Lie,
-}
-
-#[derive(Clone)]
-struct Issuer {
-    address: String,
-    key: SigningKey,
-    codes: Arc<Mutex<HashMap<String, Code>>>,
-    /// What the service's clock says.
-    now: himaya::platform::clock::Clock,
-}
-
-fn encoded(value: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(value.to_string())
-}
-
-impl Issuer {
-    async fn start(world: &World) -> (Self, tokio::task::JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = Self {
-            address: format!("http://{}", listener.local_addr().unwrap()),
-            key: SigningKey::from_bytes(&random::bytes()),
-            codes: Arc::default(),
-            now: world.clock.clone(),
-        };
-        let routes = Router::new()
-            .route("/.well-known/openid-configuration", get(about))
-            .route("/jwks", get(keys))
-            .route("/token", post(token))
-            .with_state(issuer.clone());
-        let serving = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        (issuer, serving)
-    }
-
-    /// The person signs in at the issuer's page, and is sent back: state and code.
-    fn sends_back(&self, begun: &Reply, subject: &str, lie: Lie) -> (String, String) {
-        let url = Url::parse(begun.text_of("authorization_url")).unwrap();
-        let asked: HashMap<String, String> = url.query_pairs().into_owned().collect();
-        assert_eq!((asked["client_id"].as_str(), asked["response_type"].as_str()), (CLIENT, "code"));
-        assert_eq!((asked["code_challenge_method"].as_str(), asked["scope"].as_str()), ("S256", "openid"));
-        let code = URL_SAFE_NO_PAD.encode(random::bytes::<16>());
-        let said = Code {
-            nonce: asked["nonce"].clone(),
-            challenge: asked["code_challenge"].clone(),
-            subject: subject.to_owned(),
-            lie,
-        };
-        self.codes.lock().unwrap().insert(code.clone(), said);
-        (asked["state"].clone(), code)
-    }
-
-    fn token_of(&self, code: &Code) -> String {
-        let (now, lie) = (self.now.now().timestamp(), code.lie);
-        let other = |is: Lie, lied: &str, truth: &str| if lie == is { lied.to_owned() } else { truth.to_owned() };
-        let claims = json!({
-            "iss": other(Lie::Issuer, "http://127.0.0.1:1", &self.address), "aud": other(Lie::Audience, "another", CLIENT),
-            "sub": code.subject, "nonce": other(Lie::Nonce, "another", &code.nonce), "iat": now - 600,
-            "exp": if lie == Lie::Expired { now - 1 } else { now + 300 },
-        });
-        let algorithm = match lie {
-            Lie::Unsigned => "none",
-            Lie::ClientsSecret => "HS256",
-            _ => "EdDSA",
-        };
-        let text = format!("{}.{}", encoded(&json!({ "alg": algorithm, "kid": "one" })), encoded(&claims));
-        let signature = match lie {
-            Lie::Unsigned => vec![],
-            Lie::ClientsSecret => {
-                use hmac::{KeyInit as _, Mac as _};
-                let mut mac = hmac::Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-                mac.update(text.as_bytes());
-                mac.finalize().into_bytes().to_vec()
-            }
-            Lie::Key => SigningKey::from_bytes(&[7; 32]).sign(text.as_bytes()).to_bytes().to_vec(),
-            _ => self.key.sign(text.as_bytes()).to_bytes().to_vec(),
-        };
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-async fn about(State(issuer): State<Issuer>) -> Json<Value> {
-    let at = |path: &str| format!("{}/{path}", issuer.address);
-    Json(json!({
-        "issuer": issuer.address, "authorization_endpoint": at("authorize"), "token_endpoint": at("token"), "jwks_uri": at("jwks"),
-        "response_types_supported": ["code"], "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["EdDSA", "HS256", "none"]
-    }))
-}
-
-async fn keys(State(issuer): State<Issuer>) -> Json<Value> {
-    let public = URL_SAFE_NO_PAD.encode(issuer.key.verifying_key().as_bytes());
-    Json(
-        json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": public, "use": "sig", "kid": "one", "alg": "EdDSA" }] }),
-    )
-}
-
-async fn token(
-    State(issuer): State<Issuer>,
-    headers: HeaderMap,
-    Form(form): Form<HashMap<String, String>>,
-) -> (StatusCode, Json<Value>) {
-    let refused = || (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_grant" })));
-    let client = format!("Basic {}", STANDARD.encode(format!("{CLIENT}:{SECRET}")));
-    // Each code is good once, for the client that has PKCE's verifier.
-    let Some(code) = form.get("code").and_then(|code| issuer.codes.lock().unwrap().remove(code)) else {
-        return refused();
-    };
-    let verifier = form.get("code_verifier").cloned().unwrap_or_default();
-    if URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) != code.challenge
-        || headers.get("authorization").and_then(|value| value.to_str().ok()) != Some(&client)
-    {
-        return refused();
-    }
-    (StatusCode::OK, Json(json!({ "access_token": "x", "token_type": "Bearer", "id_token": issuer.token_of(&code) })))
-}
-
-/// A configuration in which this issuer names people.
-fn named_by(world: &World, issuer: &Issuer, required: bool) -> Config {
-    let secret = world.app.config.secrets.join("oidc.client_secret");
-    std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let oidc = OidcConfig {
-        issuer: issuer.address.clone(),
-        client_id: CLIENT.to_owned(),
-        redirect_url: "http://127.0.0.1:1/back".to_owned(),
-        required,
-        authority: None,
-    };
-    Config { oidc: Some(oidc), ..world.app.config.clone() }
-}
-
-fn words(actor: &Actor) -> Value {
-    json!({ "passphrase": actor.passphrase })
-}
-
-fn said(reply: &Reply) -> (u16, &str) {
-    (reply.status, reply.code())
-}
-
-fn returned(begun: &Reply, (state, code): &(String, String)) -> Value {
-    json!({ "state": state, "code": code, "handle": begun.text_of("handle") })
-}
-
-/// Somebody without a session, at this replica.
-fn stranger(world: &World, base: &str) -> Actor {
-    world.country.person("officer1").unwrap().elsewhere().at(base)
-}
-
-async fn link(actor: &Actor, issuer: &Issuer, subject: &str) -> Reply {
-    let begun = actor.post("/api/v1/oidc/links", &words(actor)).await.unwrap();
-    assert_eq!(begun.status, 201, "{}", begun.text);
-    let back = issuer.sends_back(&begun, subject, Lie::Nothing);
-    actor.post("/api/v1/oidc/links/finish", &returned(&begun, &back)).await.unwrap()
-}
-
-/// A ticket for whom the issuer names: begun at one replica, finished at another.
-async fn ticket(world: &World, issuer: &Issuer, (one, other): (&str, &str), subject: &str) -> Reply {
-    let begun = stranger(world, one).post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
-    let back = issuer.sends_back(&begun, subject, Lie::Nothing);
-    stranger(world, other).post("/api/v1/oidc/sign-ins/finish", &returned(&begun, &back)).await.unwrap()
-}
-
-async fn comes_in(world: &World, base: &str, ticket: &Reply, words: Value) -> Reply {
-    let mut body = words;
-    body["named"] = json!(ticket.text_of("ticket"));
-    stranger(world, base).post("/api/v1/sessions", &body).await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_issuer_names_a_person_over_two_replicas_and_their_own_words_let_them_in() {
@@ -275,11 +74,15 @@ async fn nothing_but_a_whole_and_true_way_back_names_anybody() {
     let nobody = stranger(&world, &base);
     let sends_out = async || nobody.post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
     let finish = async |body: Value| nobody.post("/api/v1/oidc/sign-ins/finish", &body).await.unwrap();
+    let mut believed = Vec::new();
     for lie in [Lie::Nonce, Lie::Audience, Lie::Expired, Lie::Unsigned, Lie::ClientsSecret, Lie::Issuer, Lie::Key] {
         let begun = sends_out().await;
         let back = issuer.sends_back(&begun, "subject", lie);
-        assert_eq!(said(&finish(returned(&begun, &back)).await), (401, "not_named"), "{lie:?}");
+        if said(&finish(returned(&begun, &back)).await) != (401, "not_named") {
+            believed.push(lie);
+        }
     }
+    assert_eq!(believed, []);
     // Used once, and by whom it was begun.
     let begun = sends_out().await;
     let back = issuer.sends_back(&begun, "subject", Lie::Nothing);
@@ -328,6 +131,60 @@ async fn nothing_but_a_whole_and_true_way_back_names_anybody() {
     // Nobody is linked to somebody else's subject.
     assert_eq!(said(&link(&worker, &issuer, "subject").await), (409, "linked_already"));
     assert_eq!(said(&link(&officer, &issuer, "another-subject").await), (409, "linked_already"));
+    serving.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_is_bound_by_a_state_and_a_challenge_of_its_own() {
+    let world = World::new().await;
+    let (issuer, _issuing) = Issuer::start(&world).await;
+    let (_app, serving, base) = world.replica_of(named_by(&world, &issuer, false)).await;
+    let nobody = stranger(&world, &base);
+    let sends_out = async || nobody.post("/api/v1/oidc/sign-ins", &json!({})).await.unwrap();
+    let (one, other) = (sends_out().await, sends_out().await);
+    // Everything is this way's but the state: somebody else sent the person back.
+    let (_, code) = issuer.sends_back(&one, "subject", Lie::Nothing);
+    let (foreign, _) = issuer.sends_back(&other, "subject", Lie::Nothing);
+    for state in [foreign, "made up".to_owned()] {
+        let back = returned(&one, &(state, code.clone()));
+        let finished = nobody.post("/api/v1/oidc/sign-ins/finish", &back).await.unwrap();
+        assert_eq!(said(&finished), (401, "not_named"));
+    }
+    // The issuer gives a token to who has what the challenge is of, and no two ways have the same.
+    let asked = |begun: &Reply, what: &str| {
+        let url = Url::parse(begun.text_of("authorization_url")).unwrap();
+        url.query_pairs().find(|(name, _)| name == what).unwrap().1.into_owned()
+    };
+    for what in ["state", "nonce", "code_challenge"] {
+        assert_ne!(asked(&one, what), asked(&other, what), "{what}");
+    }
+    serving.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_has_a_budget_of_its_own_and_a_made_up_one_is_not_looked_up() {
+    let world = World::new().await;
+    let (issuer, _issuing) = Issuer::start(&world).await;
+    let mut config = named_by(&world, &issuer, false);
+    config.limits.account = 3;
+    let (_app, serving, base) = world.replica_of(config).await;
+    let named = ticket(&world, &issuer, (&base, &base), "subject-of-nobody").await;
+    let wrong =
+        async |ticket: &Reply| comes_in(&world, &base, ticket, json!({ "passphrase": "not the one" })).await.status;
+    let sql = async |text: &'static str| sqlx::raw_sql(text).execute(&mut world.owner().await).await.unwrap();
+    // Who cannot look at tickets fails as soon as it looks.
+    sql("REVOKE SELECT ON oidc_tickets FROM himaya_door").await;
+    let genuine = named.text_of("ticket").to_owned();
+    for made_up in ["A".repeat(43), genuine[..42].to_owned(), "made up".to_owned()] {
+        let body = json!({ "named": made_up, "passphrase": "not the one" });
+        let tried = stranger(&world, &base).post("/api/v1/sessions", &body).await.unwrap();
+        assert_eq!(said(&tried), (401, "wrong_credentials"), "no look-up");
+    }
+    assert!(wrong(&named).await >= 500, "it is looked up, behind its budget");
+    sql("GRANT SELECT ON oidc_tickets TO himaya_door; DELETE FROM sign_in_tries").await;
+    assert_eq!([wrong(&named).await, wrong(&named).await, wrong(&named).await], [401, 401, 401]);
+    sql("REVOKE SELECT ON oidc_tickets FROM himaya_door").await;
+    assert_eq!(wrong(&named).await, 429, "and then no more");
     serving.stop().await.unwrap();
 }
 

@@ -13,24 +13,32 @@ use himaya::platform::secrets::Named;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-async fn sql(world: &World, statement: &'static str) {
+pub async fn sql(world: &World, statement: &'static str) {
     sqlx::raw_sql(statement).execute(&mut world.owner().await).await.unwrap();
 }
 
-async fn change(actor: &Actor, what: &str, body: Value) -> Reply {
+pub async fn change(actor: &Actor, what: &str, body: Value) -> Reply {
     actor.post(&format!("/api/v1/credentials/passkeys{what}"), &body).await.unwrap()
 }
 
-fn said(reply: &Reply) -> (u16, &str) {
+pub fn said(reply: &Reply) -> (u16, &str) {
     (reply.status, reply.code())
 }
 
-fn words(actor: &Actor) -> Value {
+pub fn words(actor: &Actor) -> Value {
     json!({ "passphrase": actor.passphrase })
 }
 
-/// Adds a passkey that begins with this factor; gives its id.
-async fn added(actor: &Actor, key: &SoftwareKey, fresh: Value) -> String {
+/// Takes a recovery code: without one, or an authenticator, no passkey counts.
+pub async fn prints_a_code(actor: &Actor) {
+    crate::credentials::recovery_code(actor, words(actor)).await;
+}
+
+/// Adds a passkey that begins with this factor; gives its id. Whoever shows their passphrase has no second factor yet.
+pub async fn added(actor: &Actor, key: &SoftwareKey, fresh: Value) -> String {
+    if fresh.get("passphrase").is_some() {
+        prints_a_code(actor).await;
+    }
     let begun = change(actor, "", fresh).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
     let made = change(actor, "/confirm", key.made(&begun.body, true)).await;
@@ -39,7 +47,7 @@ async fn added(actor: &Actor, key: &SoftwareKey, fresh: Value) -> String {
 }
 
 /// Asks at the door for a passkey of this name.
-async fn asks(base: &str, handle: &str) -> Value {
+pub async fn asks(base: &str, handle: &str) -> Value {
     let sent =
         reqwest::Client::new().post(format!("{base}/api/v1/sessions/passkey")).json(&json!({ "handle": handle }));
     let sent = sent.send().await.unwrap();
@@ -47,18 +55,24 @@ async fn asks(base: &str, handle: &str) -> Value {
     sent.json().await.unwrap()
 }
 
+/// The ids that are asked for, in their order.
+fn ids(asked: &Value) -> Vec<String> {
+    let allowed = asked["options"]["allowCredentials"].as_array().unwrap();
+    allowed.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
 /// Signs in with this answer alone, in a session of its own.
-async fn alone(actor: &Actor, answer: &Value) -> Reply {
+pub async fn alone(actor: &Actor, answer: &Value) -> Reply {
     actor.elsewhere().try_sign_in(json!({ "passkey": answer })).await.unwrap()
 }
 
-async fn again(actor: &Actor, key: &mut SoftwareKey) -> Value {
+pub async fn again(actor: &Actor, key: &mut SoftwareKey) -> Value {
     let asked = actor.post("/api/v1/credentials/passkeys/ask", &json!({})).await.unwrap();
     assert_eq!(asked.status, 201, "{}", asked.text);
     json!({ "passkey": key.answer(&asked.body) })
 }
 
-async fn count(world: &World, what: &'static str) -> i64 {
+pub async fn count(world: &World, what: &'static str) -> i64 {
     sqlx::query_scalar(what).fetch_one(&mut world.owner().await).await.unwrap()
 }
 
@@ -152,11 +166,40 @@ async fn an_answer_counts_once_for_its_own_challenge_and_not_for_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_counts_answers_each_challenge_once_as_well() {
+    let world = World::new().await;
+    let duty = world.signed_in("duty1").await;
+    let mut key = SoftwareKey::new(true);
+    (key.counter, key.counts) = (0, false);
+    added(&duty, &key, words(&duty)).await;
+    for _ in 0..2 {
+        let answer = key.answer(&asks(&world.base, "duty1").await);
+        assert_eq!(alone(&duty, &answer).await.status, 201);
+        assert_eq!(said(&alone(&duty, &answer).await), (401, "wrong_credentials"), "once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_passkey_is_no_second_factor() {
+    let world = World::new().await;
+    let (one, two) = (world.signed_in("duty1").await, world.signed_in("duty2").await);
+    let (mut own, mut theirs) = (SoftwareKey::new(false), SoftwareKey::new(false));
+    added(&one, &own, words(&one)).await;
+    added(&two, &theirs, words(&two)).await;
+    let asked = asks(&world.base, "duty1").await;
+    let with = |answer: Value| json!({ "passphrase": one.passphrase, "passkey": answer });
+    let tried = one.elsewhere().try_sign_in(with(theirs.answer(&asked))).await.unwrap();
+    assert_eq!(said(&tried), (401, "wrong_second_factor"), "{}", tried.text);
+    assert_eq!(one.elsewhere().try_sign_in(with(own.answer(&asked))).await.unwrap().status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_owner_who_was_not_verified_is_nobody() {
     let world = World::new().await;
     let duty = world.signed_in("duty1").await;
     let mut key = SoftwareKey::new(true);
     key.verifies = false;
+    prints_a_code(&duty).await;
     let begun = change(&duty, "", words(&duty)).await;
     assert_eq!(said(&change(&duty, "/confirm", key.made(&begun.body, true)).await), (403, "wrong_factor"));
     key.verifies = true;
@@ -258,19 +301,28 @@ async fn a_name_that_nobody_has_is_asked_for_a_passkey_like_any_other() {
     let duty = world.signed_in("duty1").await;
     let mut key = SoftwareKey::new(true);
     added(&duty, &key, words(&duty)).await;
-    // Names apart, everything is alike: what stands where, and how long it is at most.
+    // Names apart, everything is alike: how many there are, what stands where, and how long it is at most.
     let shape = |asked: &Value| {
         let mut options = asked["options"].clone();
-        let id = options["allowCredentials"][0]["id"].as_str().unwrap().to_owned();
-        let bytes = id.len();
-        let salt = options["extensions"]["prf"]["evalByCredential"][&id]["first"].as_str().unwrap().len();
-        options["allowCredentials"][0]["id"] = json!("");
-        options["extensions"]["prf"]["evalByCredential"] = json!(salt);
+        let ids: Vec<String> = ids(asked);
+        let salts = options["extensions"]["prf"]["evalByCredential"].as_object().unwrap();
+        assert!(ids.iter().all(|id| (22..=86).contains(&id.len()) && salts[id]["first"].as_str().unwrap().len() == 43));
+        assert_eq!(salts.len(), ids.len(), "no two alike");
+        let entry = options["allowCredentials"][0].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let salts = salts.len();
+        options["allowCredentials"] = json!((ids.len(), entry));
+        options["extensions"]["prf"]["evalByCredential"] = json!(salts);
         options["challenge"] = json!("");
-        (options, (22..=86).contains(&bytes))
+        options
     };
+    let several = world.signed_in("officer1").await;
+    let (mut first, second) = (SoftwareKey::new(true), SoftwareKey::new(false));
+    added(&several, &first, words(&several)).await;
+    let fresh = again(&several, &mut first).await;
+    added(&several, &second, fresh).await;
     let known = shape(&asks(&world.base, "duty1").await);
-    for handle in ["duty2", "nobody.of.this.name", "x"] {
+    assert_eq!(known["allowCredentials"][0], json!(10), "one passkey among ten that are asked for");
+    for handle in ["officer1", "duty1", "duty2", "nobody.of.this.name", "x"] {
         let (here, there) = (asks(&world.base, handle).await, asks(&base, handle).await);
         assert_eq!(shape(&here), known, "{handle}");
         for stays in ["allowCredentials", "extensions"] {
@@ -278,10 +330,19 @@ async fn a_name_that_nobody_has_is_asked_for_a_passkey_like_any_other() {
         }
         assert_ne!(here["options"]["challenge"], there["options"]["challenge"]);
     }
-    assert_ne!(
-        asks(&base, "duty2").await["options"]["allowCredentials"],
-        asks(&base, "nobody").await["options"]["allowCredentials"]
-    );
+    let (asked, both) = (ids(&asks(&base, "officer1").await), [text(&first.id), text(&second.id)]);
+    assert!(both.iter().all(|id| asked.contains(id)), "{asked:?}");
+    let nobodys = ids(&asks(&base, "nobody").await);
+    assert!(ids(&asks(&base, "duty2").await).iter().all(|id| !nobodys.contains(id)));
+    // A name that gets its first passkey, or loses it, is asked for what it was asked for before, but for one.
+    let colleague = world.signed_in("duty2").await;
+    let (before, mut new) = (ids(&asks(&base, "duty2").await), SoftwareKey::new(true));
+    let id = added(&colleague, &new, words(&colleague)).await;
+    let since = ids(&asks(&base, "duty2").await);
+    assert_eq!(since.iter().filter(|id| !before.contains(id)).collect::<Vec<_>>(), [&text(&new.id)]);
+    let fresh = again(&colleague, &mut new).await;
+    assert_eq!(change(&colleague, &format!("/{id}/remove"), fresh).await.status, 200);
+    assert_eq!(ids(&asks(&base, "duty2").await), before, "and in the order of then");
 
     // Nor does a colleague learn which are decoys by adding one of the same name.
     for (colleague, handle) in [("operator1", "duty1"), ("operator2", "duty2")] {
@@ -299,7 +360,8 @@ async fn a_name_that_nobody_has_is_asked_for_a_passkey_like_any_other() {
     let mut wrong = SoftwareKey::new(true);
     let mut tries = async |handle: &str| {
         let asked = asks(&base, handle).await;
-        let id = asked["options"]["allowCredentials"][0]["id"].as_str().unwrap().to_owned();
+        // One that somebody has, or one that nobody has.
+        let id = if handle == "duty1" { text(&key.id) } else { ids(&asked)[0].clone() };
         let mut answer = wrong.answer(&asked);
         answer["credential_id"] = json!(id);
         answer["prf"] = json!(text(&[7; 32]));

@@ -55,6 +55,10 @@ async fn a_passkey_with_prf_opens_the_persons_keys_in_a_real_browser() {
     let (browser, account) = does(browser, sign_in("officer1", &officer.passphrase)).await;
     assert_eq!(account, json!(officer.account));
     let fresh = json!({ "passphrase": officer.passphrase });
+    let (browser, refused) = does(browser, format!("himaya.add(session, {fresh}, 'telefon')")).await;
+    assert_eq!((&refused["status"], &refused["body"]["code"]), (&json!(409), &json!("no_way_back")), "{refused}");
+    let (browser, printed) = does(browser, format!("himaya.send('credentials/recovery-code', {fresh}, session)")).await;
+    assert_eq!(printed["status"], 200, "{printed}");
     let (browser, made) = does(browser, format!("himaya.add(session, {fresh}, 'telefon')")).await;
     assert_eq!((&made["status"], &made["body"]["opens_keys"]), (&json!(200), &json!(true)), "{made}");
     let (browser, out) =
@@ -93,6 +97,8 @@ async fn a_passkey_without_prf_is_a_second_factor_in_a_real_browser() {
     let browser = at(&world, false).await;
     let (browser, _) = does(browser, sign_in("duty1", &duty.passphrase)).await;
     let words = json!({ "passphrase": duty.passphrase });
+    let (browser, printed) = does(browser, format!("himaya.send('credentials/recovery-code', {words}, session)")).await;
+    assert_eq!(printed["status"], 200, "{printed}");
     let (browser, made) = does(browser, format!("himaya.add(session, {words}, 'açar')")).await;
     assert_eq!((&made["status"], &made["body"]["opens_keys"]), (&json!(200), &json!(false)), "{made}");
     let (browser, came) = does(browser, "himaya.signIn('duty1')".to_owned()).await;

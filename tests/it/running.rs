@@ -19,7 +19,7 @@ async fn asked(address: &str, path: &str) -> (u16, String) {
 }
 
 /// Asks until the answer is so.
-async fn becomes(address: &str, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
+pub async fn becomes(address: &str, path: &str, wanted: impl Fn(u16, &str) -> bool) -> String {
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     let mut last = (0, String::new());
     for _ in 0..300 {

@@ -17,6 +17,8 @@ pub struct SoftwareKey {
     signing: SigningKey,
     pub id: Vec<u8>,
     pub counter: u32,
+    /// Many never count: they stay at zero.
+    pub counts: bool,
     /// Whether it verifies its owner.
     pub verifies: bool,
     pub origin: &'static str,
@@ -32,7 +34,7 @@ impl SoftwareKey {
         let signing = SigningKey::from_slice(&himaya::platform::random::bytes::<32>()).unwrap();
         let id = himaya::platform::random::bytes::<32>().to_vec();
         let prf = prf.then(himaya::platform::random::bytes);
-        Self { signing, id, counter: 1, verifies: true, origin: ORIGIN, prf }
+        Self { signing, id, counter: 1, counts: true, verifies: true, origin: ORIGIN, prf }
     }
 
     fn client_data(&self, kind: &str, options: &Value) -> Vec<u8> {
@@ -89,7 +91,9 @@ impl SoftwareKey {
 
     /// Its answer to a challenge.
     pub fn answer(&mut self, asked: &Value) -> Value {
-        self.counter += 1;
+        if self.counts {
+            self.counter += 1;
+        }
         let options = &asked["options"];
         let (data, client) = (self.data(&options["rpId"], 0), self.client_data("webauthn.get", options));
         let signature: Signature = self.signing.sign(&[&data[..], &Sha256::digest(&client)].concat());

@@ -1,7 +1,9 @@
 //! What the verifier finds, in words.
 
+use super::PolicyChange;
 use crate::audit::entry::Place;
 use crate::audit::mark::RowKind;
+use crate::guard::statement::hex;
 use std::fmt;
 use uuid::Uuid;
 
@@ -95,6 +97,8 @@ pub enum Finding {
     ContentGone { kind: RowKind, row: Uuid },
     /// A row is of no kind that this service writes.
     UnknownRow { row: Uuid },
+    /// Entries were made under a policy to which nobody ever agreed, after two had agreed to another.
+    PolicyNotAgreed { change: PolicyChange },
 }
 
 impl fmt::Display for Finding {
@@ -205,6 +209,13 @@ impl fmt::Display for Finding {
                 write!(f, "Object {object}: an attachment's bytes are not those that were stored.")
             }
             Self::UnknownRow { row } => write!(f, "Row {row} is of no kind that this service writes."),
+            Self::PolicyNotAgreed { change: PolicyChange { policy, first, last, entries } } => write!(
+                f,
+                "{entries} entries, at positions {first} to {last}, were made under policy {}, to which two responsible persons \
+                 never agreed. A service of this version lets people sign in under it, and opens nothing: find out what was \
+                 running.",
+                hex(policy)
+            ),
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::checkpoints::Claims;
 use super::finding::{Finding, Kept};
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
-use super::{LISTED, Report};
+use super::{Agreed, LISTED, PolicyChange, Report};
 use crate::audit::entry::{Leaf, Place};
 use crate::audit::keys::{LogKeys, Signed};
-use crate::audit::mark::Named;
+use crate::audit::mark::{Named, RowKind};
 use crate::audit::tree::{self, Frontier, Hash};
 use crate::guard::bytes::digest;
 use sqlx::PgConnection;
@@ -56,6 +56,11 @@ pub(super) struct Walk<'a> {
     newest: i64,
     /// The entry that has waited longest for its number, with its hour.
     longest: Option<(i64, Place)>,
+    /// What two persons agreed to about the policy; where the first entry stands behind the one that says that they first did; and
+    /// the policies of entries from there on to which they did not.
+    agreed: Option<Agreed>,
+    agreed_from: Option<i64>,
+    unagreed: Vec<PolicyChange>,
     pub(super) report: Report,
 }
 
@@ -74,7 +79,40 @@ impl<'a> Walk<'a> {
             doubts: Vec::new(),
             newest: hour,
             longest: None,
+            agreed: None,
+            agreed_from: None,
+            unagreed: Vec::new(),
             report: Report::default(),
+        }
+    }
+
+    /// Holds the entries to what two persons agreed to about the policy.
+    pub(super) fn hold_to(&mut self, agreed: Option<Agreed>) {
+        self.agreed = agreed;
+    }
+
+    fn policy(&mut self, leaf: &Leaf, position: i64) {
+        self.report.policy(leaf.policy, position);
+        let Some(agreed) = &self.agreed else { return };
+        // The row of a change comes in when one has signed; it stands for the second time when both have.
+        let both = Named::Standing { kind: RowKind::PolicyChange, row: agreed.first, standing: 2 };
+        if self.agreed_from.is_none() && leaf.mark == both.name() {
+            self.agreed_from = Some(position);
+        }
+        if self.agreed_from.is_some() && !agreed.digests.contains(&leaf.policy) {
+            PolicyChange::count(&mut self.unagreed, leaf.policy, position);
+        }
+    }
+
+    /// Tells which policies decided to which nobody agreed. Where no entry speaks of the first agreement, somebody took it away: then
+    /// every entry is held to the agreements.
+    pub(super) fn policies(&mut self) {
+        if let (Some(agreed), None) = (&self.agreed, self.agreed_from) {
+            let never = |change: &&PolicyChange| !agreed.digests.contains(&change.policy);
+            self.unagreed = self.report.policy_changes.iter().filter(never).copied().collect();
+        }
+        for change in std::mem::take(&mut self.unagreed) {
+            self.report.find(Finding::PolicyNotAgreed { change });
         }
     }
 
@@ -207,7 +245,7 @@ impl<'a> Walk<'a> {
             None
         };
         if let Some(leaf) = &leaf {
-            self.report.policy(leaf.policy, position);
+            self.policy(leaf, position);
         }
         self.follow(place, leaf.as_ref(), numbered);
     }

@@ -54,6 +54,21 @@ impl Bundle {
         lines.push(String::new());
         lines.join("\n")
     }
+
+    /// All of it, for people who agree to it where the policy in force, of this digest, does not lie: no line is left out for being in
+    /// both.
+    #[must_use]
+    pub fn whole(&self, in_force: &[u8; 32]) -> String {
+        let mut lines = vec![
+            format!("# from policy sha-256 {}", hex(in_force)),
+            format!("# to policy sha-256 {}", hex(&self.digest())),
+            "# the service at which this was proposed does not have the first of the two: this is ALL of the second. Compare them by".to_owned(),
+            "# `himaya policy diff` on a machine of your own".to_owned(),
+        ];
+        lines.extend(said(&self.model).chain(said(&self.rules)).map(|line| format!("+ {line}")));
+        lines.push(String::new());
+        lines.join("\n")
+    }
 }
 
 /// The lines that say something, each with single blanks.

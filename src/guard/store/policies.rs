@@ -7,22 +7,32 @@ use uuid::Uuid;
 /// What claims to be an agreement.
 pub struct AgreedRow {
     pub id: Uuid,
+    pub number: i32,
     pub note: String,
 }
 
-/// The agreements of an organisation, in their order.
+/// How many rows are read at once.
+pub const RUN: i64 = 500;
+
+/// What claims to be an agreement of an organisation, in their order: the next ones after this number and id. Rows are planted easily, so
+/// there is no end to them but the last one; whoever reads drops what is not signed before anything is counted.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn agreed_policies(
     connection: &mut PgConnection,
     organisation: OrganisationId,
+    (number, id): (i32, Uuid),
 ) -> Result<Vec<AgreedRow>, sqlx::Error> {
     sqlx::query_as!(
         AgreedRow,
-        "SELECT id, note FROM policy_changes WHERE organisation_id = $1 AND agreed_at IS NOT NULL
-         ORDER BY number LIMIT 10000",
-        organisation.0
+        "SELECT id, number, note FROM policy_changes
+         WHERE organisation_id = $1 AND agreed_at IS NOT NULL AND (number, id) > ($2, $3)
+         ORDER BY number, id LIMIT $4",
+        organisation.0,
+        number,
+        id,
+        RUN
     )
     .fetch_all(connection)
     .await

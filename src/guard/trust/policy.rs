@@ -3,6 +3,7 @@
 //! older policy comes back only by a new agreement.
 
 use super::{Founding, Trust, TrustError};
+use crate::guard::action::Role;
 use crate::guard::record::{AccountId, OrganisationId, PolicyId};
 use crate::guard::statement::{self, OrganisationKind, PolicyStatement, StatedAgreement, StatementError, hex, unhex};
 use crate::guard::store;
@@ -10,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::VerifyingKey;
 use sqlx::PgConnection;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// How long a policy may count beside the one that follows it.
 pub const LONGEST_OVERLAP: TimeDelta = TimeDelta::days(7);
@@ -53,6 +55,12 @@ impl Agreements {
     #[must_use]
     pub fn responsible(&self) -> Vec<AccountId> {
         self.founding.responsible()
+    }
+
+    /// What the two work as.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        self.founding.members.values().filter(|member| member.responsible).map(|member| member.role).collect()
     }
 
     /// With which key one of the two signs.
@@ -192,14 +200,24 @@ impl Trust {
             self.custody(connection, organisation).await?;
         }
         let mut all = Agreements { founding: Arc::clone(first), agreed: Vec::new(), former: Vec::new() };
-        for row in store::agreed_policies(connection, organisation).await? {
-            all.pass_on(&mut rest);
-            match all.followed_by(&row.note) {
-                Ok(next) if next.id.0 == row.id => all.agreed.push(next),
-                _ => {
-                    tracing::error!("ALARM: a policy lies in the database as agreed that two persons did not agree to");
+        let (mut after, mut planted) = ((0, Uuid::nil()), 0_u64);
+        loop {
+            let run = store::agreed_policies(connection, organisation, after).await?;
+            let Some(last) = run.last() else { break };
+            after = (last.number, last.id);
+            for row in &run {
+                all.pass_on(&mut rest);
+                match all.followed_by(&row.note) {
+                    Ok(next) if next.id.0 == row.id => all.agreed.push(next),
+                    _ => planted += 1,
                 }
             }
+        }
+        if planted > 0 {
+            tracing::error!(
+                planted,
+                "ALARM: policies lie in the database as agreed that two persons did not agree to; they do not count"
+            );
         }
         all.pass_on(&mut rest);
         if !rest.is_empty() {

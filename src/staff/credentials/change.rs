@@ -4,7 +4,7 @@ use crate::audit::entry::Outcome;
 use crate::guard::gate::{Authorized, Does, kinds, ledger_problem};
 use crate::guard::passkey::PrfSlot;
 use crate::guard::passphrase::{Comer, SlotKind};
-use crate::guard::record::{CredentialId, SessionId};
+use crate::guard::record::{AccountId, CredentialId, SessionId};
 use crate::guard::session::Who;
 use crate::platform::app::App;
 use crate::platform::http::Answer;
@@ -12,6 +12,7 @@ use crate::platform::problem::Problem;
 use crate::staff::factors::{self, Denied, NewWords, Proof, SecondShown, opened, redeem};
 use crate::staff::limits::{self, Taken, Tries};
 use crate::staff::model::{CredentialChanged, Fresh};
+use crate::staff::passkeys::model::MOST;
 use crate::staff::passkeys::shown;
 use crate::staff::store::{self, KeptPasskey, NewCeremony};
 use axum::http::StatusCode;
@@ -131,10 +132,6 @@ pub(in crate::staff) async fn changed<V: Does>(
     match shown_anew(app, who, fresh, &mut taken).await {
         Ok(proof) => {
             limits::give_back(app, taken).await;
-            if locks_out(app, who, &what).await? {
-                let last = "A passkey would be your only second factor: whoever loses it is locked out. Remove your passkeys first.";
-                return Err(refused(app, leave, Problem::illegal("last_way_in", last)).await);
-            }
             let change = Change::make(app, who, what, proof).await?;
             carry_out(app, who, leave, Some(proof), change).await
         }
@@ -146,18 +143,43 @@ pub(in crate::staff) async fn changed<V: Does>(
     }
 }
 
-/// Whether somebody with a passkey gives away the last way in that does not need it.
-async fn locks_out(app: &App, who: &Who, what: &What) -> Result<bool, Problem> {
-    let stays = |kept: &store::Kept| match what {
-        What::NoRecoveryCode => kept.totp.is_some(),
-        What::NoTotp => kept.recovery.is_some(),
-        _ => true,
-    };
-    if !matches!(what, What::NoRecoveryCode | What::NoTotp) {
-        return Ok(false);
+/// There is a passkey to come, and nothing else to come in by on the day on which it is lost.
+pub(in crate::staff) fn no_way_back() -> Problem {
+    Problem::illegal(
+        "no_way_back",
+        "A passkey would be your only second factor, and whoever loses it is locked out. Take a recovery code first, and print it \
+         (POST /api/v1/credentials/recovery-code), or set up an authenticator (POST /api/v1/credentials/totp).",
+    )
+}
+
+pub(in crate::staff) fn too_many() -> Problem {
+    Problem::illegal("too_many_passkeys", "You have ten passkeys. Remove one that you do not use.")
+}
+
+/// Why a change does not do, as everything stands after it: nobody depends on a single device. Asked in its transaction, alone with
+/// the account, since two changes at once would each find what the other takes away.
+async fn hinders(
+    connection: &mut PgConnection,
+    account: AccountId,
+    what: &What,
+) -> Result<Option<Problem>, sqlx::Error> {
+    if !matches!(what, What::ConfirmPasskey(..) | What::NoRecoveryCode | What::NoTotp) {
+        return Ok(None);
     }
-    let kept = store::credentials(&app.databases.door, who.account).await?;
-    Ok(!kept.passkeys.is_empty() && !stays(&kept))
+    let ways = store::ways(connection, account).await?;
+    let last = || {
+        Problem::illegal(
+            "last_way_in",
+            "A passkey would be your only second factor, and whoever loses it is locked out. Have both a recovery code and an \
+             authenticator before you give one of them away, or remove your passkeys first.",
+        )
+    };
+    Ok(match what {
+        What::ConfirmPasskey(..) if ways.passkeys > MOST => Some(too_many()),
+        _ if ways.passkeys == 0 || ways.without_a_passkey => None,
+        What::ConfirmPasskey(..) => Some(no_way_back()),
+        _ => Some(last()),
+    })
 }
 
 /// Looks at the factor that came with the request.
@@ -291,6 +313,10 @@ pub(in crate::staff) async fn carry_out<V: Does>(
         transaction.rollback().await?;
         return Err(refused(app, leave, Problem::absent()).await);
     };
+    if let Some(problem) = hinders(&mut transaction, who.account, &change.what).await? {
+        transaction.rollback().await?;
+        return Err(refused(app, leave, problem).await);
+    }
     if proof.is_none_or(Proof::is_second) {
         store::second_factor_shown(&mut transaction, who.session, now).await?;
     }

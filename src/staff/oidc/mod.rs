@@ -5,18 +5,20 @@
 //! and before it does there is no session. A subject that is linked to nobody gets a ticket that looks the same.
 //!
 //! `way` is what binds the two ends of the way to the issuer: state, nonce and PKCE's verifier follow from one secret that the client
-//! keeps, so that any replica can finish what another began, and the database holds a hash. `provider` asks the issuer.
+//! keeps, so that any replica can finish what another began, and the database holds a hash. `provider` asks the issuer; `outage` is what the
+//! operator says while it is lost.
 
 pub mod links;
 pub mod model;
 pub mod naming;
+pub mod outage;
 mod provider;
 mod store;
 mod ticket;
 mod way;
 
 pub use provider::Provider;
-pub(super) use ticket::{Ticket, named, redeem};
+pub(super) use ticket::{Naming, Ticket, named, redeem};
 
 use crate::platform::app::App;
 use utoipa_axum::router::OpenApiRouter;

@@ -11,14 +11,12 @@ use crate::guard::record::{AccountId, RecordKind, SessionId};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Origin};
 use crate::platform::problem::{Problem, ProblemDocument};
-use crate::platform::random;
 use crate::staff::door::{Event, enter};
+use crate::staff::issued::Kind;
 use crate::staff::limits::{self, Taken, Tries};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 /// The provider, or the answer where there is none.
@@ -121,7 +119,7 @@ async fn named(app: &App, given: &OidcReturn, headers: &HeaderMap) -> Result<(An
     let (door, now) = (&app.databases.door, app.places.clock.now());
     let (way, took) = back(app, given, headers, None).await?;
     let names = provider(app)?.names(&given.code, &way).await?;
-    let text = URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    let text = app.issued.make(Kind::Ticket)?;
     let expires_at = now + TICKET;
     store::give_ticket(door, Ticket::of(&text).digest(), &names.known, &names.current, expires_at).await?;
     let began = took.map(|took| Taken::of(took.bucket, took.window));

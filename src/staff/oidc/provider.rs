@@ -1,12 +1,14 @@
 //! Asks the issuer: what it publishes about itself, and whom a code names. The crate `openidconnect` checks the ID token's signature, issuer,
 //! audience, nonce and times; here is how the issuer is reached, which algorithms count, and what becomes of the subject.
 
+use super::outage;
 use super::store::Tag;
 use super::way::Way;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, OidcConfig};
 use crate::platform::secrets::{Live, Raw};
 use axum::body::{Body, to_bytes};
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -22,6 +24,7 @@ use openidconnect::{
 };
 use rustls::crypto::ring;
 use sha2::Sha256;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +140,8 @@ pub struct Provider {
     published: Mutex<Known>,
     peppers: Live<Raw>,
     clock: Clock,
+    /// Where the operator says that it is lost.
+    folder: PathBuf,
 }
 
 impl Provider {
@@ -148,7 +153,8 @@ impl Provider {
         let Some(told) = config.oidc.clone() else { return Ok(None) };
         let secret = OidcConfig::client_secret(&config.secrets)?;
         let wire = Wire::of(&told).map_err(|why| crate::platform::config::Refusals::of("oidc.authority", why))?;
-        Ok(Some(Self { told, secret, wire, published: Mutex::default(), peppers, clock }))
+        let folder = config.checkpoints.clone();
+        Ok(Some(Self { told, secret, wire, published: Mutex::default(), peppers, clock, folder }))
     }
 
     pub fn issuer(&self) -> &str {
@@ -157,6 +163,14 @@ impl Provider {
 
     pub const fn is_required(&self) -> bool {
         self.told.required
+    }
+
+    /// Until when nobody has to be named, if the operator says so.
+    pub fn outage(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        outage::until(&self.folder, now).unwrap_or_else(|error| {
+            tracing::error!(%error, "ALARM: what says that nobody has to be named is not believed");
+            None
+        })
     }
 
     /// What the issuer publishes about itself, with its keys; not older than `most`.

@@ -1,6 +1,8 @@
 //! Asking for a passkey, adding one, having it open the person's keys, and removing it.
 
-use super::model::{AskedAtTheDoor, Assertion, CeremonyKind, NewPasskey, PasskeyAsked, PasskeyBegun, PasskeyMade};
+use super::model::{
+    AskedAtTheDoor, Assertion, CeremonyKind, MOST, NewPasskey, PasskeyAsked, PasskeyBegun, PasskeyMade,
+};
 use super::party::Wanted;
 use super::shown;
 use crate::guard::record::{CredentialId, SessionId};
@@ -8,7 +10,9 @@ use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, Origin, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::platform::random;
-use crate::staff::credentials::{Change, What, carry_out, change, changed, may_withdraw, may_write, refused};
+use crate::staff::credentials::{
+    Change, What, carry_out, change, changed, may_withdraw, may_write, no_way_back, refused, too_many,
+};
 use crate::staff::factors;
 use crate::staff::limits::{self, Tries};
 use crate::staff::model::{CredentialChanged, Fresh};
@@ -18,9 +22,6 @@ use chrono::TimeDelta;
 
 /// How long a challenge waits: as long as a browser is told to wait for its person.
 const WAITS: TimeDelta = TimeDelta::minutes(5);
-
-/// How many passkeys one person has at most.
-const MOST: usize = 10;
 
 fn begun(app: &App, kind: CeremonyKind, session: Option<SessionId>) -> NewCeremony {
     let new = matches!(kind, CeremonyKind::Register).then(|| (CredentialId::random(), random::bytes()));
@@ -42,7 +43,7 @@ async fn keep(app: &App, ceremony: &NewCeremony) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Ask for a passkey, to sign in with it. Whoever has none, or is nobody, is asked for one all the same.
+/// Ask for a passkey, to sign in with it. Whoever has none, or is nobody, is asked for as many as anybody else.
 #[utoipa::path(operation_id = "ask_for_passkey_at_door", post, path = "/api/v1/sessions/passkey", tag = "door",
     request_body = AskedAtTheDoor, security(()),
     responses((status = 201, body = PasskeyAsked), (status = "4XX", body = ProblemDocument)))]
@@ -55,12 +56,7 @@ pub async fn ask_at_the_door(
     // Each is a row: it is not given back.
     let _one = limits::take(&app, Tries::Asks(&origin)).await?;
     let found = store::passkeys_of_name(&app.databases.door, &given.handle).await?;
-    let decoy = app.passkeys.decoy(&given.handle);
-    let known = |(credential, prf_salt)| Wanted { credential, prf_salt, transports: Vec::new() };
-    let mut wanted: Vec<Wanted> = found.into_iter().map(known).collect();
-    if wanted.is_empty() {
-        wanted.push(decoy);
-    }
+    let wanted = app.passkeys.at_the_door(&given.handle, found);
     let ceremony = begun(&app, CeremonyKind::SignIn, None);
     let options = app.passkeys.ask(&wanted, &ceremony.challenge, true).ok_or_else(unwritten)?;
     keep(&app, &ceremony).await?;
@@ -98,7 +94,11 @@ pub async fn begin(State(app): State<App>, SignedIn(who): SignedIn, body: Body<F
     let door = &app.databases.door;
     let has: Vec<Vec<u8>> = store::passkeys(door, who.account).await?.into_iter().map(|kept| kept.credential).collect();
     if has.len() >= MOST {
-        return Err(Problem::illegal("too_many_passkeys", "You have ten passkeys. Remove one that you do not use."));
+        return Err(too_many());
+    }
+    // Before an authenticator makes one; what counts is asked again when it is shown.
+    if !store::ways(&mut *door.acquire().await?, who.account).await?.without_a_passkey {
+        return Err(no_way_back());
     }
     let handle = store::handle_of(door, who.account).await?;
     let ceremony = begun(&app, CeremonyKind::Register, Some(who.session));

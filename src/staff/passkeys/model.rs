@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// How many passkeys one person has at most; so many are asked for at the door, whoever it is.
+pub const MOST: usize = 10;
+
 words! {
     /// What a challenge is for.
     pub enum CeremonyKind {

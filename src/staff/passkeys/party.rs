@@ -4,7 +4,7 @@
 //! the PRF extension. Its state between asking and checking is made anew from the challenge, the one thing that is stored: so
 //! nobody who writes into the database asks for less.
 
-use super::model::{Assertion, NewPasskey};
+use super::model::{Assertion, MOST, NewPasskey};
 use crate::guard::keys::derive;
 use crate::platform::config::{PasskeysConfig, Refusal};
 use crate::platform::secrets::{Live, Raw};
@@ -180,27 +180,39 @@ impl RelyingParty {
         }
     }
 
-    /// What a name is answered that has no passkey, or that nobody has: the same each time, at every replica, and as
-    /// authenticators would have made it.
+    /// What is asked for at the door for a name: the passkeys that somebody has, and decoys up to [`MOST`], in an order of the name's
+    /// own. It is the same each time, at every replica, as long as the passkeys are; decoys are as authenticators would have made them.
     #[must_use]
-    pub fn decoy(&self, handle: &str) -> Wanted {
+    pub fn at_the_door(&self, handle: &str, mut has: Vec<(Vec<u8>, [u8; 32])>) -> Vec<Wanted> {
         let key = derive(&*self.secrets.get().oldest().value, &[], "himaya passkey decoys v1");
         let drawn = |what: &[u8]| -> [u8; 32] {
-            // A key of 32 bytes is never refused; without one the decoy would be the same for all names.
+            // A key of 32 bytes is never refused; without one the decoys would be the same for all names.
             let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key) else { return crate::platform::random::bytes() };
             mac.update(what);
             mac.update(handle.as_bytes());
             mac.finalize().into_bytes().into()
         };
-        let length = match drawn(b"length:").first() {
-            Some(0..=63) => 16,
-            Some(64..=127) => 20,
-            Some(128..=191) => 32,
-            _ => 64,
+        let decoy = |n: usize| {
+            // The first is called as it was when it was the only one: it stays what it is.
+            let part = |what: &str| drawn(if n == 0 { format!("{what}:") } else { format!("{n} {what}:") }.as_bytes());
+            let length = match part("length").first() {
+                Some(0..=63) => 16,
+                Some(64..=127) => 20,
+                Some(128..=191) => 32,
+                _ => 64,
+            };
+            let mut credential = [part("first"), part("second")].concat();
+            credential.truncate(length);
+            Wanted { credential, prf_salt: part("salt"), transports: Vec::new() }
         };
-        let mut credential = [drawn(b"first:"), drawn(b"second:")].concat();
-        credential.truncate(length);
-        Wanted { credential, prf_salt: drawn(b"salt:"), transports: Vec::new() }
+        // All of them are made for every name: it takes as long.
+        let mut wanted: Vec<Wanted> = (0..MOST).map(decoy).collect();
+        has.truncate(MOST);
+        wanted.truncate(MOST.saturating_sub(has.len()));
+        let known = |(credential, prf_salt)| Wanted { credential, prf_salt, transports: Vec::new() };
+        wanted.extend(has.into_iter().map(known));
+        wanted.sort_by_cached_key(|one| drawn(&[b"order:", one.credential.as_slice()].concat()));
+        wanted
     }
 }
 
@@ -231,18 +243,34 @@ mod tests {
     #[test]
     fn a_name_is_always_answered_the_same_and_no_two_alike() {
         let (one, replica, other) = (party(1), party(1), party(2));
-        let said = |party: &RelyingParty, handle| {
-            let decoy = party.decoy(handle);
-            (decoy.credential, decoy.prf_salt)
+        let said = |party: &RelyingParty, handle: &str, has: &[u8]| {
+            let has = has.iter().map(|byte| (vec![*byte; 32], [*byte; 32])).collect();
+            let asked = party.at_the_door(handle, has);
+            asked.into_iter().map(|wanted| (wanted.credential, wanted.prf_salt)).collect::<Vec<_>>()
         };
-        assert_eq!(said(&one, "duty1"), said(&replica, "duty1"));
-        assert_ne!(said(&one, "duty1"), said(&one, "duty2"));
-        assert_ne!(said(&one, "duty1"), said(&other, "duty1"));
+        let nobody = said(&one, "duty1", &[]);
+        assert_eq!(nobody, said(&replica, "duty1", &[]));
+        assert!(said(&one, "duty2", &[]).iter().all(|decoy| !nobody.contains(decoy)));
+        assert!(said(&other, "duty1", &[]).iter().all(|decoy| !nobody.contains(decoy)));
+        for has in [&[][..], &[1], &[1, 2], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]] {
+            let asked = said(&one, "duty1", has);
+            assert_eq!(asked.len(), MOST, "{has:?}");
+            assert!(asked.iter().enumerate().all(|(n, wanted)| !asked[..n].contains(wanted)), "no two alike");
+            assert!(has.iter().take(MOST).all(|byte| asked.contains(&(vec![*byte; 32], [*byte; 32]))), "{has:?}");
+            // Those that are neither new nor gone stand in the same order.
+            let stayed: Vec<_> = nobody.iter().filter(|decoy| asked.contains(decoy)).collect();
+            assert_eq!(asked.iter().filter(|wanted| nobody.contains(wanted)).collect::<Vec<_>>(), stayed);
+        }
+        // Where a passkey stands tells nothing: each name has an order of its own.
+        let places: std::collections::HashSet<_> = (0..40)
+            .map(|n| said(&one, &format!("name{n}"), &[1]).iter().position(|(id, _)| *id == [1; 32]).unwrap())
+            .collect();
+        assert!(places.len() > MOST / 2, "{places:?}");
     }
 
     #[test]
     fn verification_is_asked_for_and_no_state_is_believed() {
-        let asked = party(1).ask(&[party(1).decoy("duty1")], &[7; 32], true).unwrap();
+        let asked = party(1).ask(&party(1).at_the_door("duty1", vec![]), &[7; 32], true).unwrap();
         assert_eq!((&asked["userVerification"], &asked["rpId"]), (&json!("required"), &json!("localhost")));
         assert_eq!(asked["challenge"], json!(text(&[7; 32])));
         let id = asked["allowCredentials"][0]["id"].as_str().unwrap();

@@ -62,6 +62,26 @@ pub async fn credentials(pool: &PgPool, account: AccountId) -> Result<Kept, sqlx
     Ok(kept)
 }
 
+/// What somebody can come in by.
+pub struct Ways {
+    pub passkeys: usize,
+    /// There is a recovery code, or an authenticator: a passkey may be lost.
+    pub without_a_passkey: bool,
+}
+
+/// The same, counted only.
+pub async fn ways(connection: &mut PgConnection, account: AccountId) -> Result<Ways, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM passkeys WHERE account_id = $1) AS "passkeys!",
+                  EXISTS (SELECT FROM credential_slots WHERE account_id = $1 AND kind = 'recovery_code')
+                  OR EXISTS (SELECT FROM totp_secrets WHERE account_id = $1 AND active_at IS NOT NULL) AS "without!""#,
+        account.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Ways { passkeys: usize::try_from(row.passkeys).unwrap_or(usize::MAX), without_a_passkey: row.without })
+}
+
 /// The same without what opens anything, and without passkeys.
 pub async fn credential_views(pool: &PgPool, account: AccountId) -> Result<Vec<CredentialView>, sqlx::Error> {
     let rows = sqlx::query!(
