@@ -3,6 +3,7 @@
 use super::{Findings, PATIENCE, Verdict};
 use crate::guard::council::{Council, CouncilConfig, CouncilError, Standing};
 use crate::guard::policy::{DecisionTable, PolicyError};
+use crate::guard::record::OrganisationId;
 use crate::guard::trust::{Agreements, Trust};
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
@@ -22,6 +23,8 @@ pub enum NoCouncil {
     Store(#[from] sqlx::Error),
     #[error("{0}")]
     Council(#[from] CouncilError),
+    #[error("the organisation {0}, which answers for the policy, is not founded, or its pin is missing here")]
+    Keepers(OrganisationId),
 }
 
 /// The council of a configuration, as the service has it.
@@ -29,7 +32,7 @@ pub enum NoCouncil {
 /// # Errors
 /// [`NoCouncil`].
 pub async fn council_of(config: &Config, secrets: &Secrets, clock: &Clock) -> Result<Council, NoCouncil> {
-    council(config, secrets.vouch.clone(), clock).await
+    council(config, secrets.vouch.clone(), clock, std::convert::identity).await
 }
 
 /// What was agreed to. It hangs on signatures and pins, and needs none of the service's own secrets.
@@ -38,13 +41,25 @@ pub async fn council_of(config: &Config, secrets: &Secrets, clock: &Clock) -> Re
 /// [`NoCouncil`].
 pub async fn agreements_of(config: &Config, clock: &Clock) -> Result<Option<Agreements>, NoCouncil> {
     let nothing_is_vouched_for = Live::only("none", Zeroizing::new(random::bytes()));
-    Ok(council(config, nothing_is_vouched_for, clock).await?.agreements().await?)
+    let council = council(config, nothing_is_vouched_for, clock, Trust::by_pins_alone).await?;
+    // What was kept beside the checkpoints is compared as well: agreements that are gone are not agreements that never were.
+    council.standing().await?;
+    let agreements = council.agreements().await?;
+    match (&agreements, config.policy_keepers) {
+        (None, Some(keepers)) => Err(NoCouncil::Keepers(keepers)),
+        _ => Ok(agreements),
+    }
 }
 
-async fn council(config: &Config, vouch: Live<Raw>, clock: &Clock) -> Result<Council, NoCouncil> {
+async fn council(
+    config: &Config,
+    vouch: Live<Raw>,
+    clock: &Clock,
+    as_asked: fn(Trust) -> Trust,
+) -> Result<Council, NoCouncil> {
     let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
     let voucher = Voucher::new(vouch, clock.clone());
-    let trust = Arc::new(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher));
+    let trust = Arc::new(as_asked(Trust::new(config.pins.clone(), Arc::clone(&policy), voucher)));
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect(&config.database.app).await?;
     let told =
         CouncilConfig { named: config.policy_keepers, production: config.production, checkpoints: &config.checkpoints };

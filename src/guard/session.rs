@@ -182,7 +182,7 @@ impl Presented {
 /// [`EnterError::SignIn`] unless the session is alive, and token and secret belong to it.
 pub async fn enter(pool: &PgPool, trust: &Trust, presented: Presented) -> Result<Who, EnterError> {
     let row = store::session(pool, &presented.lookup).await?.ok_or(EnterError::SignIn)?;
-    trust.learn(pool, row.founding.as_deref()).await;
+    trust.learn(pool, row.founding.as_deref()).await?;
     presented.resolve(trust, &row)
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn visit(
 ) -> Result<Visit, EnterError> {
     let visited = store::visit_section(pool, &presented.lookup, case, person, kind.as_str()).await?;
     let Visited { entered, found, section } = visited.ok_or(EnterError::SignIn)?;
-    trust.learn(pool, entered.founding.as_deref()).await;
+    trust.learn(pool, entered.founding.as_deref()).await?;
     Ok(Visit { who: presented.resolve(trust, &entered)?, found, section })
 }
 

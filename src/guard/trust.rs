@@ -68,6 +68,8 @@ pub struct Trust {
     voucher: Voucher,
     seen: Mutex<Seen>,
     memory: Memory,
+    /// Pins alone decide which founding is in force: for who checks what was signed, without the service's own secrets.
+    by_pins_alone: bool,
 }
 
 #[derive(Default)]
@@ -95,7 +97,22 @@ impl Trust {
     /// `pins` is the file of fingerprints: see [`pinned`].
     #[must_use]
     pub fn new(pins: PathBuf, policy: Arc<DecisionTable>, voucher: Voucher) -> Self {
-        Self { pins: Pins::new(pins), policy, voucher, seen: Mutex::default(), memory: Memory::default() }
+        Self {
+            pins: Pins::new(pins),
+            policy,
+            voucher,
+            seen: Mutex::default(),
+            memory: Memory::default(),
+            by_pins_alone: false,
+        }
+    }
+
+    /// For who checks what was signed and has none of the service's own secrets: CUSTODY's keys, which the service vouches for, are not
+    /// looked at, and a founding that follows counts by its pin and its own two.
+    #[must_use]
+    pub fn by_pins_alone(mut self) -> Self {
+        self.by_pins_alone = true;
+        self
     }
 
     /// What the service itself vouches for.
@@ -142,7 +159,9 @@ impl Trust {
         let last = (founding.number(), founding.fingerprint);
         let highest = *seen.highest_founding.entry(founding.organisation).or_insert(last);
         // One whose pin was taken away again is not in force any more.
-        if founding.number() < highest.0 && self.pins.hold(&highest.1, false) {
+        if (founding.number() < highest.0 || (founding.number() == highest.0 && founding.fingerprint != highest.1))
+            && self.pins.hold(&highest.1, false)
+        {
             tracing::error!("ALARM: a founding was put back that another one has followed");
             return Err(TrustError::WentBack);
         }
@@ -153,14 +172,19 @@ impl Trust {
 
     /// Checks whether those before agreed to a founding that follows, once, before anybody is believed by it. What is wrong is told
     /// by believing nobody.
-    pub async fn learn(&self, pool: &PgPool, founding: Option<&str>) {
-        let Some(note) = founding else { return };
-        if let Err(TrustError::Unchecked(organisation)) = self.founding_of_note(note)
-            && let Ok(mut connection) = pool.acquire().await
-            && let Err(error) = self.custody(&mut connection, organisation).await
-        {
-            tracing::error!(%error, %organisation, "a founding that follows another is not believed");
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn learn(&self, pool: &PgPool, founding: Option<&str>) -> Result<(), sqlx::Error> {
+        let Some(Err(TrustError::Unchecked(organisation))) = founding.map(|note| self.founding_of_note(note)) else {
+            return Ok(());
+        };
+        match self.custody(&mut *pool.acquire().await?, organisation).await {
+            Err(TrustError::Store(error)) => return Err(error),
+            Err(error) => tracing::error!(%error, %organisation, "a founding that follows another is not believed"),
+            Ok(_) => {}
         }
+        Ok(())
     }
 
     /// A founding that is pinned, or that was.
@@ -196,7 +220,8 @@ impl Trust {
         organisation: OrganisationId,
     ) -> Result<Arc<Founding>, TrustError> {
         let founding = self.last_of(connection, organisation).await?;
-        if founding.succession.is_some() && !self.seen().agreed.contains(&founding.digest) {
+        let known = self.by_pins_alone || self.seen().agreed.contains(&founding.digest);
+        if founding.succession.is_some() && !known {
             self.custody(connection, organisation).await?;
         }
         Ok(founding)

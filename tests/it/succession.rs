@@ -263,6 +263,16 @@ async fn one_who_is_lost_is_replaced_by_the_other_and_two_custodians_and_by_nobo
     let signed = second.post(&format!("{custody}/{}/countersign", named.id("key")), &body).await.unwrap();
     assert_eq!(signed.status, 200, "{}", signed.text);
 
+    // She does not stop it alone: what those have agreed to who may is taken back by who has signed it.
+    let agreed = propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await;
+    let declined = format!("{}/{}/decline", path(squad), agreed.id("id"));
+    for other in ["officer1", "duty1", "hsupervisor1"] {
+        assert_eq!(sign(&world.signed_in(other).await, squad, &agreed).await.status, 200, "{other}");
+    }
+    let late = second.post(&declined, &json!({})).await.unwrap();
+    assert_eq!((late.status, late.code()), (409, "agreed_already"), "{}", late.text);
+    assert_eq!(comes.post(&declined, &json!({})).await.unwrap().status, 200);
+
     // Who waits to be admitted when she is lost is proposed anew by those who follow.
     let waits = newcomer(&world, squad, "officer9").await;
     let members = format!("/api/v1/organisations/{squad}/members");
@@ -471,6 +481,12 @@ async fn what_has_changed_since_is_not_put_in_force_and_bad_input_names_its_fiel
     sqlx::query(forge).bind(proposed.id("id")).execute(&mut owner).await.unwrap();
     let moved = found(&stays, squad, &proposed).await;
     assert_eq!((moved.status, moved.code()), (409, "succession_moved_on"), "{}", moved.text);
+    // Somebody is not believed since: she is not left out in silence.
+    let spoil = "UPDATE memberships SET note = note || ' ' WHERE account_id = $1";
+    sqlx::query(spoil).bind(ninth.account).execute(&mut owner).await.unwrap();
+    assert_eq!(propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await.status, 500);
+    let mend = "UPDATE memberships SET note = rtrim(note, ' ') WHERE account_id = $1";
+    sqlx::query(mend).bind(ninth.account).execute(&mut owner).await.unwrap();
     // Who is to come does not want to.
     let proposed = ready().await;
     let declined = format!("{}/{}/decline", path(squad), proposed.id("id"));
@@ -538,6 +554,23 @@ async fn a_founding_to_which_those_before_did_not_agree_vouches_for_nobody_thoug
     sqlx::query(put).bind(squad).bind(&agreed).execute(&mut owner).await.unwrap();
     assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 200);
     assert_eq!(status(&world.signed_in("officer1").await, &members, "").await, 200);
+    // Another one of the same number, agreed to by the same: not where this one was seen, as long as its pin stands.
+    let mut stated: FoundingStatement = statement::unverified(&agreed).unwrap();
+    stated.made_at += TimeDelta::seconds(1);
+    let mut other = String::new();
+    for handle in ["ssupervisor1", "officer1", "ssupervisor2"] {
+        let (account, keys) =
+            (AccountId(world.country.person(handle).unwrap().account), stolen_keys(&world, handle).await);
+        other = match other.as_str() {
+            "" => statement::sign(&stated, account, &keys).unwrap(),
+            signed => statement::countersign(signed, account, &keys).unwrap(),
+        };
+    }
+    let print = statement::hex(&statement::fingerprint(&other).unwrap());
+    let pins = std::fs::read_to_string(&world.app.config.pins).unwrap();
+    std::fs::write(&world.app.config.pins, format!("{pins}{print}\n")).unwrap();
+    sqlx::query(put).bind(squad).bind(&other).execute(&mut owner).await.unwrap();
+    assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 403);
     // The first one back, while its pin says nothing of another: not in a process that has seen the one that follows.
     sqlx::query(put).bind(squad).bind(&first).execute(&mut owner).await.unwrap();
     assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 403);

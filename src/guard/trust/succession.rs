@@ -182,6 +182,10 @@ impl Trust {
         for note in store::former_foundings(connection, organisation).await? {
             // One that is not believed is passed over: it may be planted.
             let Ok(founding) = self.pinned_founding(&note, true) else { continue };
+            // It was followed while this was read, or somebody wrote it there: what is in force ends the chain.
+            if founding.fingerprint == last.fingerprint {
+                break;
+            }
             if founding.organisation == organisation && follows(&all, &founding) {
                 all.push(founding);
             }

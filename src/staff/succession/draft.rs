@@ -122,8 +122,14 @@ pub async fn members<V: Does, K: About>(
 ) -> Result<Vec<FoundingMember>, Problem> {
     let organisation = before.founding.organisation;
     let mut members = Vec::new();
-    for (account, handle) in store::people(unit, organisation).await? {
-        let Some(member) = unit.member(account).await? else { continue };
+    for (account, handle, admitted) in store::people(unit, organisation).await? {
+        let Some(member) = unit.member(account).await? else {
+            // Whoever was changed in the database is not left out in silence: afterwards it could not be mended any more.
+            if admitted || before.founding.member(account).is_some() {
+                return Err(Problem::fault("somebody who was admitted is not believed"));
+            }
+            continue;
+        };
         members.push(FoundingMember {
             account,
             handle,

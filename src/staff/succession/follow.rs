@@ -40,9 +40,10 @@ pub async fn found(
 ) -> Result<Answer, Problem> {
     let leave = app.gate.authorize::<verbs::Found, kinds::Succession>(&who, target(id, succession), None).await?;
     let (organisation, succession) = (OrganisationId(id), SuccessionId(succession));
+    // The unit first: it has its connection before anybody waits for what the door's transaction holds.
+    let mut unit = Unit::begin(&app.places, leave).await?;
     // Held until the founding has given way: what it says of everybody is compared, and stays true until then.
     let mut door = store::begin_giving_way(&app.databases.door, organisation).await?;
-    let mut unit = Unit::begin(&app.places, leave).await?;
     let (connection, trust) = unit.with_trust();
     let before = Before::of(trust, connection, organisation).await?;
     let row = store::waiting(&mut unit, organisation, succession).await?;
@@ -86,13 +87,15 @@ pub async fn found(
     Answer::ok(&view)
 }
 
-/// Take it out of the way: as one of the two of today, or as one of those whom it names.
+/// Take it out of the way: as one of the two of today, or as one of those whom it names. When those have agreed to it who may replace
+/// the two of today, only somebody who has signed it takes it back.
 #[utoipa::path(
     post, path = "/api/v1/organisations/{id}/successions/{succession}/decline", operation_id = "decline_succession",
     tag = "staff", params(("id" = Uuid, Path), ("succession" = SuccessionId, Path)),
     responses(
         (status = 200, body = Made),
         (status = 404, description = "There is no such founding for you.", body = ProblemDocument),
+        (status = 409, description = "`agreed_already`.", body = ProblemDocument),
     ),
 )]
 pub async fn decline(
@@ -103,8 +106,17 @@ pub async fn decline(
     let leave = app.gate.authorize::<verbs::Decline, kinds::Succession>(&who, target(id, succession), None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     unit.serialise(id).await?;
-    if store::waiting(&mut unit, OrganisationId(id), SuccessionId(succession)).await?.is_none() {
+    let (connection, trust) = unit.with_trust();
+    let before = Before::of(trust, connection, OrganisationId(id)).await?;
+    let row = store::waiting(&mut unit, OrganisationId(id), SuccessionId(succession)).await?;
+    let (Some(before), Some(row)) = (before, row) else {
         return Err(unit.refuse(succession, Problem::absent()).await);
+    };
+    let now = unit.now();
+    let view = before.view(&app.places.trust, row, now);
+    if view.is_some_and(|view| view.agreed && !view.signed_by.contains(&who.account)) {
+        let late = "Those who may have agreed to it. Only somebody who has signed it takes it back.";
+        return Err(unit.refuse(succession, Problem::illegal("agreed_already", late)).await);
     }
     store::decline(&mut unit, SuccessionId(succession)).await?;
     let _committed = unit.commit().await?;

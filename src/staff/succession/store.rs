@@ -58,18 +58,20 @@ pub async fn waiting<V: Does, K: About>(
     .await
 }
 
-/// The accounts of an organisation that are not disabled, with their handles.
+/// The accounts of an organisation that are not disabled, with their handles, and whether a membership of theirs is complete.
 pub async fn people<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     organisation: OrganisationId,
-) -> Result<Vec<(AccountId, String)>, sqlx::Error> {
+) -> Result<Vec<(AccountId, String, bool)>, sqlx::Error> {
     let rows = sqlx::query!(
-        "SELECT id, handle FROM accounts WHERE organisation_id = $1 AND disabled_at IS NULL ORDER BY id",
+        r#"SELECT a.id, a.handle, EXISTS (
+                      SELECT FROM memberships m WHERE m.account_id = a.id AND m.complete AND m.ended_at IS NULL) AS "admitted!"
+           FROM accounts a WHERE a.organisation_id = $1 AND a.disabled_at IS NULL ORDER BY a.id"#,
         organisation.0
     )
     .fetch_all(unit.sql())
     .await?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.id), row.handle)).collect())
+    Ok(rows.into_iter().map(|row| (AccountId(row.id), row.handle, row.admitted)).collect())
 }
 
 /// The organisation's name.
