@@ -6,10 +6,12 @@
 //! that a line of the configuration does not undo what two persons did. The latest agreement is also kept beside the checkpoints: a database
 //! in which it is missing was rolled back.
 
+mod kept;
+mod told;
+
 use super::policy::DecisionTable;
 use super::record::{OrganisationId, RecordKind};
-use super::statement::{FoundingStatement, hex, unverified};
-use super::store::founding_note;
+use super::statement::hex;
 use super::trust::{Agreements, Trust, TrustError};
 use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
@@ -244,31 +246,13 @@ impl Council {
             && kept != now
         {
             let text = format!("{organisation} {} {}\n", latest.number, hex(&latest.digest));
-            keep(&self.kept, &text).map_err(|error| self.unkept(error))?;
+            kept::keep(&self.kept, &text).map_err(|error| self.unkept(error))?;
         }
         Ok(match agreements {
             Some(all) if all.counts(&self.policy.hash(), self.clock.now()) => Standing::Agreed,
             Some(all) if all.in_force().is_some() => Standing::Another,
             _ => Standing::NoneYet,
         })
-    }
-
-    /// The latest agreement that any process of this machine has seen.
-    fn kept(&self) -> Result<Option<(OrganisationId, i32)>, CouncilError> {
-        let text = match std::fs::read_to_string(&self.kept) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.unkept(error)),
-        };
-        let mut words = text.split_whitespace();
-        let organisation = words.next().and_then(|word| word.parse().ok()).map(OrganisationId);
-        let number = words.next().and_then(|word| word.parse().ok());
-        let unreadable = || std::io::Error::other("is not a line of organisation, number and digest");
-        Ok(Some(organisation.zip(number).ok_or_else(|| self.unkept(unreadable()))?))
-    }
-
-    fn unkept(&self, why: std::io::Error) -> CouncilError {
-        CouncilError::Kept { file: self.kept.clone(), why }
     }
 
     /// As [`Self::look`], for a process that starts: one whose policy is another one starts closed, and says what to do.
@@ -290,50 +274,6 @@ impl Council {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.opens.load(Ordering::SeqCst) == Opens::Repair as u8
-    }
-
-    /// How things stand, in words for the operator: which policy was agreed to, by whom, and what to do about another.
-    ///
-    /// # Errors
-    /// [`CouncilError`].
-    pub async fn told(&self) -> Result<String, CouncilError> {
-        let own = hex(&self.policy.hash());
-        let Some(all) = self.agreements().await? else {
-            return Ok(format!(
-                "nobody can agree to the policy {own} yet: found the coordinator's office and pin it, or name another \
-                 organisation in policy_keepers; its two responsible persons answer for the policy"
-            ));
-        };
-        let two = self.names(&all).await?.join(" and ");
-        let Some(latest) = all.in_force() else {
-            return Ok(format!(
-                "nobody has agreed to the policy {own} yet: {two} review policies/access-matrix.txt, one proposes it (POST \
-                 /api/v1/policies) and the other countersigns"
-            ));
-        };
-        let agreed = hex(&latest.digest);
-        let told = format!("agreement {}, by {two}, is to policy {agreed}", latest.number);
-        if all.counts(&self.policy.hash(), self.clock.now()) {
-            let until = (latest.digest != self.policy.hash()).then(|| format!(" until {}", latest.before_until));
-            return Ok(format!("{told}; this one, {own}, decides{}", until.unwrap_or_default()));
-        }
-        Ok(format!(
-            "{told}, and this one is {own}, to which they have not agreed, so it is closed: start the version that has the files of \
-             {agreed}; or let one of the two propose {own} (POST /api/v1/policies, here if nowhere else) and the other countersign. \
-             Nobody else can"
-        ))
-    }
-
-    /// What the two are called: their founding says so, and both have signed it.
-    async fn names(&self, all: &Agreements) -> Result<Vec<String>, CouncilError> {
-        let mut connection = self.pool.acquire().await?;
-        let note = founding_note(&mut connection, all.organisation()).await?.unwrap_or_default();
-        let stated = unverified::<FoundingStatement>(&note).map(|founding| founding.members).unwrap_or_default();
-        let name = |account| {
-            let found = stated.iter().find(|member| member.account == account);
-            found.map_or_else(|| account.to_string(), |member| member.handle.clone())
-        };
-        Ok(all.responsible().into_iter().map(name).collect())
     }
 
     /// What is refused while the policy of this process may not decide.
@@ -387,14 +327,4 @@ const fn leads_to_agreement(kind: RecordKind) -> bool {
             | K::Policy
             | K::Succession
     )
-}
-
-/// Puts the file in its place as a whole.
-fn keep(file: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let new = file.with_extension(format!("new-{}", crate::platform::random::uuid().simple()));
-    let mut made = std::fs::File::create_new(&new)?;
-    made.write_all(text.as_bytes())?;
-    made.sync_all()?;
-    std::fs::rename(&new, file)
 }

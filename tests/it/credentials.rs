@@ -335,6 +335,10 @@ async fn a_session_alone_changes_nothing_and_wrong_factors_are_counted() {
     assert_eq!(change(&duty, "totp/remove", json!({ "code": next_code(&world, &secret) })).await.status, 200);
     assert_eq!(said(&change(&duty, "totp/remove", words(&duty)).await), (404, "not_found"));
     assert_eq!(said(&change(&duty, "recovery-code/remove", words(&duty)).await), (404, "not_found"));
+    // Given away by being shown.
+    let code = recovery_code(&duty, words(&duty)).await;
+    let removed = change(&duty, "recovery-code/remove", json!({ "recovery_code": code })).await;
+    assert_eq!(removed.status, 200, "{}", removed.text);
     let kept = duty.get("/api/v1/credentials", "").await.unwrap();
     assert_eq!(kept.body["items"].as_array().unwrap().len(), 1, "the last way in stays");
     replica.stop().await.unwrap();

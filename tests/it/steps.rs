@@ -5,6 +5,7 @@ use crate::absence::keys_of;
 use crate::custody::{invoke, step};
 use crate::harness::World;
 use crate::story::whole_ledger;
+use crate::succession;
 use crate::two_persons::{confirm, propose, take_off};
 use himaya::demo::actor::Reply;
 use himaya::demo::story;
@@ -13,7 +14,7 @@ use sqlx::PgConnection;
 
 /// What the cases, their keys and what decides about them consist of. Not the ledger, which says of each try what it was, and
 /// not the door.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 22] = [
     "assignments",
     "bars",
     "case_access",
@@ -21,7 +22,10 @@ const TABLES: [&str; 18] = [
     "cases",
     "custodies",
     "custody_shares",
+    "former_foundings",
+    "foundings",
     "idempotency",
+    "memberships",
     "notices",
     "opening_cases",
     "opening_parts",
@@ -31,6 +35,7 @@ const TABLES: [&str; 18] = [
     "sealed",
     "shared_key_wraps",
     "shared_keys",
+    "successions",
     "wraps",
 ];
 
@@ -188,6 +193,40 @@ async fn custodians_are_exchanged_wholly_or_not_at_all_wherever_it_is_interrupte
     steps.each("countersigning", async || is(&other.post(&sign, &print).await.unwrap(), 200)).await;
     let after = one.get(&custody, "").await.unwrap();
     assert_eq!(after.id("key"), proposed.id("key"), "{}", after.text);
+    world.stop().await;
+    whole_ledger(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_answer_wholly_or_not_at_all_wherever_it_is_interrupted() {
+    let mut world = World::new().await;
+    let squad = succession::squad(&world);
+    let (stays, leaves) = (world.signed_in("ssupervisor1").await, world.signed_in("ssupervisor2").await);
+    let comes = world.signed_in("officer1").await;
+    let waits = succession::newcomer(&world, squad, "officer9").await;
+    let members = format!("/api/v1/organisations/{squad}/members");
+    let admission =
+        json!({ "account": waits.account, "role": "squad_officer", "key_fingerprint": waits.key_fingerprint });
+    assert_eq!(leaves.post(&members, &admission).await.unwrap().status, 201);
+    let mut steps = Steps::new(&world).await;
+    let mut proposed = None;
+    steps
+        .each("proposing", async || {
+            let reply = succession::propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await;
+            let made = is(&reply, 201);
+            proposed = Some(reply);
+            made
+        })
+        .await;
+    let proposed = proposed.unwrap();
+    for other in [&leaves, &comes] {
+        let count = steps.each("signing", async || is(&succession::sign(other, squad, &proposed).await, 200)).await;
+        assert!(count > 0, "{count}");
+    }
+    succession::pin(&world, &proposed);
+    let count = steps.each("following", async || is(&succession::found(&comes, squad, &proposed).await, 200)).await;
+    assert!(count > 2, "the former founding, the one that follows, and who was only proposed: {count}");
+    assert_eq!(comes.post(&members, &admission).await.unwrap().status, 201);
     world.stop().await;
     whole_ledger(&world).await;
 }

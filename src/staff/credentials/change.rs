@@ -65,6 +65,7 @@ impl Change {
         &self,
         connection: &mut PgConnection,
         who: &Who,
+        proof: Option<Proof>,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<CredentialId>>, sqlx::Error> {
         let mut about = Vec::new();
@@ -74,7 +75,12 @@ impl Change {
         match &self.what {
             What::NewWords(_) => {}
             What::NoRecoveryCode => {
-                about.extend(store::remove_slot(connection, who.account, SlotKind::RecoveryCode).await?);
+                // Who shows the code to give it away has used it up by that.
+                let shown = match proof {
+                    Some(Proof::RecoveryCode(id)) => Some(id),
+                    _ => None,
+                };
+                about.extend(store::remove_slot(connection, who.account, SlotKind::RecoveryCode).await?.or(shown));
             }
             What::BeginTotp(id, sealed) => {
                 store::begin_totp(connection, who.account, *id, sealed, now).await?;
@@ -309,7 +315,7 @@ pub(in crate::staff) async fn carry_out<V: Does>(
         transaction.rollback().await?;
         return Err(refused(app, leave, not_again()).await);
     }
-    let Some(about) = change.store(&mut transaction, who, now).await? else {
+    let Some(about) = change.store(&mut transaction, who, proof, now).await? else {
         transaction.rollback().await?;
         return Err(refused(app, leave, Problem::absent()).await);
     };
