@@ -5,6 +5,7 @@ use crate::platform::random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Client, Method, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -72,6 +73,15 @@ pub struct Actor {
     client: Client,
     session: Arc<Mutex<Option<Session>>>,
     device: Arc<Mutex<Option<String>>>,
+    left: Option<Left>,
+}
+
+/// A session in which somebody was left: what a client keeps of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Left {
+    secret: String,
+    refresh: String,
+    device: String,
 }
 
 /// Why an actor could not do something at all; a refusal is a [`Reply`].
@@ -118,12 +128,20 @@ impl Actor {
             client,
             session: Arc::default(),
             device: Arc::default(),
+            left: None,
         })
     }
 
     /// Somebody who made keys before, at a client of their own and not signed in.
     #[must_use]
-    pub fn known(base: &str, handle: &str, passphrase: &str, account: Uuid, key_fingerprint: &str) -> Self {
+    pub fn known(
+        base: &str,
+        handle: &str,
+        passphrase: &str,
+        account: Uuid,
+        key_fingerprint: &str,
+        left: Option<Left>,
+    ) -> Self {
         Self {
             handle: handle.to_owned(),
             passphrase: passphrase.to_owned(),
@@ -133,12 +151,25 @@ impl Actor {
             client: Client::new(),
             session: Arc::default(),
             device: Arc::default(),
+            left,
         }
     }
 
-    /// Whether a session was started at this client.
-    pub async fn is_signed_in(&self) -> bool {
-        self.session.lock().await.is_some()
+    /// Ready for work: in the session that was started at this client, or in the one in which they were left, or in a
+    /// new one. To sign in takes far longer than to go on.
+    ///
+    /// # Errors
+    /// [`ActorError`] if signing in is refused.
+    pub async fn ready(&self) -> Result<(), ActorError> {
+        if self.session.lock().await.is_some() {
+            return Ok(());
+        }
+        if let Some(left) = &self.left
+            && self.resume(left).await.is_ok()
+        {
+            return Ok(());
+        }
+        self.sign_in().await.map(|_| ())
     }
 
     /// The same person at a client of another replica, in the same session.
@@ -211,20 +242,19 @@ impl Actor {
         })
     }
 
-    /// Goes on with a session that was begun at another client: its secret and refresh handle, and the device that it was on.
-    ///
-    /// # Errors
-    /// [`ActorError`] if it is over.
-    pub async fn resume(&self, secret: &str, refresh: &str, device: &str) -> Result<(), ActorError> {
-        *self.device.lock().await = Some(device.to_owned());
+    /// Goes on with a session that was begun at another client, on the device that it was on.
+    async fn resume(&self, left: &Left) -> Result<(), ActorError> {
+        *self.device.lock().await = Some(left.device.clone());
         *self.session.lock().await =
-            Some(Session { access: String::new(), secret: secret.to_owned(), refresh: refresh.to_owned() });
+            Some(Session { access: String::new(), secret: left.secret.clone(), refresh: left.refresh.clone() });
         self.refresh().await
     }
 
-    /// What the client keeps of the device.
-    pub async fn device(&self) -> String {
-        self.device.lock().await.clone().unwrap_or_default()
+    /// The session as it is left now, for a client that goes on with it.
+    pub async fn leave(&self) -> Option<Left> {
+        let (session, device) = (self.session.lock().await, self.device.lock().await);
+        let (session, device) = (session.as_ref()?, device.as_ref()?);
+        Some(Left { secret: session.secret.clone(), refresh: session.refresh.clone(), device: device.clone() })
     }
 
     /// A request as this person, not sent yet.

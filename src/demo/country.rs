@@ -139,10 +139,7 @@ impl Country {
         let people: Vec<&Actor> = self.people.values().map(|(actor, _)| actor).collect();
         // As many at once as the service stretches: more would only wait, and on a busy machine for too long.
         for two in people.chunks(2) {
-            futures_util::future::try_join_all(two.iter().map(async |actor| {
-                if actor.is_signed_in().await { Ok(()) } else { actor.sign_in().await.map(|_| ()) }
-            }))
-            .await?;
+            futures_util::future::try_join_all(two.iter().map(|actor| actor.ready())).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! The cluster is the one that `deploy/test` started (`HIMAYA_TEST_PG`, a superuser's address).
 
-use himaya::demo::actor::Actor;
+use himaya::demo::actor::{Actor, Left};
 use himaya::demo::country::{ADMINISTRATORS, Country, ORGANISATIONS};
 use himaya::platform::app::App;
 use himaya::platform::clock::Clock;
@@ -28,8 +28,7 @@ struct Known {
     passphrase: String,
     account: Uuid,
     fingerprint: String,
-    /// The session in which they were left: secret, refresh handle, device.
-    session: [String; 3],
+    left: Option<Left>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +48,6 @@ pub struct World {
     pub folder: PathBuf,
     pub database: String,
     serving: Option<Serving>,
-    sessions: BTreeMap<String, [String; 3]>,
 }
 
 fn policies() -> PathBuf {
@@ -91,7 +89,9 @@ async fn template(address: &str) -> (Template, PathBuf) {
             about.update(std::fs::read(file.unwrap().path()).unwrap());
         }
     }
-    about.update(std::fs::read(std::env::current_exe().unwrap()).unwrap());
+    // When the tests were built stands for what they are: the file itself is large.
+    let built = std::fs::metadata(std::env::current_exe().unwrap()).unwrap().modified().unwrap();
+    about.update(format!("{built:?}"));
     // Sessions, tokens and keys of a day are no older than when a person begins their shift.
     about.update((Clock::default().now().timestamp() / 3600).to_be_bytes());
     let digest: [u8; 32] = about.finalize().into();
@@ -128,13 +128,12 @@ async fn found(address: &str, database: &str, folder: &Path) -> Template {
     let country = Country::found(&base, &founded.config.pins, founded.organisation.0, &codes).await.unwrap();
     let mut people = Vec::new();
     for (actor, _) in country.everybody() {
-        let (_, secret, refresh) = actor.secrets().await;
         people.push(Known {
             handle: actor.handle.clone(),
             passphrase: actor.passphrase.clone(),
             account: actor.account,
             fingerprint: actor.key_fingerprint.clone(),
-            session: [secret, refresh, actor.device().await],
+            left: actor.leave().await,
         });
     }
     let organisations = country.organisations.clone();
@@ -196,14 +195,12 @@ impl World {
                                        expires_at = now() + interval '8 hours' WHERE ended_at IS NULL";
         sql(&mut begun, now.to_owned()).await;
         begun.close().await.unwrap();
-        let sessions = template.people.iter().map(|known| (known.handle.clone(), known.session.clone())).collect();
-        let people = template.people.iter().map(|known| {
-            let actor = Actor::known(&base, &known.handle, &known.passphrase, known.account, &known.fingerprint);
-            (actor, role_of(&known.handle))
+        let people = template.people.into_iter().map(|Known { handle, passphrase, account, fingerprint, left }| {
+            (Actor::known(&base, &handle, &passphrase, account, &fingerprint, left), role_of(&handle))
         });
         let country = Country::known(&base, &app.config.pins, people, template.organisations);
         let serving = Some(serving);
-        Self { app, clock, country, base, superuser: address, folder, database, serving, sessions }
+        Self { app, clock, country, base, superuser: address, folder, database, serving }
     }
 
     /// Another replica over the same databases, with the same secrets.
@@ -226,12 +223,7 @@ impl World {
     /// Somebody, signed in: since the founding, or anew where that session is over.
     pub async fn signed_in(&self, handle: &str) -> Actor {
         let actor = self.country.person(handle).unwrap().clone();
-        if !actor.is_signed_in().await {
-            let [secret, refresh, device] = &self.sessions[handle];
-            if actor.resume(secret, refresh, device).await.is_err() {
-                actor.sign_in().await.unwrap();
-            }
-        }
+        actor.ready().await.unwrap();
         actor
     }
 

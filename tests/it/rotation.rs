@@ -149,7 +149,7 @@ async fn an_old_pepper_goes_when_everybody_has_signed_in_and_no_sooner() {
     operator.sign_in().await.unwrap();
     assert_eq!(sealed_with(&world, &second).await, 0, "prepared, and not used yet");
     world.clock.advance(TimeDelta::seconds(62));
-    let wrong = Actor::known(&world.base, "operator1", "not these words", operator.account, "");
+    let wrong = Actor::known(&world.base, "operator1", "not these words", operator.account, "", None);
     assert!(wrong.sign_in().await.is_err());
     assert_eq!(sealed_with(&world, &second).await, 0, "wrong words seal nothing");
 
