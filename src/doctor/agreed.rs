@@ -23,6 +23,8 @@ pub enum NoCouncil {
     Store(#[from] sqlx::Error),
     #[error("{0}")]
     Council(#[from] CouncilError),
+    #[error("nobody has agreed to a policy, and production takes no other: what two persons agreed to was taken away")]
+    Nobody,
     #[error("the organisation {0}, which answers for the policy, is not founded, or its pin is missing here")]
     Keepers(OrganisationId),
 }
@@ -47,6 +49,10 @@ pub async fn agreements_of(config: &Config, clock: &Clock) -> Result<Option<Agre
     let agreements = council.agreements().await?;
     match (&agreements, config.policy_keepers) {
         (None, Some(keepers)) => Err(NoCouncil::Keepers(keepers)),
+        // In production nothing is opened under a policy that nobody agreed to: if that is what the database says, it is not believed.
+        (found, _) if config.production && found.as_ref().and_then(Agreements::in_force).is_none() => {
+            Err(NoCouncil::Nobody)
+        }
         _ => Ok(agreements),
     }
 }

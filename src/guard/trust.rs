@@ -68,7 +68,7 @@ pub struct Trust {
     voucher: Voucher,
     seen: Mutex<Seen>,
     memory: Memory,
-    /// Pins alone decide which founding is in force: for who checks what was signed, without the service's own secrets.
+    /// Pins and signatures alone decide: for who checks what was signed, without the service's own secrets.
     by_pins_alone: bool,
 }
 
@@ -107,8 +107,8 @@ impl Trust {
         }
     }
 
-    /// For who checks what was signed and has none of the service's own secrets: CUSTODY's keys, which the service vouches for, are not
-    /// looked at, and a founding that follows counts by its pin and its own two.
+    /// For who checks what was signed and has none of the service's own secrets: that the service vouches for a CUSTODY key is not
+    /// looked at. Its signatures are, and those of everybody who agreed to a founding that follows.
     #[must_use]
     pub fn by_pins_alone(mut self) -> Self {
         self.by_pins_alone = true;
@@ -157,7 +157,7 @@ impl Trust {
         let founding = self.pinned_founding(note, false)?;
         let mut seen = self.seen();
         let last = (founding.number(), founding.fingerprint);
-        let highest = *seen.highest_founding.entry(founding.organisation).or_insert(last);
+        let highest = seen.highest_founding.get(&founding.organisation).copied().unwrap_or(last);
         // One whose pin was taken away again is not in force any more.
         if (founding.number() < highest.0 || (founding.number() == highest.0 && founding.fingerprint != highest.1))
             && self.pins.hold(&highest.1, false)
@@ -165,7 +165,10 @@ impl Trust {
             tracing::error!("ALARM: a founding was put back that another one has followed");
             return Err(TrustError::WentBack);
         }
-        seen.highest_founding.insert(founding.organisation, last);
+        // One that follows counts when it is known that those before agreed to it.
+        if founding.succession.is_none() {
+            seen.highest_founding.insert(founding.organisation, last);
+        }
         drop(seen);
         Ok(founding)
     }
@@ -220,7 +223,7 @@ impl Trust {
         organisation: OrganisationId,
     ) -> Result<Arc<Founding>, TrustError> {
         let founding = self.last_of(connection, organisation).await?;
-        let known = self.by_pins_alone || self.seen().agreed.contains(&founding.digest);
+        let known = self.seen().agreed.contains(&founding.digest);
         if founding.succession.is_some() && !known {
             self.custody(connection, organisation).await?;
         }
@@ -268,9 +271,8 @@ impl Trust {
         } else {
             let member = match check_membership(note, founding) {
                 Ok(member) => Arc::new(member),
-                // Admitted by the two before: the founding that follows names everybody whom it takes over.
-                Err(_) if founding.succession.is_some() => return named(),
-                Err(error) => return Err(error),
+                // Admitted by the two before, or planted: a founding names everybody whom it takes over.
+                Err(_) => return named(),
             };
             self.seen().members.insert(digests, Arc::clone(&member));
             member

@@ -12,7 +12,7 @@ use crate::guard::record::{OrganisationId, RecordKind, SharedKeyId};
 use crate::guard::statement::{
     self, FoundingMember, FoundingStatement, OrganisationKind, SharedPurpose, StatementError, hex,
 };
-use crate::guard::trust::{CUSTODIANS, check_founding, recipient_in_proposal};
+use crate::guard::trust::{CUSTODIANS, MOST_CUSTODIANS, check_founding, recipient_in_proposal};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -109,10 +109,10 @@ fn stated_members(
 ) -> Result<Vec<FoundingMember>, Problem> {
     let responsible = founders.iter().filter(|f| f.responsible).count();
     let custodians = founders.iter().filter(|f| f.custodian).count();
-    if responsible != 2 || custodians < CUSTODIANS {
+    if responsible != 2 || !(CUSTODIANS..=MOST_CUSTODIANS).contains(&custodians) {
         return Err(Problem::illegal(
             "founders_missing",
-            "The administrator nominates exactly two responsible persons and at least three custodians first.",
+            "The administrator nominates exactly two responsible persons and three to seven custodians first.",
         ));
     }
     founders

@@ -70,6 +70,7 @@ mod rotation_sealed;
 mod rotation_token;
 mod rotation_vouched;
 mod running;
+mod searching;
 mod sessions;
 mod shelter;
 mod shift;

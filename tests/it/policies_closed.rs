@@ -6,9 +6,11 @@ use crate::policies::{POLICIES, another, countersign, propose, shown, the_two};
 use crate::rotation_running::written;
 use crate::running::{becomes, operators};
 use crate::walls::injected;
+use crate::{succession, succession_attacked};
 use himaya::audit::keys::LogKeys;
 use himaya::audit::verify::{Agreed, Finding, Report, verify_with};
 use himaya::demo::actor::Actor;
+use himaya::doctor::{NoCouncil, agreements_of};
 use himaya::guard::policy::Bundle;
 use himaya::guard::statement::hex;
 use himaya::platform::app::App;
@@ -189,4 +191,46 @@ async fn the_verifier_tells_what_was_entered_under_a_policy_to_which_nobody_agre
     let proposed = propose(&one, &next, 1).await;
     assert_eq!(countersign(&other, &proposed).await.status, 200);
     assert_eq!(report(&world).await.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verifier_believes_no_founding_that_nobody_agreed_to_and_misses_agreements_that_are_gone() {
+    let world = World::new().await;
+    let mut config = production(&world).await;
+    // An auditor's own machine: beside the pins nothing says that anybody ever agreed.
+    (config.policy_keepers, config.checkpoints) = (None, world.folder.join("elsewhere"));
+    std::fs::create_dir(&config.checkpoints).unwrap();
+    let looked = async || agreements_of(&config, &world.clock).await;
+    assert!(looked().await.unwrap().is_some());
+    let office = world.country.organisations["coordinator_office"];
+    let mut owner = world.owner().await;
+    let (first, _) = succession::founding_of(&world, office).await;
+    sqlx::raw_sql("CREATE TABLE kept (LIKE policy_changes)").execute(&mut owner).await.unwrap();
+    for (takes_away, puts_back) in [
+        (
+            "UPDATE foundings SET complete = false WHERE organisation_id = $1",
+            "UPDATE foundings SET complete = true WHERE organisation_id = $1",
+        ),
+        (
+            "WITH gone AS (DELETE FROM policy_changes WHERE organisation_id = $1 RETURNING *) INSERT INTO kept SELECT * FROM gone",
+            "INSERT INTO policy_changes SELECT * FROM kept WHERE organisation_id = $1",
+        ),
+    ] {
+        assert_eq!(sqlx::query(takes_away).bind(office).execute(&mut owner).await.unwrap().rows_affected(), 1);
+        let gone = looked().await;
+        assert!(matches!(gone, Err(NoCouncil::Nobody)), "{takes_away}: {:?}", gone.err());
+        sqlx::query(puts_back).bind(office).execute(&mut owner).await.unwrap();
+    }
+    assert!(looked().await.unwrap().is_some());
+    // One of the two, somebody who would be the other, and the owner of the database.
+    let bribed = world.signed_in("coordinator1").await;
+    let proposed = succession::propose(&world, &bribed, office, ["coordinator1", "statistician2"]).await;
+    succession::pin(&world, &proposed);
+    let note = succession_attacked::forged(&world, office, ["coordinator1", "statistician2"]).await;
+    let keep = "INSERT INTO former_foundings (organisation_id, number, note, succession_id, first_id, second_id, followed_at)
+                SELECT organisation_id, 0, $2, id, first_id, second_id, now() FROM successions WHERE organisation_id = $1";
+    sqlx::query(keep).bind(office).bind(&first).execute(&mut owner).await.unwrap();
+    let put = "UPDATE foundings SET note = $2 WHERE organisation_id = $1";
+    sqlx::query(put).bind(office).bind(&note).execute(&mut owner).await.unwrap();
+    assert!(looked().await.is_err());
 }

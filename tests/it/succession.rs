@@ -261,7 +261,7 @@ async fn one_who_is_lost_is_replaced_by_the_other_and_two_custodians_and_by_nobo
     let signed = second.post(&format!("{custody}/{}/countersign", named.id("key")), &body).await.unwrap();
     assert_eq!(signed.status, 200, "{}", signed.text);
 
-    // She does not stop it alone: what those have agreed to who may is taken back by who has signed it.
+    // She does not stop it alone: what those have agreed to who may is taken back by who proposed it and by those whom it names.
     let agreed = propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await;
     let declined = format!("{}/{}/decline", path(squad), agreed.id("id"));
     for other in ["officer1", "duty1", "hsupervisor1"] {
@@ -269,6 +269,13 @@ async fn one_who_is_lost_is_replaced_by_the_other_and_two_custodians_and_by_nobo
     }
     let late = second.post(&declined, &json!({})).await.unwrap();
     assert_eq!((late.status, late.code()), (409, "agreed_already"), "{}", late.text);
+    // Nor by signing it first, nor through somebody whom she names in one of her own.
+    assert_eq!(sign(&second, squad, &agreed).await.status, 200);
+    let late = second.post(&declined, &json!({})).await.unwrap();
+    assert_eq!((late.status, late.code()), (409, "agreed_already"), "{}", late.text);
+    assert_eq!(propose(&world, &second, squad, ["ssupervisor2", "duty1"]).await.status, 201);
+    let named = world.signed_in("duty1").await;
+    assert_eq!(named.post(&declined, &json!({})).await.unwrap().status, 404);
     assert_eq!(comes.post(&declined, &json!({})).await.unwrap().status, 200);
 
     // Who waits to be admitted when she is lost is proposed anew by those who follow.

@@ -1,7 +1,7 @@
 //! Who is bribed, whose session takes in SQL, and who owns the database, in the matter of who answers for an organisation.
 
 use crate::harness::World;
-use crate::succession::{found, founding_of, pin, propose, sign, squad, status, succeed};
+use crate::succession::{found, founding_of, newcomer, path, pin, propose, sign, squad, status, succeed};
 use crate::thief::stolen_keys;
 use crate::walls::injected;
 use chrono::TimeDelta;
@@ -9,6 +9,7 @@ use himaya::demo::actor::Actor;
 use himaya::guard::action::Role;
 use himaya::guard::record::{AccountId, MembershipId, OrganisationId};
 use himaya::guard::statement::{self, FoundingStatement, MembershipStatement};
+use serde_json::json;
 use uuid::Uuid;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +57,7 @@ async fn what_the_two_before_sign_afterwards_counts_no_more() {
 }
 
 /// The note of a founding that follows, as the owner of the database and two bribed people would have it.
-async fn forged(world: &World, organisation: Uuid, signers: [&str; 2]) -> String {
+pub async fn forged(world: &World, organisation: Uuid, signers: [&str; 2]) -> String {
     let mut owner = world.owner().await;
     let note: String =
         sqlx::query_scalar("SELECT note FROM successions WHERE organisation_id = $1 AND declined_at IS NULL")
@@ -162,6 +163,112 @@ async fn sql_that_is_injected_takes_no_organisation_away_from_its_two() {
     assert_eq!(sign(&world.signed_in("ssupervisor2").await, squad, &proposed).await.status, 200);
     assert_eq!(sign(&world.signed_in("officer1").await, squad, &proposed).await.status, 200);
     pin(&world, &proposed);
+    let done = found(&bribed, squad, &proposed).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_planted_shuts_no_founder_out_and_admits_nobody() {
+    let world = World::new().await;
+    let squad = squad(&world);
+    let (first, second) = (world.signed_in("ssupervisor1").await, world.signed_in("ssupervisor2").await);
+    let waits = newcomer(&world, squad, "officer9").await;
+    let body = json!({ "account": waits.account, "role": "squad_officer", "key_fingerprint": waits.key_fingerprint });
+    let members = format!("/api/v1/organisations/{squad}/members");
+    assert_eq!(first.post(&members, &body).await.unwrap().status, 201);
+    let plant = |account: Uuid| {
+        format!(
+            "INSERT INTO memberships (id, account_id, organisation_id, note, proposed_at)
+             VALUES (gen_random_uuid(), '{account}', my_organisation(), 'x', now())"
+        )
+    };
+    let complete = "UPDATE memberships SET complete = true, ended_at = now() WHERE NOT complete";
+    for handle in ["officer1", "duty1", "officer2"] {
+        let colleague = world.signed_in(handle).await;
+        for founder in [&first, &second, &colleague] {
+            assert_eq!(changed(&world, &colleague, &plant(founder.account)).await, 0, "{handle}");
+        }
+        assert_eq!(changed(&world, &colleague, complete).await, 0, "{handle}");
+    }
+    // One of the two plants a row, and does not mark it as what both have signed.
+    assert_eq!(changed(&world, &first, &plant(second.account)).await, 1);
+    assert_eq!(changed(&world, &first, complete).await, 0);
+    // Nor does it shut anybody out whom the founding names, if the owner of the database does that.
+    let mut owner = world.owner().await;
+    let done = sqlx::query("UPDATE memberships SET complete = true WHERE account_id = $1").bind(second.account);
+    assert_eq!(done.execute(&mut owner).await.unwrap().rows_affected(), 1);
+    assert_eq!(status(&second, "/api/v1/workload", "supervision").await, 200);
+    assert_eq!(propose(&world, &second, squad, ["ssupervisor2", "officer1"]).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_gets_the_signatures_of_people_and_nothing_else() {
+    let world = World::new().await;
+    let squad = squad(&world);
+    let (stays, leaves) = (world.signed_in("ssupervisor1").await, world.signed_in("ssupervisor2").await);
+    let (comes, keeper) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
+    let proposed = propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await;
+    assert_eq!(sign(&keeper, squad, &proposed).await.status, 200);
+    let line = |who: &Actor| format!("\u{2014} himaya/{} AAAAAAAAAAAAAAAA", who.account);
+    let spoil = [
+        "UPDATE successions SET note = 'x'".to_owned(),
+        "UPDATE successions SET note = note || ' '".to_owned(),
+        "UPDATE successions SET note = replace(note, 'squad_officer', 'squad_supervisor')".to_owned(),
+        format!("UPDATE successions SET note = note || E'{}\\n'", line(&stays)),
+        format!("UPDATE successions SET note = note || E'{0}\\n{0}\\n'", line(&leaves)),
+    ];
+    for who in [&keeper, &leaves] {
+        for attack in &spoil {
+            assert_eq!(changed(&world, who, attack).await, 0, "{}: {attack}", who.handle);
+        }
+    }
+    assert_eq!(changed(&world, &keeper, "UPDATE successions SET declined_at = now()").await, 0);
+    // A line in one's own name that is no signature: what others signed counts all the same.
+    let own = format!("UPDATE successions SET note = note || E'{}\\n'", line(&leaves));
+    assert_eq!(changed(&world, &leaves, &own).await, 1);
+    // And what she plants beside it crowds it out of nobody's list.
+    let plant = "INSERT INTO successions (id, organisation_id, number, first_id, second_id, note, made_at, lapses_at)
+                 SELECT gen_random_uuid(), organisation_id, 9, first_id, second_id, 'x', '9999-01-01', '9999-01-02'
+                 FROM successions, generate_series(1, 60)";
+    assert_eq!(changed(&world, &leaves, plant).await, 60);
+    let seen = comes.get(&path(squad), "").await.unwrap();
+    assert_eq!(seen.body["items"][0]["id"], json!(proposed.id("id")), "{}", seen.text);
+    assert_eq!(seen.body["items"][0]["agreed"], json!(true), "{}", seen.text);
+    assert_eq!(sign(&comes, squad, &proposed).await.status, 200);
+    pin(&world, &proposed);
+    let done = found(&comes, squad, &proposed).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    // Who answered before is told, and so are those who do now.
+    let told: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT account_id FROM alerts WHERE about = $1 AND level = 'ended' AND account_id IS NOT NULL",
+    )
+    .bind(proposed.id("id"))
+    .fetch_all(&mut world.owner().await)
+    .await
+    .unwrap();
+    for who in [&stays, &leaves, &comes] {
+        assert!(told.contains(&who.account), "{}", who.handle);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founding_that_nobody_agreed_to_and_that_is_shown_for_a_moment_changes_nothing() {
+    let world = World::new().await;
+    let squad = squad(&world);
+    let (bribed, officer) = (world.signed_in("ssupervisor1").await, world.signed_in("officer2").await);
+    let proposed = propose(&world, &bribed, squad, ["ssupervisor1", "officer1"]).await;
+    pin(&world, &proposed);
+    let note = forged(&world, squad, ["ssupervisor1", "officer1"]).await;
+    let (first, _) = founding_of(&world, squad).await;
+    let mut owner = world.owner().await;
+    let put = "UPDATE foundings SET note = $2 WHERE organisation_id = $1";
+    sqlx::query(put).bind(squad).bind(&note).execute(&mut owner).await.unwrap();
+    assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 403);
+    sqlx::query(put).bind(squad).bind(&first).execute(&mut owner).await.unwrap();
+    assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 200);
+    for other in ["ssupervisor2", "officer1"] {
+        assert_eq!(sign(&world.signed_in(other).await, squad, &proposed).await.status, 200, "{other}");
+    }
     let done = found(&bribed, squad, &proposed).await;
     assert_eq!(done.status, 200, "{}", done.text);
 }

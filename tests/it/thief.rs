@@ -1,6 +1,7 @@
 //! A thief has a dump of both databases and every secret of the service.
 
 use crate::harness::World;
+use crate::shelter::Placing;
 use himaya::demo::story;
 use himaya::guard::bytes::{self, ContentKey, Context};
 use himaya::guard::keys::{KemPrivate, PersonKeys, RecordKey};
@@ -249,5 +250,33 @@ async fn with_a_dump_of_before_an_erasure_and_an_officers_passphrase_nothing_of_
             let erasure = RecordKey::from_stolen(*secret);
             assert!(!opens(record, &key.content_key(&erasure)), "a {} opened", record.kind);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_one_shelter_workers_passphrase_the_thief_opens_whom_that_worker_cares_for_and_nothing_of_the_case() {
+    let placing = Placing::new().await;
+    let placement = placing.placed("admitted").await;
+    let care =
+        placing.worker.put(&format!("{placement}/care"), "\"0\"", &json!({ "medical": "insulin" })).await.unwrap();
+    assert_eq!(care.status, 200, "{}", care.text);
+    let world = &placing.world;
+    for (handle, expected) in
+        [("worker1", vec!["care", "placement"]), ("worker2", vec![]), ("manager1", vec!["address", "placement"])]
+    {
+        let keys = stolen_keys(world, handle).await;
+        let mut kinds = Vec::new();
+        for record in ciphertexts(world).await {
+            let Some(key) = unwrapped(world, &keys, &record).await else { continue };
+            let erasure = RecordKey::from_stolen(erasure_key(world, record.key).await);
+            assert!(
+                opens(&record, &key.content_key(&erasure)),
+                "a {} is wrapped to {handle} and does not open",
+                record.kind
+            );
+            kinds.push(record.kind);
+        }
+        kinds.sort();
+        assert_eq!(kinds, expected, "{handle}");
     }
 }

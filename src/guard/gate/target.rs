@@ -94,11 +94,13 @@ pub(super) async fn relations_in(
             found.extend(responsible.then_some(Relation::ResponsibleOf));
             Ok(found)
         }
-        Target::OfOrganisation(RecordKind::Succession, organisation, _) => {
+        Target::OfOrganisation(RecordKind::Succession, organisation, id) => {
             let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
             let mut found: Vec<_> = responsible.then_some(Relation::ResponsibleOf).into_iter().collect();
             found.extend(store::relations_to_custody(connection, organisation).await?);
-            found.extend(store::relations_to_succession(connection, who.account, organisation).await?);
+            // The list is asked for by the organisation.
+            let named = (id != organisation).then_some(id);
+            found.extend(store::relations_to_succession(connection, who.account, organisation, named).await?);
             Ok(found)
         }
         Target::OfOrganisation(RecordKind::Policy, organisation, _) => {

@@ -35,7 +35,7 @@ pub async fn former_foundings(
     .await
 }
 
-/// How somebody stands to a founding that waits for signatures: it names them.
+/// How somebody stands to a founding that waits for signatures, or to any of the organisation's: it names them.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -43,13 +43,16 @@ pub async fn relations_to_succession(
     connection: &mut PgConnection,
     account: AccountId,
     organisation: Uuid,
+    succession: Option<Uuid>,
 ) -> Result<Vec<Relation>, sqlx::Error> {
     let named = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM successions WHERE organisation_id = $1 AND $2 IN (first_id, second_id)
+                          AND ($3::uuid IS NULL OR id = $3)
                           AND declined_at IS NULL AND lapses_at > now()
                           AND NOT EXISTS (SELECT FROM former_foundings f WHERE f.succession_id = successions.id)) AS "it!""#,
         organisation,
-        account.0
+        account.0,
+        succession
     )
     .fetch_one(connection)
     .await?;

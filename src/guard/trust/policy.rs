@@ -195,7 +195,7 @@ impl Trust {
     ) -> Result<Agreements, TrustError> {
         let foundings = self.foundings(connection, organisation).await?;
         let Some((first, mut rest)) = foundings.split_first() else { return Err(TrustError::Forming) };
-        if !rest.is_empty() && !self.by_pins_alone {
+        if !rest.is_empty() {
             // Whether each was agreed to is checked there.
             self.custody(connection, organisation).await?;
         }

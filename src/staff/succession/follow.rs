@@ -88,7 +88,7 @@ pub async fn found(
 }
 
 /// Take it out of the way: as one of the two of today, or as one of those whom it names. When those have agreed to it who may replace
-/// the two of today, only somebody who has signed it takes it back.
+/// the two of today, only who proposed it and those whom it names take it back: nobody stops their own replacement.
 #[utoipa::path(
     post, path = "/api/v1/organisations/{id}/successions/{succession}/decline", operation_id = "decline_succession",
     tag = "staff", params(("id" = Uuid, Path), ("succession" = SuccessionId, Path)),
@@ -113,9 +113,10 @@ pub async fn decline(
         return Err(unit.refuse(succession, Problem::absent()).await);
     };
     let now = unit.now();
+    let own = row.proposed_by == Some(who.account.0);
     let view = before.view(&app.places.trust, row, now);
-    if view.is_some_and(|view| view.agreed && !view.signed_by.contains(&who.account)) {
-        let late = "Those who may have agreed to it. Only somebody who has signed it takes it back.";
+    if view.is_some_and(|view| view.agreed && !own && !view.responsible.contains(&who.account)) {
+        let late = "Those who may have agreed to it. Only who proposed it and those whom it names take it back.";
         return Err(unit.refuse(succession, Problem::illegal("agreed_already", late)).await);
     }
     store::decline(&mut unit, SuccessionId(succession)).await?;

@@ -45,7 +45,8 @@ pub async fn list(
         return Err(look.conclude_absent().await);
     };
     let (rows, now) = (store::successions(&mut look, LIST).await?, app.places.clock.now());
-    let items: Vec<_> = rows.into_iter().filter_map(|row| before.view(&app.places.trust, row, now)).collect();
+    let mut items: Vec<_> = rows.into_iter().filter_map(|row| before.view(&app.places.trust, row, now)).collect();
+    items.sort_by(|one, other| other.made_at.cmp(&one.made_at).then(one.id.0.cmp(&other.id.0)));
     look.conclude(items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
     Ok(Json(Listed { items, next: None }))
 }
@@ -105,6 +106,7 @@ pub async fn propose(
         made_at: stated.made_at,
         declined_at: None,
         followed_at: None,
+        proposed_by: Some(who.account.0),
     };
     let proposed = Proposed {
         id: own.succession,

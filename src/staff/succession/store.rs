@@ -19,9 +19,11 @@ pub struct SuccessionRow {
     pub declined_at: Option<DateTime<Utc>>,
     /// When it took the founding's place.
     pub followed_at: Option<DateTime<Utc>>,
+    pub proposed_by: Option<Uuid>,
 }
 
-/// Those of an organisation, newest first.
+/// Those of an organisation: the newest of each who proposed one, then the second newest of each, so that nobody's crowd out
+/// another's.
 pub async fn successions<V: Does, K: About>(
     look: &mut Look<V, K>,
     most: i64,
@@ -29,10 +31,14 @@ pub async fn successions<V: Does, K: About>(
     let organisation = look.id();
     sqlx::query_as!(
         SuccessionRow,
-        r#"SELECT s.id, s.number, s.note, s.made_at, s.declined_at, f.followed_at AS "followed_at?"
+        r#"SELECT s.id, s.number, s.note, s.made_at, s.declined_at, f.followed_at AS "followed_at?",
+                  s.registered_by AS proposed_by
            FROM successions s LEFT JOIN former_foundings f ON f.succession_id = s.id AND f.organisation_id = $1
            WHERE s.organisation_id = $1
-           ORDER BY (s.declined_at IS NULL AND f.followed_at IS NULL AND s.lapses_at > now()) DESC, s.made_at DESC, s.id LIMIT $2"#,
+           ORDER BY row_number() OVER (
+               PARTITION BY s.registered_by
+               ORDER BY (s.declined_at IS NULL AND f.followed_at IS NULL AND s.lapses_at > now()) DESC, s.made_at DESC, s.id)
+           LIMIT $2"#,
         organisation,
         most
     )
@@ -48,7 +54,8 @@ pub async fn waiting<V: Does, K: About>(
 ) -> Result<Option<SuccessionRow>, sqlx::Error> {
     sqlx::query_as!(
         SuccessionRow,
-        r#"SELECT s.id, s.number, s.note, s.made_at, s.declined_at, NULL::timestamptz AS "followed_at?" FROM successions s
+        r#"SELECT s.id, s.number, s.note, s.made_at, s.declined_at, NULL::timestamptz AS "followed_at?",
+                  s.registered_by AS proposed_by FROM successions s
            WHERE s.organisation_id = $1 AND s.id = $2 AND s.declined_at IS NULL
              AND NOT EXISTS (SELECT FROM former_foundings f WHERE f.succession_id = s.id) FOR UPDATE"#,
         organisation.0,

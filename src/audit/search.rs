@@ -1,0 +1,155 @@
+//! The auditor's search. What is sought stands in the body and not in the address, which would keep it.
+//!
+//! Entries are sealed, so nothing is looked up: those of the time asked for are opened one after the other, newest first,
+//! and compared. One request looks through [`MOST`] entries; the next goes on where it stopped.
+
+use super::entry::{Detail, Outcome};
+use super::reading::{EntryView, Reading};
+use super::store;
+use crate::guard::action::{Purpose, Role, Verb};
+use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::look::Look;
+use crate::guard::record::{OrganisationId, RecordKind};
+use crate::platform::app::App;
+use crate::platform::http::{Body, SignedIn, Stated};
+use crate::platform::problem::{Problem, ProblemDocument};
+use crate::staff::shared_keys;
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Entries that one request looks through.
+const MOST: i64 = 5000;
+/// Entries that one request returns.
+const PAGE: usize = 100;
+/// An entry gets its place a little after it was made, and clocks of processes differ: so much around a time is looked
+/// through as well, and compared by the entry's own time.
+const MARGIN: TimeDelta = TimeDelta::hours(1);
+
+/// What is sought: entries that fit everything that is stated. Without anything, all of them.
+#[derive(Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Sought {
+    /// A pseudonym, as entries show it.
+    #[schema(min_length = 1, max_length = 100)]
+    #[garde(inner(length(chars, min = 1, max = 100)))]
+    pub person: Option<String>,
+    #[garde(skip)]
+    pub organisation: Option<OrganisationId>,
+    #[garde(skip)]
+    pub role: Option<Role>,
+    #[garde(skip)]
+    pub kind: Option<RecordKind>,
+    #[garde(skip)]
+    pub verb: Option<Verb>,
+    #[garde(skip)]
+    pub purpose: Option<Purpose>,
+    #[garde(skip)]
+    pub outcome: Option<Outcome>,
+    /// A record that the entry names.
+    #[garde(skip)]
+    pub record: Option<Uuid>,
+    /// Entries made at this time or later.
+    #[garde(skip)]
+    pub from: Option<DateTime<Utc>>,
+    /// Entries made before this time.
+    #[garde(skip)]
+    pub until: Option<DateTime<Utc>>,
+    /// `next` of the answer before, to the same question.
+    #[schema(minimum = 0)]
+    #[garde(inner(range(min = 0)))]
+    pub below: Option<i64>,
+}
+
+impl Sought {
+    fn fits(&self, detail: &Detail) -> bool {
+        fn is<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
+            wanted.is_none_or(|wanted| there == Some(wanted))
+        }
+        is(self.person.as_ref(), Some(&detail.person))
+            && is(self.organisation.as_ref(), detail.organisation.as_ref())
+            && is(self.role.as_ref(), Some(&detail.role))
+            && is(self.kind.as_ref(), Some(&detail.kind))
+            && is(self.verb.as_ref(), Some(&detail.verb))
+            && is(self.purpose.as_ref(), detail.purpose.as_ref())
+            && is(self.outcome.as_ref(), Some(&detail.outcome))
+            && self.record.is_none_or(|record| detail.records.contains(&record))
+            && self.from.is_none_or(|from| detail.at >= from)
+            && self.until.is_none_or(|until| detail.at < until)
+    }
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+pub struct Found {
+    /// Newest first. An entry that was altered fits every question: nobody can say any more what it was.
+    pub items: Vec<EntryView>,
+    /// Entries that were looked through.
+    pub looked_through: usize,
+    /// Of those, entries that are sealed to a key which this auditor does not hold.
+    pub not_readable: usize,
+    /// Send as `below` to go on, also if nothing was found up to here; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<i64>,
+}
+
+/// Search the ledger by person (a pseudonym), organisation, role, kind, verb, purpose, outcome, record and time. The
+/// search is an entry itself, with the record or the organisation that was sought.
+#[utoipa::path(operation_id = "ledger_search", post, path = "/api/v1/ledger/searches", tag = "ledger", request_body = Sought,
+    params(("Purpose" = inline(Purpose), Header)),
+    responses((status = 200, body = Found), (status = "4XX", body = ProblemDocument)))]
+pub async fn search(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    Stated(purpose): Stated,
+    body: Body<Sought>,
+) -> Result<Json<Found>, Problem> {
+    let target = Target::Kind(RecordKind::Ledger);
+    let leave = app.gate.authorize::<verbs::List, kinds::LedgerEntry>(&who, target, purpose).await?;
+    let sought = body.check()?;
+    if let (Some(from), Some(until)) = (sought.from, sought.until)
+        && until <= from
+    {
+        return Err(Problem::field("until", "is not after `from`"));
+    }
+    shared_keys::renew_or_warn(&app, &who).await;
+    let mut look = Look::begin(&app.places, leave).await?;
+    let auditor = &app.databases.auditor;
+    let (from, until) = (sought.from.map(|from| from - MARGIN), sought.until.map(|until| until + MARGIN));
+    let (bottom, upto) = store::between(auditor, from, until).await?;
+    let below = [sought.below, upto].into_iter().flatten().min().unwrap_or(i64::MAX);
+    let rows = store::page(auditor, below, MOST).await?;
+    let reached = rows.last().map(|row| row.position).filter(|_| i64::try_from(rows.len()) == Ok(MOST));
+    let reading = Reading::prepare(&app, &mut look, &who, rows).await?;
+    let named = sought.record.into_iter().chain(sought.organisation.map(|organisation| organisation.0));
+    look.conclude(named.collect(), vec![]).await?.spend();
+    Ok(Json(found(&sought, reading.entries(), bottom, reached)))
+}
+
+/// Compares entry by entry, and stops at a full page or where the time that is asked for begins.
+fn found(sought: &Sought, entries: impl Iterator<Item = EntryView>, bottom: i64, reached: Option<i64>) -> Found {
+    let mut found = Found { items: Vec::new(), looked_through: 0, not_readable: 0, next: reached };
+    for entry in entries {
+        let position = entry.position;
+        if position < bottom {
+            found.next = None;
+            break;
+        }
+        found.looked_through += 1;
+        match &entry.detail {
+            Some(detail) if sought.fits(detail) => found.items.push(entry),
+            Some(_) => {}
+            None if entry.altered => found.items.push(entry),
+            None => found.not_readable += 1,
+        }
+        if found.items.len() == PAGE {
+            found.next = Some(position);
+            break;
+        }
+    }
+    found
+}
