@@ -98,8 +98,12 @@ async fn a_founding_to_which_those_before_did_not_agree_vouches_for_nobody_thoug
         let cases = who.get("/api/v1/cases", "case_work").await.unwrap();
         assert_eq!((cases.status, cases.code()), (403, "not_your_work"), "{}: {}", who.handle, cases.text);
     }
-    // With the other one's signature it is one that they agreed to.
+    // A line in the other one's name, by somebody else's key, is no signature of theirs.
     let second = AccountId(world.country.person("ssupervisor2").unwrap().account);
+    let claimed = statement::countersign(&note, second, &stolen_keys(&world, "officer1").await).unwrap();
+    sqlx::query(put).bind(squad).bind(&claimed).execute(&mut owner).await.unwrap();
+    assert_ne!(status(&officer, "/api/v1/cases", "case_work").await, 200);
+    // With the other one's signature it is one that they agreed to.
     let agreed = statement::countersign(&note, second, &stolen_keys(&world, "ssupervisor2").await).unwrap();
     sqlx::query(put).bind(squad).bind(&agreed).execute(&mut owner).await.unwrap();
     assert_eq!(status(&officer, "/api/v1/cases", "case_work").await, 200);
