@@ -26,6 +26,8 @@ words! {
         Barred = "barred",
         /// Others are to answer for the organisation, or do now.
         Succession = "succession",
+        /// A person's day is not like other days of the role.
+        Snooping = "snooping",
     }
 }
 

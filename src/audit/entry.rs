@@ -40,6 +40,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Every record that was named or returned.
     pub records: Vec<Uuid>,
+    /// The case that it is about, or what takes its place: only to count what follows what, and in no entry.
+    pub about: Option<Uuid>,
     /// What was written, if something was.
     pub mark: Option<Mark>,
 }

@@ -12,6 +12,7 @@ pub use details::{detail_context, open_detail};
 
 use super::entry::{self, Entry, Leaf, Pseudonyms};
 use super::receipt::Receipt;
+use super::snooping::Lookout;
 use super::store::{self, Row};
 use crate::guard::record::AccountId;
 use crate::guard::trust::Trust;
@@ -75,6 +76,7 @@ pub struct Ledger {
     pool: PgPool,
     details: Details,
     lanes: Lanes,
+    lookout: Arc<Lookout>,
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
     closed: AtomicBool,
@@ -96,6 +98,7 @@ pub struct LedgerParts {
     pub clock: Clock,
     pub trust: Arc<Trust>,
     pub pool: PgPool,
+    pub lookout: Arc<Lookout>,
 }
 
 impl Ledger {
@@ -112,6 +115,7 @@ impl Ledger {
             clock: parts.clock,
             pool: parts.pool,
             lanes: Lanes::new(random::uuid()),
+            lookout: parts.lookout,
             reads,
             behind: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -232,6 +236,7 @@ impl Ledger {
         }
         store::insert(connection, &rows).await?;
         metrics::entered(rows.len());
+        self.lookout.count(entries);
         Ok(())
     }
 }

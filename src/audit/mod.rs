@@ -15,6 +15,7 @@ pub mod reading;
 pub mod receipt;
 pub mod search;
 pub mod sequencer;
+pub mod snooping;
 pub(crate) mod store;
 pub mod tree;
 pub mod unit;

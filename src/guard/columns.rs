@@ -363,6 +363,24 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         "alert_acknowledgements",
         &["id", "alert_id", "account_id", "acknowledged_at", "registered_by", "register_no", "standing"],
     ),
+    // Numbers of a person's day, and what the auditors are told of it: no record, no case.
+    ("snooping_days", &["account_id", "organisation_id", "role", "day", "measure", "counted"]),
+    (
+        "suspicions",
+        &[
+            "id",
+            "number",
+            "person",
+            "organisation_id",
+            "role",
+            "measure",
+            "day",
+            "counted",
+            "usual",
+            "most",
+            "raised_at",
+        ],
+    ),
     (
         "assignments",
         &[

@@ -79,6 +79,7 @@ impl<V: Does, K: About> Authorized<V, K> {
             purpose: self.purpose,
             outcome: Outcome::Done,
             records,
+            about: self.case.map(|case| case.0).or(self.record),
             mark: None,
         }
     }
@@ -182,6 +183,7 @@ impl Gate {
             purpose,
             outcome: Outcome::Refused,
             records: target.named().into_iter().collect(),
+            about: None,
             mark: None,
         };
         metrics::refused();
@@ -228,7 +230,7 @@ fn or_stranger(found: Vec<Relation>) -> Vec<Relation> {
     if found.is_empty() { vec![Relation::None] } else { found }
 }
 
-fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
+pub(crate) fn asks_purpose(kind: RecordKind, verb: Verb) -> bool {
     super::action::ALL_WORK.iter().any(|work| work.kind == kind && work.verb == verb && work.asks_purpose)
 }
 

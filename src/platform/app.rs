@@ -4,6 +4,7 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
+use crate::audit::snooping::Lookout;
 use crate::audit::store::newest_checkpoint;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
@@ -51,6 +52,8 @@ pub struct Parts {
     /// Who else names people; nothing where nobody does.
     pub oidc: Option<Provider>,
     pub databases: Databases,
+    /// Counts who looks how much.
+    pub lookout: Arc<Lookout>,
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
     pub secrets: Arc<Secrets>,
@@ -130,6 +133,7 @@ impl App {
         let council = Arc::new(Council::new(pool, asked, Arc::clone(&policy), clock.clone(), &told));
         let standing = council.look_at_start().await?;
         tracing::info!(?standing, "what was agreed about the policy");
+        let lookout = Lookout::new(config.snooping.clone());
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
             pseudonyms: Pseudonyms::new(secrets.pseudonyms.clone()),
@@ -137,6 +141,7 @@ impl App {
             clock: clock.clone(),
             trust: Arc::clone(&trust),
             pool: databases.ledger.clone(),
+            lookout: Arc::clone(&lookout),
         });
         // Known before the first entry is written: this process's clock may be behind the switch to another key.
         if let Ok(mut connection) = databases.sequencer.acquire().await
@@ -169,6 +174,7 @@ impl App {
             limits,
             issued: Issued::new(secrets.pseudonyms.clone()),
             passkeys,
+            lookout,
             oidc,
             databases,
             objects,

@@ -22,6 +22,7 @@ pub use secrets::keep_passwords;
 pub(crate) use secrets::make_folder;
 
 use super::secrets::KeeperConfig;
+use crate::audit::snooping::SnoopingConfig;
 use crate::guard::record::OrganisationId;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
@@ -89,6 +90,9 @@ pub struct Config {
     /// How many tries there may be at the door.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// When a person's day is told to the auditors.
+    #[serde(default)]
+    pub snooping: SnoopingConfig,
     /// To what people's passkeys are bound. Without it a trial is `localhost`, at any port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkeys: Option<PasskeysConfig>,

@@ -23,6 +23,7 @@ const SWEPT: &str = "himaya_sweep_erased_total";
 const ALARMS: &str = "himaya_sweep_alarms_total";
 const ROUNDS: &str = "himaya_timekeeper_rounds_total";
 const RAISED: &str = "himaya_alerts_raised_total";
+const SUSPECTED: &str = "himaya_snooping_told_total";
 const MAIN: &str = "himaya_main_database_up";
 const ERASURE: &str = "himaya_erasure_store_up";
 const SEQUENCER: &str = "himaya_sequencer_up";
@@ -56,6 +57,7 @@ fn describe() {
     describe_gauge!(BACKLOG, "For how long the oldest entry has waited for its place in the tree");
     describe_gauge!(BEHIND, "1 while no record is opened because entries wait too long");
     describe_counter!(REFUSED, "Requests that the policy refused");
+    describe_counter!(SUSPECTED, "Days of people, unlike others of their role, that the auditors were told of");
     describe_counter!(BUSY, "Sign-ins and enrolments that were told to come back: the passphrase pool was full");
     describe_counter!(TOO_MANY, "Tries at the door that were refused because there were too many");
     describe_counter!(SWEEPS, "Sweeps of the erasure store that were done here");
@@ -108,6 +110,11 @@ pub fn backlog(oldest: Duration, behind: bool) {
 /// The policy refused something.
 pub fn refused() {
     counter!(REFUSED).increment(1);
+}
+
+/// Days of people that the auditors were told of.
+pub fn suspected(days: u64) {
+    counter!(SUSPECTED).increment(days);
 }
 
 /// The passphrase pool was full.

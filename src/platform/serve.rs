@@ -1,5 +1,6 @@
 //! Serving: the listener, the sequencer beside it, and an orderly end.
 
+use crate::audit::entry::Pseudonyms;
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
 use crate::audit::store::{newest_checkpoint, oldest_pending, placed, sequencer_is_alive};
@@ -196,6 +197,11 @@ impl Serving {
                 async move { council.watch(stopped).await }
             }),
             tokio::spawn(erased.run(stopped.clone())),
+            tokio::spawn({
+                let (pool, clock) = (app.databases.timekeeper.main.clone(), app.places.clock.clone());
+                let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
+                Arc::clone(&app.lookout).run(pool, pseudonyms, clock, stopped.clone())
+            }),
             tokio::spawn(keep_fresh(
                 Arc::clone(&app.secrets),
                 app.config.clone(),

@@ -60,6 +60,7 @@ pub(super) async fn enter_for(app: &App, event: Event, purpose: Option<Purpose>)
         purpose,
         outcome: event.outcome,
         records: event.records,
+        about: None,
         mark: None,
     };
     app.places.ledger.enter(entry).await.map_err(ledger_problem)
@@ -127,6 +128,16 @@ pub async fn refresh(State(app): State<App>, origin: Origin, body: Body<Refresh>
     if !found.current && now > found.refreshed_at + GRACE {
         store::end_session(&mut transaction, found.id, now).await?;
         transaction.commit().await?;
+        // Somebody has what was the person's alone.
+        let event = Event {
+            account: AccountId(found.account_id),
+            organisation: None,
+            kind: RecordKind::Session,
+            verb: Verb::Close,
+            outcome: Outcome::Refused,
+            records: vec![found.id],
+        };
+        enter(&app, event).await?;
         tracing::warn!("a refresh handle was used again after it was replaced; the session is ended");
         return Err(Problem::sign_in());
     }

@@ -10,6 +10,7 @@ use himaya::demo::{stay, story};
 use himaya::platform::router::document;
 use reqwest::Method;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use uuid::Uuid;
@@ -48,6 +49,7 @@ pub fn routes() -> Vec<(Method, String)> {
             ("DELETE", path) if path.starts_with("/api/v1/sessions") => 3,
             (_, path) if path.ends_with("/disable") => 2,
             ("DELETE", _) => 1,
+            (_, path) if path.ends_with("{succession}/decline") => 1,
             (_, path) if ["/done", "/end"].iter().any(|end| path.ends_with(end)) => 1,
             _ => 0,
         };
@@ -100,6 +102,11 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let holds = format!("/api/v1/cases/{}/holds", played.case);
     let hold = squads.post(&holds, &json!({ "reason": "complaint" })).await.unwrap().id("id").to_string();
     let lift = squads.post(&format!("{holds}/{hold}/lifts"), &json!(null)).await.unwrap().id("id").to_string();
+    let (stays, follows) = (world.signed_in("ssupervisor1").await, ["ssupervisor1", "officer1"]);
+    let keepers = ["ssupervisor1", "ssupervisor2", "officer1"];
+    let keepers = keepers.map(|handle| world.country.person(handle).unwrap().account);
+    let custody = format!("/api/v1/organisations/{}/custody", world.country.organisations["squad"]);
+    let custody = stays.post(&custody, &json!({ "custodians": keepers })).await.unwrap().id("key").to_string();
     let (squad, case) = (world.country.organisations["squad"].to_string(), played.case.to_string());
     let duty = world.country.person("duty1").unwrap().account.to_string();
     let officer = world.signed_in("officer1").await;
@@ -143,6 +150,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             .replace("{erasure}", &erasure)
             .replace("{hold}", &hold)
             .replace("{lift}", &lift)
+            .replace("{key}", &custody)
             .replace("{kind}", if path.contains("{person}") { "identity" } else { "narrative" })
     };
     let granted = json!({
@@ -163,11 +171,20 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     actors.push(("newcomer", newcomer.clone()));
     actors.push(("nobody", newcomer.elsewhere()));
 
-    let mut matrix = String::new();
+    let (mut matrix, mut silent, mut succession) = (String::new(), Vec::new(), String::new());
     for (method, path) in routes() {
         let concrete = concrete(&path);
+        let before = entries(&world).await;
         let _ = writeln!(matrix, "{method} {path}");
         for (handle, actor) in &actors {
+            // Whoever declines one ends it: each gets one of their own.
+            if concrete.contains("{succession}") && (path.ends_with("/decline") || succession.is_empty()) {
+                let squad = world.country.organisations["squad"];
+                let proposed = crate::succession::propose(&world, &stays, squad, follows).await;
+                succession = proposed.id("id").to_string();
+            }
+            let concrete = concrete.replace("{succession}", &succession);
+            assert!(!concrete.contains('{'), "{concrete}");
             let purposes = ["intake", "case_work", "care", "supervision", "audit"];
             let mut best = 0;
             // A search reads, whatever its method is.
@@ -187,7 +204,11 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             };
             let _ = writeln!(matrix, "  {handle:<14} {answer}");
         }
+        if entries(&world).await == before {
+            silent.push(format!("{method} {path}"));
+        }
     }
+    every_route_is_an_entry_but_these(&silent);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/routes.txt");
     if std::env::var_os("HIMAYA_WRITE_MATRIX").is_some() {
         std::fs::write(&file, &matrix).unwrap();
@@ -195,6 +216,19 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
     let difference = reviewed.lines().zip(matrix.lines()).position(|(a, b)| a != b);
     assert!(reviewed == matrix, "differs at line {difference:?}; write it anew with HIMAYA_WRITE_MATRIX=1 and review");
+}
+
+/// Whoever asked for it, let through or refused: nothing was entered. Each of these routes says why in the reviewed file.
+fn every_route_is_an_entry_but_these(silent: &[String]) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/no-entry.txt");
+    let reviewed = std::fs::read_to_string(&file).unwrap_or_default();
+    let reasons: BTreeMap<&str, &str> =
+        reviewed.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": ")).collect();
+    let routes: Vec<&str> = reasons.keys().copied().collect();
+    let mut now: Vec<&str> = silent.iter().map(String::as_str).collect();
+    now.sort_unstable();
+    assert_eq!(now, routes, "{}: a line for each, with the reason behind a colon", file.display());
+    assert!(reasons.values().all(|reason| reason.len() > 20), "{reasons:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

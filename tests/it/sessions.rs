@@ -52,7 +52,11 @@ async fn a_token_lives_five_minutes_and_a_handle_used_twice_ends_the_session() {
     assert_eq!(duty.get("/api/v1/notices", "intake").await.unwrap().status, 200);
     // Long after it was replaced, the first handle comes again: somebody has a copy.
     world.clock.advance(TimeDelta::minutes(1));
+    let entries = "SELECT count(*) FROM ledger_entries";
+    let before: i64 = sqlx::query_scalar(entries).fetch_one(&mut world.owner().await).await.unwrap();
     assert_eq!(refresh_with(&world, &first).await.0, 401);
+    let after: i64 = sqlx::query_scalar(entries).fetch_one(&mut world.owner().await).await.unwrap();
+    assert_eq!(after, before + 1, "that it ended so is an entry");
     assert_eq!(duty.get("/api/v1/notices", "intake").await.unwrap().status, 401);
 }
 

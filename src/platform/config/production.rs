@@ -74,6 +74,8 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
         refuse("erasure_backups_days", why.to_owned());
     }
     found.extend(config.limits.faults());
+    let snooping = config.snooping.faults().into_iter();
+    found.extend(snooping.map(|(field, why)| Refusal { field: format!("snooping.{field}"), why }));
     found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
     found.extend(config.oidc.iter().flat_map(|oidc| oidc.faults(config.production)));
     let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
