@@ -190,3 +190,74 @@ impl Day {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::snooping::model::Measure as M;
+
+    fn entry(account: u128, minute: i64, verb: Verb, outcome: Outcome) -> Entry {
+        Entry {
+            // At one in the afternoon by the country's clocks.
+            at: DateTime::from_timestamp(1_800_000_000 + 3600 + minute * 60, 0).unwrap(),
+            account: AccountId(Uuid::from_u128(account)),
+            organisation: Some(OrganisationId(Uuid::from_u128(1))),
+            role: Role::SquadOfficer,
+            relation: Relation::Assigned,
+            verb,
+            kind: RecordKind::Narrative,
+            purpose: None,
+            outcome,
+            records: vec![Uuid::from_u128(7)],
+            about: Some(Uuid::from_u128(5)),
+            mark: None,
+        }
+    }
+
+    fn counted(entries: &[Entry], measure: M) -> Vec<(u128, u32)> {
+        let (mut tally, config) = (Tally::default(), SnoopingConfig::default());
+        for entry in entries {
+            tally.count(entry, &config);
+        }
+        tally.judge(entries[0].at + TimeDelta::hours(12));
+        let added = tally.drain(config.day(entries[0].at)).into_iter();
+        let of = |added: Added| M::ALL.iter().zip(added.counts).find(|(own, _)| **own == measure).unwrap().1;
+        let mut all: Vec<_> = added.map(|added| (added.account.0.as_u128(), of(added))).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn whoever_is_put_on_a_case_and_reads_it_at_once_counts_and_who_put_them_there_does_not() {
+        let reads = |minute| [entry(2, minute, Verb::Read, Outcome::Done), entry(3, minute, Verb::Read, Outcome::Done)];
+        let mut entries = vec![entry(2, 0, Verb::Assign, Outcome::Done)];
+        entries.extend(reads(5));
+        entries.extend(reads(9));
+        assert_eq!(counted(&entries, M::AfterChange), [(2, 0), (3, 1)], "once for each case");
+        let mut late = vec![entry(2, 0, Verb::Assign, Outcome::Done)];
+        late.extend(reads(61));
+        assert_eq!(counted(&late, M::AfterChange), [(2, 0), (3, 0)]);
+        let mut refused = vec![entry(2, 0, Verb::Assign, Outcome::Refused)];
+        refused.extend(reads(5));
+        assert_eq!(counted(&refused, M::AfterChange), [(2, 0), (3, 0)]);
+    }
+
+    #[test]
+    fn the_same_read_again_is_one_record_and_counts_from_the_fourth_time_within_an_hour() {
+        let entries: Vec<_> = (0..5).map(|n| entry(2, n, Verb::Read, Outcome::Done)).collect();
+        assert_eq!(counted(&entries, M::Records), [(2, 1)]);
+        assert_eq!(counted(&entries, M::Repeats), [(2, 2)]);
+        let slow: Vec<_> = (0..5).map(|n| entry(2, n * 25, Verb::Read, Outcome::Done)).collect();
+        assert_eq!(counted(&slow, M::Repeats), [(2, 0)]);
+    }
+
+    #[test]
+    fn a_case_that_was_read_is_worked_on_or_it_counts() {
+        let read = entry(2, 0, Verb::Read, Outcome::Done);
+        assert_eq!(counted(std::slice::from_ref(&read), M::Fruitless), [(2, 1)]);
+        assert_eq!(counted(&[read.clone(), entry(2, 30, Verb::Write, Outcome::Done)], M::Fruitless), [(2, 0)]);
+        assert_eq!(counted(&[read.clone(), entry(3, 30, Verb::Write, Outcome::Done)], M::Fruitless)[0], (2, 1));
+        let night = Entry { at: read.at + TimeDelta::hours(9), ..read.clone() };
+        assert_eq!(counted(&[read, night], M::OffHours), [(2, 1)]);
+    }
+}
