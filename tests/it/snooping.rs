@@ -2,6 +2,7 @@
 
 use crate::harness::World;
 use crate::walls::injected;
+use chrono::Timelike as _;
 use himaya::audit::entry::Pseudonyms;
 use himaya::audit::snooping::{Measure, RuleConfig, SnoopingConfig};
 use himaya::demo::actor::Actor;
@@ -21,16 +22,21 @@ async fn hands_on(app: &App) -> Result<u64, sqlx::Error> {
 /// A configuration in which three more than this person has by now are enough.
 async fn strict(world: &World, handle: &str, measure: Measure) -> (Config, u32) {
     hands_on(&world.app).await.unwrap();
+    // Noon, whenever the test runs: no day ends in it.
+    let now = world.clock.now();
+    let utc_offset_minutes = 12 * 60 - i32::try_from(now.time().num_seconds_from_midnight() / 60).unwrap();
+    let noon = SnoopingConfig { utc_offset_minutes, ..SnoopingConfig::default() };
     let so_far: Option<i32> =
-        sqlx::query_scalar("SELECT counted FROM snooping_days WHERE account_id = $1 AND measure = $2")
+        sqlx::query_scalar("SELECT counted FROM snooping_days WHERE account_id = $1 AND measure = $2 AND day = $3")
             .bind(world.country.person(handle).unwrap().account)
             .bind(measure.as_str())
+            .bind(noon.day(now))
             .fetch_optional(&mut world.owner().await)
             .await
             .unwrap();
     let least = u32::try_from(so_far.unwrap_or_default()).unwrap() + 3;
     let rules = [(measure, RuleConfig { least, factor: 1.5 })].into();
-    let snooping = SnoopingConfig { rules, ..SnoopingConfig::default() };
+    let snooping = SnoopingConfig { rules, ..noon };
     (Config { snooping, ..world.app.config.clone() }, least)
 }
 
