@@ -12,9 +12,29 @@ CREATE POLICY memberships_sign ON memberships FOR UPDATE TO himaya_app
 -- Whoever puts a founding in force that follows ends with it what the two before had only proposed: it admits nobody.
 CREATE POLICY memberships_end ON memberships FOR UPDATE TO himaya_app
     USING (NOT complete AND EXISTS (
-        SELECT FROM successions s WHERE s.organisation_id = memberships.organisation_id
-                                    AND public.me() IN (s.first_id, s.second_id)))
+        SELECT FROM successions s WHERE s.organisation_id = memberships.organisation_id AND public.me() IN (s.first_id, s.second_id)
+                                    AND s.declined_at IS NULL AND s.lapses_at > now()))
     WITH CHECK (NOT complete AND ended_at IS NOT NULL);
+
+-- What was proposed of a member gets the other one's signature, and is not changed.
+CREATE FUNCTION memberships_hold() RETURNS trigger
+    LANGUAGE plpgsql STABLE SECURITY INVOKER SET search_path = pg_catalog, pg_temp
+    AS $$
+        BEGIN
+            IF current_user = 'himaya_app' AND NOT (
+                CASE WHEN NEW.complete AND NOT OLD.complete
+                     THEN starts_with(NEW.note, OLD.note)
+                          AND substr(NEW.note, length(OLD.note) + 1)
+                              ~ ('^— himaya/' || public.me() || ' [A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=\n$')
+                     ELSE NEW.note = OLD.note END) THEN
+                RAISE EXCEPTION 'what was proposed of a member gets one signature, of the person who signs'
+                    USING ERRCODE = 'insufficient_privilege';
+            END IF;
+            RETURN NEW;
+        END
+    $$;
+REVOKE ALL ON FUNCTION memberships_hold() FROM PUBLIC;
+CREATE TRIGGER memberships_hold BEFORE UPDATE ON memberships FOR EACH ROW EXECUTE FUNCTION memberships_hold();
 
 -- A founding that waits only gets signatures, each person's own; and custodians, who sign it, do not decline it.
 CREATE FUNCTION successions_hold() RETURNS trigger
@@ -26,7 +46,10 @@ CREATE FUNCTION successions_hold() RETURNS trigger
             END IF;
             IF NEW.note <> OLD.note AND NOT (
                 starts_with(NEW.note, OLD.note)
-                AND substr(NEW.note, length(OLD.note) + 1) ~ ('^— himaya/' || public.me() || ' [A-Za-z0-9+/=]+\n$')) THEN
+                -- A key's id and an Ed25519 signature are 68 bytes.
+                AND substr(NEW.note, length(OLD.note) + 1)
+                    ~ ('^— himaya/' || public.me() || ' [A-Za-z0-9+/]{90}[AEIMQUYcgkosw048]=\n$')
+                AND strpos(OLD.note, E'\n— himaya/' || public.me() || ' ') = 0) THEN
                 RAISE EXCEPTION 'a founding that waits gets one signature at a time, of the person who signs'
                     USING ERRCODE = 'insufficient_privilege';
             END IF;

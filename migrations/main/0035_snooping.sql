@@ -1,13 +1,12 @@
 -- People who look without work to do. What is stored are numbers of a person's day: which records they looked at stands in the
 -- ledger, sealed to the auditors, and nowhere else.
 CREATE TABLE snooping_days (
-    account_id      uuid NOT NULL REFERENCES accounts,
-    organisation_id uuid NOT NULL REFERENCES organisations,
+    person          uuid NOT NULL,                          -- a tag under a secret of the service: a dump says of nobody whose day it is
     role            text NOT NULL,
     day             date NOT NULL,                          -- by the country's clocks
     measure         text NOT NULL,
     counted         integer NOT NULL CHECK (counted >= 0),
-    PRIMARY KEY (account_id, day, measure)
+    PRIMARY KEY (person, day, measure)
 );
 CREATE INDEX snooping_days_of_role ON snooping_days (role, measure, day);
 -- A day that is not like others, as the auditors are told of it: under the ledger's pseudonym.
@@ -37,21 +36,21 @@ CREATE POLICY suspicions_raise ON suspicions TO himaya_resolver USING (true) WIT
 GRANT SELECT ON suspicions TO himaya_app;
 CREATE POLICY suspicions_read ON suspicions FOR SELECT TO himaya_app USING (public.i_audit());
 
-CREATE FUNCTION count_looks(accounts uuid[], organisations uuid[], roles text[], days date[], measures text[], counts integer[])
-    RETURNS TABLE (account uuid, measure text, day date, counted integer)
+CREATE FUNCTION count_looks(people uuid[], roles text[], days date[], measures text[], counts integer[])
+    RETURNS TABLE (who uuid, measure text, day date, counted integer)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        INSERT INTO public.snooping_days AS s (account_id, organisation_id, role, day, measure, counted)
+        INSERT INTO public.snooping_days AS s (person, role, day, measure, counted)
         -- In one order everywhere: two processes that add to the same days wait for one another, and never both.
-        SELECT * FROM unnest(accounts, organisations, roles, days, measures, counts) AS added (a, o, r, d, m, n) ORDER BY a, d, m
-        ON CONFLICT (account_id, day, measure) DO UPDATE SET counted = s.counted + excluded.counted
-        RETURNING account_id, measure, day, counted
+        SELECT * FROM unnest(people, roles, days, measures, counts) AS added (p, r, d, m, n) ORDER BY p, d, m
+        ON CONFLICT (person, day, measure) DO UPDATE SET counted = least(s.counted::bigint + excluded.counted, 1000000)::integer
+        RETURNING person, measure, day, counted
     $$;
-CREATE FUNCTION habit_of(wanted_role text, wanted text, since date) RETURNS TABLE (account uuid, day date, counted integer)
+CREATE FUNCTION habit_of(wanted_role text, wanted text, since date) RETURNS TABLE (who uuid, day date, counted integer)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
-        SELECT d.account_id, d.day, coalesce(m.counted, 0) FROM public.snooping_days d
-        LEFT JOIN public.snooping_days m ON m.account_id = d.account_id AND m.day = d.day AND m.measure = wanted
+        SELECT d.person, d.day, coalesce(m.counted, 0) FROM public.snooping_days d
+        LEFT JOIN public.snooping_days m ON m.person = d.person AND m.day = d.day AND m.measure = wanted
         WHERE d.role = wanted_role AND d.measure = 'records' AND d.day >= since
     $$;
 CREATE FUNCTION tell_of_snooping(suspicion uuid, who text, organisation uuid, as_role text, what_for text, on_day date,
@@ -92,7 +91,7 @@ DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
     FOREACH wanted IN ARRAY ARRAY[
-        'count_looks(uuid[], uuid[], text[], date[], text[], integer[])', 'habit_of(text, text, date)', 'forget_looks(date)',
+        'count_looks(uuid[], text[], date[], text[], integer[])', 'habit_of(text, text, date)', 'forget_looks(date)',
         'tell_of_snooping(uuid, text, uuid, text, text, date, integer, integer, integer, timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);

@@ -93,6 +93,21 @@ impl Pseudonyms {
     }
 }
 
+impl Pseudonyms {
+    /// What stands for somebody's days where they are counted: under the same secret, and no pseudonym of the ledger.
+    #[must_use]
+    pub fn tag(&self, account: AccountId, now: DateTime<Utc>) -> Uuid {
+        let keys = self.0.get();
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*keys.current(now).value) else { return Uuid::nil() };
+        mac.update(b"himaya snooping day v1");
+        mac.update(account.0.as_bytes());
+        let tag: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(tag.get(..16).unwrap_or(&[0; 16]));
+        Uuid::from_bytes(bytes)
+    }
+}
+
 impl Entry {
     /// The detail, with a salt of its own.
     #[must_use]

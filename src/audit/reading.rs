@@ -58,13 +58,20 @@ impl Reading {
         Ok(Self { log, opened, offices, rows })
     }
 
-    /// The entries, opened one by one as they are asked for.
+    /// The entries, opened one by one as they are asked for. Where a place of the tree is empty between two of them, the entry
+    /// was taken away with its place.
     pub(super) fn entries(&self) -> impl Iterator<Item = EntryView> {
-        self.rows.iter().map(|row| view(row, &self.opened, &self.log, &self.offices))
+        let above = self.rows.iter().map(|row| Some(row.position));
+        self.rows.iter().zip(std::iter::once(None).chain(above)).flat_map(|(row, above)| {
+            let gone = above.map_or(0..0, |above| row.position + 1..above).rev();
+            let gone = gone.map(|position| EntryView { position, detail: None, altered: true });
+            gone.chain(std::iter::once_with(|| view(row, &self.opened, &self.log, &self.offices)))
+        })
     }
 }
 
-type DetailKeys = HashMap<Uuid, Zeroizing<[u8; 32]>>;
+/// By hour; nothing for one whose wrap does not open with the key to which it says that it is sealed.
+type DetailKeys = HashMap<Uuid, Option<Zeroizing<[u8; 32]>>>;
 
 /// Anybody who writes to the database can seal a detail under a key of their own: it is shown only if the leaf that this
 /// service signed, and that stands in the tree, commits to it.
@@ -74,8 +81,13 @@ fn view(row: &store::Page, opened: &DetailKeys, log: &LogKeys, offices: &[(i64, 
     let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log, offices), &row.detail, row.detail_key) else {
         return altered;
     };
-    // Sealed to a key that this auditor does not hold.
-    let Some(key) = opened.get(&key) else { return EntryView { altered: false, ..altered } };
+    let key = match opened.get(&key) {
+        Some(Some(key)) => key,
+        // Sealed, so it says, to a key that this auditor holds: and it is not.
+        Some(None) => return altered,
+        // Sealed to a key that this auditor does not hold.
+        None => return EntryView { altered: false, ..altered },
+    };
     let Some(plain) = ledger::open_detail(key, leaf.place, sealed) else { return altered };
     if entry::commitment(&plain) != leaf.commitment {
         return altered;
@@ -90,6 +102,11 @@ async fn offices(app: &App, rows: &[store::Page], log: &LogKeys) -> Result<Vec<(
     let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
     let stored = store::checkpoints_over(&app.databases.auditor, oldest.position, newest.position).await?;
     Ok(stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect())
+}
+
+/// The hour of an entry that is as it was written, by its own leaf.
+pub(super) fn hour_of(row: &store::Page, log: &LogKeys) -> Option<i64> {
+    leaf(row, log, &[]).map(|leaf| leaf.hour)
 }
 
 /// The leaf of this place, as it was signed by a key that was in office, and numbered.
@@ -113,19 +130,15 @@ async fn detail_keys(look: &mut Looking, who: &Who, rows: &[store::Page]) -> Res
         }
         let Some(epoch) = row.key_id else {
             // From the founding, before there was an auditor's key.
-            if let Ok(key) = <[u8; 32]>::try_from(sealed.as_slice()) {
-                opened.insert(detail_key, Zeroizing::new(key));
-            }
+            opened.insert(detail_key, <[u8; 32]>::try_from(sealed.as_slice()).ok().map(Zeroizing::new));
             continue;
         };
         if let std::collections::hash_map::Entry::Vacant(place) = shared.entry(epoch) {
             let wrap = guard_store::shared_wrap(look.sql(), epoch, who.account).await?;
             place.insert(wrap.and_then(|wrap| vault::shared_private(&who.keys, epoch, &wrap).ok()));
         }
-        if let Some(Some(private)) = shared.get(&epoch)
-            && let Ok(key) = keys::unwrap_key(sealed, private, &ledger::detail_context(detail_key))
-        {
-            opened.insert(detail_key, key);
+        if let Some(Some(private)) = shared.get(&epoch) {
+            opened.insert(detail_key, keys::unwrap_key(sealed, private, &ledger::detail_context(detail_key)).ok());
         }
     }
     Ok(opened)

@@ -336,24 +336,3 @@ pub async fn checkpoints_over(pool: &PgPool, from: i64, upto: i64) -> Result<Vec
     .fetch_all(pool)
     .await
 }
-
-/// The positions of the entries that got their places between two times, by the clock of whoever gave them: the first one,
-/// and the one after the last. Without a time, or without a checkpoint of before or after it, there is no bound.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn between(
-    pool: &PgPool,
-    from: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
-) -> Result<(i64, Option<i64>), sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT coalesce((SELECT max(size) FROM ledger_checkpoints WHERE made_at < $1), 0) AS "bottom!",
-                  (SELECT min(size) FROM ledger_checkpoints WHERE made_at > $2) AS upto"#,
-        from,
-        until
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok((row.bottom, row.upto))
-}

@@ -364,7 +364,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         &["id", "alert_id", "account_id", "acknowledged_at", "registered_by", "register_no", "standing"],
     ),
     // Numbers of a person's day, and what the auditors are told of it: no record, no case.
-    ("snooping_days", &["account_id", "organisation_id", "role", "day", "measure", "counted"]),
+    ("snooping_days", &["person", "role", "day", "measure", "counted"]),
     (
         "suspicions",
         &[

@@ -278,7 +278,7 @@ impl Trust {
             member
         };
         let same = member.account == account && member.organisation == founding.organisation;
-        if same { Ok(member) } else { Err(TrustError::NotAMember) }
+        if same { Ok(member) } else { named() }
     }
 
     /// A member in force, to seal to.

@@ -46,6 +46,8 @@ pub struct Databases {
     pub sweeper: Sweeper,
     /// Raises alerts.
     pub timekeeper: Timekeeper,
+    /// As the timekeeper: hands on what was counted of who looks how much.
+    pub lookout: PgPool,
 }
 
 /// A pool whose connections serve one person after the other: one in which something was left behind serves nobody more.
@@ -107,6 +109,13 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         erasure: pool(&config.erasure, config.connections)?,
         sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)?, objects: None },
         timekeeper: Timekeeper { main: pool(&config.timekeeper, 1)? },
+        // Of its own: whoever holds a row of what is counted must not stop the clocks.
+        lookout: pool_with(
+            PgPoolOptions::new(),
+            &config.timekeeper,
+            1,
+            &[("lock_timeout", "5s"), ("statement_timeout", "20s"), ("idle_in_transaction_session_timeout", "20s")],
+        )?,
     };
     for pool in databases.all() {
         pool.acquire().await?;
@@ -157,10 +166,11 @@ pub enum MigrateError {
 }
 
 impl Databases {
-    fn all(&self) -> [&PgPool; 10] {
+    fn all(&self) -> [&PgPool; 11] {
         let (Sweeper { main, erasure, .. }, app) = (&self.sweeper, &self.app);
         let (visits, times) = (&self.visits, &self.timekeeper.main);
-        [app, visits, &self.ledger, &self.door, &self.sequencer, &self.auditor, &self.erasure, main, erasure, times]
+        let (door, auditor, lookout) = (&self.door, &self.auditor, &self.lookout);
+        [app, visits, &self.ledger, door, &self.sequencer, auditor, &self.erasure, main, erasure, times, lookout]
     }
 
     /// Closes every pool.

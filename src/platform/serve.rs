@@ -198,7 +198,7 @@ impl Serving {
             }),
             tokio::spawn(erased.run(stopped.clone())),
             tokio::spawn({
-                let (pool, clock) = (app.databases.timekeeper.main.clone(), app.places.clock.clone());
+                let (pool, clock) = (app.databases.lookout.clone(), app.places.clock.clone());
                 let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
                 Arc::clone(&app.lookout).run(pool, pseudonyms, clock, stopped.clone())
             }),

@@ -62,11 +62,16 @@ struct Person {
     pace: u64,
 }
 
+/// By role and measure, the days of everybody.
+type Kept = HashMap<(Role, Measure), Vec<DayOf>>;
+
 struct Month {
     dice: Dice,
     config: SnoopingConfig,
     tally: Tally,
     organisation: OrganisationId,
+    /// Of the day, in no order yet.
+    entries: Vec<Entry>,
 }
 
 impl Month {
@@ -98,7 +103,7 @@ impl Month {
             about: Some(case),
             mark: None,
         };
-        self.tally.count(&entry, &self.config);
+        self.entries.push(entry);
     }
 
     fn reads(&mut self, person: &Person, at: DateTime<Utc>, case: usize, records: u64) {
@@ -115,6 +120,41 @@ impl Month {
         }
     }
 
+    /// The day as the service sees it: entry after entry in the order of their time, handed on and compared four times.
+    fn goes_by(&mut self, day: NaiveDate, kept: &mut Kept, told_of: &mut BTreeSet<(Uuid, Measure, NaiveDate)>) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_by_key(|entry| entry.at);
+        let mut entries = entries.into_iter().peekable();
+        for hour in [6, 12, 18, 24] {
+            let until = Self::at(day, 0, 0) + TimeDelta::hours(hour);
+            while let Some(entry) = entries.next_if(|entry| entry.at < until) {
+                self.tally.count(&entry, &self.config);
+            }
+            self.tally.judge(until, &self.config);
+            for added in self.tally.drain(self.config.day(until - TimeDelta::seconds(1))) {
+                if added.role == Role::SquadSupervisor {
+                    continue;
+                }
+                for (measure, count) in Measure::ALL.iter().zip(added.counts) {
+                    let habit = kept.entry((added.role, *measure)).or_default();
+                    let (person, more) = (added.account.0, i32::try_from(count).unwrap());
+                    let known = habit.iter().rposition(|own| own.person == person && own.day == added.day);
+                    let own = if let Some(known) = known {
+                        habit[known].counted += more;
+                        habit[known]
+                    } else {
+                        habit.push(DayOf { person, day: added.day, counted: more });
+                        *habit.last().unwrap()
+                    };
+                    let rule = self.config.rule(*measure);
+                    if more > 0 && judge(rule, *measure, own, habit).is_some() {
+                        told_of.insert((person, *measure, added.day));
+                    }
+                }
+            }
+        }
+    }
+
     /// A day of ordinary work.
     fn works(&mut self, person: &Person, day: NaiveDate) {
         let crisis = self.dice.chance(3);
@@ -124,12 +164,15 @@ impl Month {
             Role::ShelterWorker => 8,
             _ => 5,
         };
+        // A desk is kept day and night.
+        let desk = matches!(person.role, Role::DutyOfficer | Role::HelplineOperator | Role::ShelterWorker);
+        let (begins, ends) = if desk && self.dice.chance(35) { (0, 7) } else { (8, 18) };
         let mut visits = 1 + self.dice.tailed(mean) * person.pace / 100;
         if crisis {
             visits = visits * 2 + 4;
         }
         for _ in 0..visits {
-            let (case, hour) = (self.dice.below(1000), self.dice.between(8, 18));
+            let (case, hour) = (self.dice.below(1000), self.dice.between(begins, ends));
             let at = Self::at(day, hour, self.dice.below(60));
             let case = usize::try_from(case).unwrap();
             let records = self.dice.between(1, 4);
@@ -278,7 +321,10 @@ type Planted = BTreeMap<usize, (Measure, BTreeSet<NaiveDate>)>;
 
 fn planted(dice: &mut Dice, people: &[Person], first: NaiveDate) -> Planted {
     let mut planted = Planted::new();
-    for measure in Measure::ALL {
+    // Those that not everybody can do first: there have to be people left.
+    let limited = [Measure::OffHours, Measure::AfterChange, Measure::Emergencies, Measure::Records, Measure::Fruitless];
+    let others = Measure::ALL.iter().filter(|measure| !limited.contains(measure));
+    for measure in limited.iter().chain(others) {
         let mut left = 6;
         while left > 0 {
             let who = usize::try_from(dice.below(people.len() as u64)).unwrap();
@@ -287,7 +333,9 @@ fn planted(dice: &mut Dice, people: &[Person], first: NaiveDate) -> Planted {
                 Measure::OffHours | Measure::AfterChange | Measure::Emergencies => {
                     people[who].role == Role::SquadOfficer
                 }
-                _ => true,
+                // Of a dozen residents there are no more to look at than one works with.
+                Measure::Records | Measure::Fruitless => people[who].cases.len() >= 15,
+                Measure::Repeats | Measure::Refused => true,
             };
             if !fits || planted.contains_key(&who) {
                 continue;
@@ -315,9 +363,9 @@ fn half_a_year(seed: u64, all: &mut Outcome) {
     let (people, first) = (people(&mut dice), NaiveDate::from_ymd_opt(2026, 1, 1).unwrap());
     let planted = planted(&mut dice, &people, first);
     let organisation = OrganisationId(dice.uuid());
-    let mut month = Month { dice, config: SnoopingConfig::default(), tally: Tally::default(), organisation };
-    let mut kept: HashMap<(Role, Measure), Vec<DayOf>> = HashMap::new();
-    let (mut user_days, mut told_of) = (0_u64, Vec::new());
+    let mut month =
+        Month { dice, config: SnoopingConfig::default(), tally: Tally::default(), organisation, entries: Vec::new() };
+    let (mut kept, mut user_days, mut told_of) = (Kept::new(), 0_u64, BTreeSet::new());
     for day in first.iter_days().take(181) {
         let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         for (who, person) in people.iter().enumerate() {
@@ -339,24 +387,7 @@ fn half_a_year(seed: u64, all: &mut Outcome) {
                 month.snoops(*how, person, day);
             }
         }
-        month.tally.judge(Month::at(day, 23, 59) + TimeDelta::hours(4));
-        let mut today: Vec<((Role, Measure), DayOf)> = Vec::new();
-        for added in month.tally.drain(day).into_iter().filter(|added| added.role != Role::SquadSupervisor) {
-            for (measure, count) in Measure::ALL.iter().zip(added.counts) {
-                let counted = i32::try_from(count).unwrap();
-                today.push(((added.role, *measure), DayOf { account: added.account.0, day: added.day, counted }));
-            }
-        }
-        // Each is compared with what is known by then, the same day of others included.
-        for (key, own) in &today {
-            kept.entry(*key).or_default().push(*own);
-        }
-        for ((role, measure), own) in &today {
-            let own_rule = month.config.rule(*measure);
-            if judge(own_rule, *measure, *own, &kept[&(*role, *measure)]).is_some() {
-                told_of.push((own.account, *measure, own.day));
-            }
-        }
+        month.goes_by(day, &mut kept, &mut told_of);
     }
     let is_planted = |account: &Uuid, day: &NaiveDate| {
         planted.iter().any(|(who, (_, days))| people[*who].account.0 == *account && days.contains(day))
@@ -380,17 +411,21 @@ fn half_a_year(seed: u64, all: &mut Outcome) {
 #[test]
 fn of_ten_who_snoop_nine_are_found_and_hardly_anybody_else_is_told_of() {
     let mut all = Outcome::default();
-    for seed in 1..=3 {
+    // The rules were tuned on others.
+    for seed in 4..=6 {
         half_a_year(seed, &mut all);
     }
     let Outcome { planted, missed, user_days, wrong } = all;
     let (found, false_alerts) = (planted - missed.len(), wrong.values().sum::<u64>());
-    assert!(found * 10 >= planted * 9, "{found} of {planted}; missed: {missed:?}");
+    assert!(
+        found * 10 >= planted * 9,
+        "{found} of {planted}; missed: {missed:?}; {false_alerts} false in {user_days} user-days {wrong:?}"
+    );
     assert!(false_alerts * 100 <= user_days, "{false_alerts} false in {user_days} user-days: {wrong:?}");
     // The README's figures.
     assert_eq!(
         (found, planted, false_alerts, user_days),
-        (119, 126, 166, 23_234),
+        (123, 126, 213, 23_183),
         "missed {missed:?}; false {wrong:?}"
     );
 }

@@ -102,18 +102,28 @@ async fn a_search_goes_through_the_time_that_is_asked_for_and_no_other() {
     assert!(i64::try_from(today.len()).unwrap() >= all);
     let positions: Vec<i64> = today.iter().map(|entry| entry["position"].as_i64().unwrap()).collect();
     assert!(positions.windows(2).all(|two| two[0] > two[1]), "each once, newest first");
-    // Where the checkpoints say that nothing of the time can stand, nothing is opened at all.
-    for sought in [json!({ "until": day(-2) }), json!({ "from": day(2) })] {
-        let reply = asks(&auditor, &sought).await;
-        assert_eq!((reply.status, reply.body["items"].as_array().map(Vec::len)), (200, Some(0)), "{}", reply.text);
-    }
-    sqlx::raw_sql("UPDATE ledger_checkpoints SET made_at = made_at - interval '30 days'")
-        .execute(&mut owner)
-        .await
-        .unwrap();
-    let reply = asks(&auditor, &json!({ "from": day(-1) })).await;
-    let looked = reply.body["looked_through"].as_i64().unwrap();
-    assert!(looked < 100, "only what came after the newest of those checkpoints: {looked} of {all}");
+    // Nothing stands before or after; and a time that somebody wrote beside a checkpoint hides nothing.
+    sqlx::raw_sql(
+        "UPDATE ledger_checkpoints SET made_at = '1970-01-01' WHERE size = (SELECT max(size) FROM ledger_checkpoints)",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    sqlx::raw_sql(
+        "UPDATE ledger_checkpoints SET made_at = '9999-01-01' WHERE size = (SELECT min(size) FROM ledger_checkpoints)",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    assert!(finds(&auditor, json!({ "from": day(-1), "until": day(1) })).await.len() >= today.len());
+    assert_eq!(finds(&auditor, json!({ "from": day(3) })).await, Vec::<Value>::new());
+    let reply = asks(&auditor, &json!({ "until": day(-3) })).await;
+    assert_eq!(
+        (reply.status, reply.body["looked_through"].as_i64()),
+        (200, Some(0)),
+        "by the leaves' own hours: {}",
+        reply.text
+    );
     // An entry says itself when it was made.
     let half = today[today.len() / 2]["detail"]["at"].as_str().unwrap().to_owned();
     let (early, late) = (finds(&auditor, json!({ "until": half })).await, today.len());
@@ -141,7 +151,30 @@ async fn what_was_altered_fits_every_question_and_what_is_for_others_is_counted(
         .await
         .unwrap();
     let altered = json!({ "position": row.get::<i64, _>(0), "detail": null, "altered": true });
+    assert_eq!(finds(&auditor, nothing.clone()).await, [altered.clone()]);
+    // One that was taken out of the tree leaves its place empty.
+    sqlx::query("DELETE FROM ledger_tree WHERE position = $1")
+        .bind(row.get::<i64, _>(0))
+        .execute(&mut owner)
+        .await
+        .unwrap();
     assert_eq!(finds(&auditor, nothing.clone()).await, [altered]);
+    // Where the hour's key is not what it says, all of the hour is altered, and not somebody else's.
+    let (count, wrap) = (
+        "SELECT count(*) FROM ledger_detail_keys WHERE key_id IS NOT NULL",
+        "UPDATE ledger_detail_keys SET wrap = '\\x00' WHERE key_id IS NOT NULL",
+    );
+    let sealed: i64 = sqlx::query_scalar(count).fetch_one(&mut owner).await.unwrap();
+    assert!(sealed > 0);
+    sqlx::raw_sql("CREATE TABLE kept AS TABLE ledger_detail_keys").execute(&mut owner).await.unwrap();
+    sqlx::raw_sql(wrap).execute(&mut owner).await.unwrap();
+    let reply = asks(&auditor, &nothing).await;
+    assert_eq!(reply.body["not_readable"], 0, "{}", reply.text);
+    assert!(reply.body["items"].as_array().unwrap().len() > 50, "{}", reply.text);
+    sqlx::raw_sql("UPDATE ledger_detail_keys d SET wrap = kept.wrap FROM kept WHERE kept.id = d.id")
+        .execute(&mut owner)
+        .await
+        .unwrap();
     sqlx::raw_sql("DELETE FROM shared_key_wraps").execute(&mut owner).await.unwrap();
     let reply = asks(&auditor, &nothing).await;
     assert!(reply.body["not_readable"].as_i64().unwrap() > 50, "{}", reply.text);
@@ -158,6 +191,8 @@ async fn a_question_that_is_none_names_the_field() {
         (json!({ "kind": "secret" }), "kind"),
         (json!({ "record": "everything" }), "record"),
         (json!({ "below": -1 }), "below"),
+        (json!({ "from": "-262143-01-01T00:00:00Z" }), "from"),
+        (json!({ "until": "2201-01-02T00:00:00Z" }), "until"),
         (json!({ "from": "2026-01-02T00:00:00Z", "until": "2026-01-02T00:00:00Z" }), "until"),
         (json!({ "name": "Leyla" }), "name"),
     ] {

@@ -7,6 +7,7 @@ use himaya::audit::entry::Pseudonyms;
 use himaya::audit::snooping::{Measure, RuleConfig, SnoopingConfig};
 use himaya::demo::actor::Actor;
 use himaya::demo::story;
+use himaya::guard::record::AccountId;
 use himaya::platform::app::App;
 use himaya::platform::config::Config;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ const TOLD: &str = "/api/v1/ledger/suspicions";
 /// As in the service, at a moment of the test's own.
 async fn hands_on(app: &App) -> Result<u64, sqlx::Error> {
     let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
-    app.lookout.hand_on(&app.databases.timekeeper.main, &pseudonyms, &app.places.clock).await
+    app.lookout.hand_on(&app.databases.lookout, &pseudonyms, &app.places.clock).await
 }
 
 /// A configuration in which three more than this person has by now are enough.
@@ -26,9 +27,11 @@ async fn strict(world: &World, handle: &str, measure: Measure) -> (Config, u32) 
     let now = world.clock.now();
     let utc_offset_minutes = 12 * 60 - i32::try_from(now.time().num_seconds_from_midnight() / 60).unwrap();
     let noon = SnoopingConfig { utc_offset_minutes, ..SnoopingConfig::default() };
+    let account = AccountId(world.country.person(handle).unwrap().account);
+    let tag = Pseudonyms::new(world.app.secrets.pseudonyms.clone()).tag(account, now);
     let so_far: Option<i32> =
-        sqlx::query_scalar("SELECT counted FROM snooping_days WHERE account_id = $1 AND measure = $2 AND day = $3")
-            .bind(world.country.person(handle).unwrap().account)
+        sqlx::query_scalar("SELECT counted FROM snooping_days WHERE person = $1 AND measure = $2 AND day = $3")
+            .bind(tag)
             .bind(measure.as_str())
             .bind(noon.day(now))
             .fetch_optional(&mut world.owner().await)
@@ -119,8 +122,8 @@ async fn what_is_kept_are_numbers_and_what_is_not_handed_on_comes_again() {
     let officer = world.signed_in("officer1").await.at(&base);
     let case = format!("/api/v1/cases/{}", played.case);
     let mut owner = world.owner().await;
-    let away = "ALTER FUNCTION count_looks(uuid[], uuid[], text[], date[], text[], integer[]) RENAME TO away";
-    let back = "ALTER FUNCTION away(uuid[], uuid[], text[], date[], text[], integer[]) RENAME TO count_looks";
+    let away = "ALTER FUNCTION count_looks(uuid[], text[], date[], text[], integer[]) RENAME TO away";
+    let back = "ALTER FUNCTION away(uuid[], text[], date[], text[], integer[]) RENAME TO count_looks";
     sqlx::raw_sql(away).execute(&mut owner).await.unwrap();
     for path in ["", "/sections/narrative", "/sections/identity", "/sections/legal", "/notes"] {
         let reply = officer.get(&format!("{case}{path}"), "case_work").await.unwrap();
@@ -158,7 +161,7 @@ async fn sql_that_is_injected_counts_nothing_and_takes_nothing_back() {
             "DELETE FROM suspicions",
             "SELECT * FROM habit_of('squad_officer', 'records', '2020-01-01')",
             "SELECT forget_looks('2100-01-01')",
-            "SELECT count_looks('{}', '{}', '{}', '{}', '{}', '{}')",
+            "SELECT count_looks('{}', '{}', '{}', '{}', '{}')",
         ] {
             let mut theirs = injected(&world, &who.secrets().await.1).await;
             let done = sqlx::raw_sql(attack).execute(&mut theirs).await;

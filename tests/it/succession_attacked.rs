@@ -197,6 +197,9 @@ async fn a_row_that_is_planted_shuts_no_founder_out_and_admits_nobody() {
     // One of the two plants a row, and does not mark it as what both have signed.
     assert_eq!(changed(&world, &first, &plant(second.account)).await, 1);
     assert_eq!(changed(&world, &first, complete).await, 0);
+    // Nor does the other one spoil what was proposed by marking it.
+    let spoils = "UPDATE memberships SET note = 'x', complete = true WHERE registered_by <> me() AND NOT complete";
+    assert_eq!(changed(&world, &second, spoils).await, 0);
     // Nor does it shut anybody out whom the founding names, if the owner of the database does that.
     let mut owner = world.owner().await;
     let done = sqlx::query("UPDATE memberships SET complete = true WHERE account_id = $1").bind(second.account);
@@ -213,13 +216,16 @@ async fn what_waits_gets_the_signatures_of_people_and_nothing_else() {
     let (comes, keeper) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
     let proposed = propose(&world, &stays, squad, ["ssupervisor1", "officer1"]).await;
     assert_eq!(sign(&keeper, squad, &proposed).await.status, 200);
-    let line = |who: &Actor| format!("\u{2014} himaya/{} AAAAAAAAAAAAAAAA", who.account);
+    // As long as a signature is, and none.
+    let line = |who: &Actor| format!("\u{2014} himaya/{} {}=", who.account, "A".repeat(91));
     let spoil = [
         "UPDATE successions SET note = 'x'".to_owned(),
         "UPDATE successions SET note = note || ' '".to_owned(),
         "UPDATE successions SET note = replace(note, 'squad_officer', 'squad_supervisor')".to_owned(),
         format!("UPDATE successions SET note = note || E'{}\\n'", line(&stays)),
         format!("UPDATE successions SET note = note || E'{0}\\n{0}\\n'", line(&leaves)),
+        format!("UPDATE successions SET note = note || E'\u{2014} himaya/{} =\\n'", leaves.account),
+        format!("UPDATE successions SET note = note || E'{}\\n'", line(&keeper)),
     ];
     for who in [&keeper, &leaves] {
         for attack in &spoil {
@@ -230,6 +236,7 @@ async fn what_waits_gets_the_signatures_of_people_and_nothing_else() {
     // A line in one's own name that is no signature: what others signed counts all the same.
     let own = format!("UPDATE successions SET note = note || E'{}\\n'", line(&leaves));
     assert_eq!(changed(&world, &leaves, &own).await, 1);
+    assert_eq!(changed(&world, &leaves, &own).await, 0, "once");
     // And what she plants beside it crowds it out of nobody's list.
     let plant = "INSERT INTO successions (id, organisation_id, number, first_id, second_id, note, made_at, lapses_at)
                  SELECT gen_random_uuid(), organisation_id, 9, first_id, second_id, 'x', '9999-01-01', '9999-01-02'

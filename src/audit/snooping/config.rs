@@ -54,14 +54,15 @@ impl SnoopingConfig {
     pub fn rule(&self, measure: Measure) -> RuleConfig {
         let least = match measure {
             Measure::Records => 40,
-            Measure::Repeats => 15,
+            Measure::Repeats => 18,
             Measure::OffHours => 12,
             Measure::Refused => 8,
             Measure::AfterChange => 5,
-            Measure::Fruitless => 4,
+            Measure::Fruitless => 2,
             Measure::Emergencies => 2,
         };
-        self.rules.get(&measure).copied().unwrap_or(RuleConfig { least, factor: 1.5 })
+        let factor = if measure == Measure::Records { 1.35 } else { 1.5 };
+        self.rules.get(&measure).copied().unwrap_or(RuleConfig { least, factor })
     }
 
     /// The day by the country's clocks.

@@ -7,7 +7,6 @@ use super::store::{self, Suspected};
 use super::tally::{Added, Tally};
 use crate::audit::entry::{self, Pseudonyms};
 use crate::guard::action::Role;
-use crate::guard::record::AccountId;
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::platform::random;
@@ -18,9 +17,13 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
 
 /// How often what was counted is handed on.
 const EVERY: Duration = Duration::from_secs(5);
+/// After how long without handing on somebody is to see to it.
+const SILENT: Duration = Duration::from_mins(5);
 /// For how many days counts are kept.
 const KEPT: TimeDelta = TimeDelta::days(60);
 
@@ -57,7 +60,7 @@ impl Lookout {
         let today = self.config.day(now);
         let added = {
             let mut tally = self.tally();
-            tally.judge(now);
+            tally.judge(now, &self.config);
             tally.drain(today)
         };
         if added.is_empty() {
@@ -84,12 +87,14 @@ impl Lookout {
         added: &[Added],
     ) -> Result<u64, sqlx::Error> {
         let mut transaction = pool.begin().await?;
-        let totals = store::add(&mut transaction, added).await?;
-        let by: HashMap<AccountId, &Added> = added.iter().map(|added| (added.account, added)).collect();
+        let tagged: Vec<(Uuid, &Added)> =
+            added.iter().map(|added| (pseudonyms.tag(added.account, now), added)).collect();
+        let totals = store::add(&mut transaction, &tagged).await?;
+        let by: HashMap<Uuid, &Added> = tagged.into_iter().collect();
         let mut habits: HashMap<(Role, Measure), Vec<DayOf>> = HashMap::new();
         let mut new = 0;
         for (measure, own) in totals {
-            let Some(person) = by.get(&AccountId(own.account)) else { continue };
+            let Some(person) = by.get(&own.person) else { continue };
             let rule = self.config.rule(measure);
             // Below the least nothing is told, whatever the habit is.
             if measure != Measure::Emergencies && i64::from(own.counted) <= i64::from(rule.least) {
@@ -127,19 +132,27 @@ impl Lookout {
         clock: Clock,
         mut stop: watch::Receiver<bool>,
     ) {
-        let (mut round, mut forgot) = (tokio::time::interval(EVERY), None);
+        let (mut round, mut forgot, mut worked) = (tokio::time::interval(EVERY), None, Instant::now());
         loop {
             let last = tokio::select! {
                 _ = round.tick() => false,
                 _ = stop.wait_for(|stop| *stop) => true,
             };
             match self.hand_on(&pool, &pseudonyms, &clock).await {
-                Ok(0) => {}
-                Ok(told) => tracing::warn!(told, "days that are not like others: the auditors are told"),
+                Ok(0) => worked = Instant::now(),
+                Ok(told) => {
+                    worked = Instant::now();
+                    tracing::warn!(told, "days that are not like others: the auditors are told");
+                }
                 Err(error) => {
                     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
                     tracing::warn!(code = code.as_deref(), "what was counted was not handed on; it comes again");
                 }
+            }
+            if worked.elapsed() > SILENT {
+                tracing::error!(
+                    "ALARM: for five minutes nothing that was counted was handed on: nobody is told of who snoops"
+                );
             }
             if last {
                 return;

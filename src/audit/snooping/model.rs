@@ -15,7 +15,7 @@ words! {
         Records = "records",
         /// Reads outside of the hours of the role; nothing for roles that keep a desk day and night.
         OffHours = "off_hours",
-        /// By how many more cases were read on which the person did nothing within four hours than such as they worked on.
+        /// By how many more cases were read on which the person did nothing, until four hours after the day, than such as they worked on.
         Fruitless = "fruitless",
         /// The same read again, beyond the third within an hour.
         Repeats = "repeats",
@@ -60,7 +60,7 @@ pub fn explanation(measure: Measure, counted: i32, usual: i32, most: i32) -> Str
     let what = match measure {
         Measure::Records => "different records were read or listed",
         Measure::OffHours => "reads were outside of the hours of this role",
-        Measure::Fruitless => "more cases were read without doing anything on them for four hours than were worked on",
+        Measure::Fruitless => "more cases were read without anything done on them than were worked on",
         Measure::Repeats => "times the same was read again, beyond the third time within an hour",
         Measure::Emergencies => "cases were read within four weeks because two custodians opened them",
         Measure::AfterChange => "cases were read within an hour after it was changed who is on them",

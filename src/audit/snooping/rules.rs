@@ -13,7 +13,7 @@ const ENOUGH: usize = 20;
 /// One person's day, as far as one measure goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayOf {
-    pub account: Uuid,
+    pub person: Uuid,
     pub day: NaiveDate,
     pub counted: i32,
 }
@@ -37,20 +37,20 @@ pub fn judge(rule: RuleConfig, measure: Measure, own: DayOf, habit: &[DayOf]) ->
     }
     let (counted, mut others) = if measure == Measure::Emergencies {
         // Rare, so it is the rate of four weeks that is compared, one person with another.
-        let sum = |account: Uuid| {
+        let sum = |person: Uuid| {
             habit
                 .iter()
                 .filter(recent)
-                .filter(|day| day.account == account && day.day != own.day)
+                .filter(|day| day.person == person && day.day != own.day)
                 .map(|d| d.counted)
-                .sum::<i32>()
+                .fold(0, i32::saturating_add)
         };
-        let mut accounts: Vec<Uuid> = habit.iter().map(|day| day.account).filter(|who| *who != own.account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        (own.counted + sum(own.account), accounts.into_iter().map(sum).collect::<Vec<_>>())
+        let mut people: Vec<Uuid> = habit.iter().map(|day| day.person).filter(|who| *who != own.person).collect();
+        people.sort_unstable();
+        people.dedup();
+        (own.counted.saturating_add(sum(own.person)), people.into_iter().map(sum).collect::<Vec<_>>())
     } else {
-        (own.counted, habit.iter().filter(recent).filter(|day| day.account != own.account).map(|d| d.counted).collect())
+        (own.counted, habit.iter().filter(recent).filter(|day| day.person != own.person).map(|d| d.counted).collect())
     };
     others.sort_unstable();
     let usual = others.get(others.len() / 2).copied().unwrap_or_default();
@@ -78,8 +78,8 @@ mod tests {
 
     const RULE: RuleConfig = RuleConfig { least: 10, factor: 1.5 };
 
-    fn day(account: u128, day: u32, counted: i32) -> DayOf {
-        DayOf { account: Uuid::from_u128(account), day: NaiveDate::from_ymd_opt(2026, 3, day).unwrap(), counted }
+    fn day(person: u128, day: u32, counted: i32) -> DayOf {
+        DayOf { person: Uuid::from_u128(person), day: NaiveDate::from_ymd_opt(2026, 3, day).unwrap(), counted }
     }
 
     #[test]

@@ -15,16 +15,18 @@ use uuid::Uuid;
 
 /// Adds to each day, and says what it has now: a row for each measure that grew, and one of the records for every day, so
 /// that a day on which nothing was read is one as well.
-pub(super) async fn add(connection: &mut PgConnection, added: &[Added]) -> Result<Vec<(Measure, DayOf)>, sqlx::Error> {
-    let (mut accounts, mut organisations, mut roles) = (vec![], vec![], vec![]);
+pub(super) async fn add(
+    connection: &mut PgConnection,
+    added: &[(Uuid, &Added)],
+) -> Result<Vec<(Measure, DayOf)>, sqlx::Error> {
+    let (mut people, mut roles) = (vec![], vec![]);
     let (mut days, mut measures, mut counts) = (vec![], vec![], vec![]);
-    for day in added {
+    for (person, day) in added {
         for (measure, count) in Measure::ALL.iter().zip(day.counts) {
             if count == 0 && *measure != Measure::Records {
                 continue;
             }
-            accounts.push(day.account.0);
-            organisations.push(day.organisation.0);
+            people.push(*person);
             roles.push(day.role.as_str().to_owned());
             days.push(day.day);
             measures.push(measure.as_str().to_owned());
@@ -32,10 +34,9 @@ pub(super) async fn add(connection: &mut PgConnection, added: &[Added]) -> Resul
         }
     }
     let rows = sqlx::query!(
-        r#"SELECT account AS "account!", measure AS "measure!", day AS "day!", counted AS "counted!"
-           FROM count_looks($1, $2, $3, $4, $5, $6)"#,
-        &accounts,
-        &organisations,
+        r#"SELECT who AS "who!", measure AS "measure!", day AS "day!", counted AS "counted!"
+           FROM count_looks($1, $2, $3, $4, $5)"#,
+        &people,
         &roles,
         &days,
         &measures,
@@ -46,7 +47,7 @@ pub(super) async fn add(connection: &mut PgConnection, added: &[Added]) -> Resul
     Ok(rows
         .into_iter()
         .filter_map(|row| {
-            Some((row.measure.parse().ok()?, DayOf { account: row.account, day: row.day, counted: row.counted }))
+            Some((row.measure.parse().ok()?, DayOf { person: row.who, day: row.day, counted: row.counted }))
         })
         .collect())
 }
@@ -60,7 +61,7 @@ pub(super) async fn habit(
 ) -> Result<Vec<DayOf>, sqlx::Error> {
     sqlx::query_as!(
         DayOf,
-        r#"SELECT account AS "account!", day AS "day!", counted AS "counted!" FROM habit_of($1, $2, $3)"#,
+        r#"SELECT who AS "person!", day AS "day!", counted AS "counted!" FROM habit_of($1, $2, $3)"#,
         role.as_str(),
         measure.as_str(),
         since

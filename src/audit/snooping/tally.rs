@@ -10,8 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-/// How long a case that was read may be without any work of who read it.
+/// How long after the end of a day work still counts for it.
 const WORK_FOLLOWS: TimeDelta = TimeDelta::hours(4);
+/// How long a case that was opened for an emergency counts as one.
+const FOUR_WEEKS: TimeDelta = TimeDelta::weeks(4);
 /// For how long a change of who is on a case is fresh.
 const FRESH: TimeDelta = TimeDelta::hours(1);
 /// Within this time reading the same again is a repetition, from the fourth time on.
@@ -43,15 +45,14 @@ struct Day {
     records: HashSet<Uuid>,
     cases: HashMap<Uuid, Case>,
     reads: HashMap<(RecordKind, Uuid), (DateTime<Utc>, u32)>,
-    /// How many of these were counted.
-    fruitless: usize,
+    /// Whether it was counted on what nothing was done.
+    judged: bool,
 }
 
 /// A case, or what takes its place (a call, a placement), on one person's day.
 struct Case {
-    read_at: DateTime<Utc>,
+    read: bool,
     worked: bool,
-    emergency: bool,
     fresh: bool,
 }
 
@@ -59,8 +60,10 @@ struct Case {
 #[derive(Default)]
 pub struct Tally {
     days: HashMap<(AccountId, NaiveDate), Day>,
-    /// When it was last changed who is on a case, and by whom.
-    changes: HashMap<Uuid, (DateTime<Utc>, AccountId)>,
+    /// When it was changed who is on a case, and by whom: the newest for each who did.
+    changes: HashMap<Uuid, Vec<(DateTime<Utc>, AccountId)>>,
+    /// When somebody first read a case by an emergency: a case counts once in four weeks, however often it is read.
+    emergencies: HashMap<(AccountId, Uuid), DateTime<Utc>>,
 }
 
 impl Tally {
@@ -68,46 +71,65 @@ impl Tally {
     pub fn count(&mut self, entry: &Entry, config: &SnoopingConfig) {
         let Some(organisation) = entry.organisation.filter(|_| entry.role != Role::Unadmitted) else { return };
         let done = entry.outcome == Outcome::Done;
-        if done
-            && matches!(entry.verb, Verb::Assign | Verb::Unassign | Verb::Open | Verb::Lift)
-            && let Some(about) = entry.about
-        {
-            self.changes.insert(about, (entry.at, entry.account));
+        let today = config.day(entry.at);
+        if let Some(about) = entry.about.filter(|_| done && changes_who_is_on_it(entry.verb)) {
+            let changes = self.changes.entry(about).or_default();
+            changes.retain(|(at, by)| *by != entry.account && entry.at - *at < FRESH);
+            changes.push((entry.at, entry.account));
         }
-        let changed = entry.about.and_then(|about| self.changes.get(&about)).copied();
-        let key = (entry.account, config.day(entry.at));
-        let day = self.days.entry(key).or_insert_with(|| Day {
-            organisation,
-            role: entry.role,
-            counts: [0; MEASURES],
-            changed: true,
-            records: HashSet::new(),
-            cases: HashMap::new(),
-            reads: HashMap::new(),
-            fruitless: 0,
+        let reads = matches!(entry.verb, Verb::Read | Verb::List) && asks_purpose(entry.kind, entry.verb);
+        let is_emergency = reads && done && entry.relation == Relation::Emergency;
+        let emergency = entry.about.filter(|_| is_emergency).is_some_and(|case| {
+            let key = (entry.account, case);
+            let known = self.emergencies.get(&key).is_some_and(|first| entry.at - *first < FOUR_WEEKS);
+            if !known {
+                self.emergencies.insert(key, entry.at);
+            }
+            !known
         });
+        if done
+            && !reads
+            && let (Some(about), Some(yesterday)) = (entry.about, today.pred_opt())
+            && let Some(case) = self.days.get_mut(&(entry.account, yesterday)).and_then(|day| day.cases.get_mut(&about))
+        {
+            // Read before midnight, and worked on after it.
+            case.worked = true;
+        }
+        let changes = entry.about.and_then(|about| self.changes.get(&about));
+        let fresh = changes
+            .is_some_and(|changes| changes.iter().any(|(at, by)| *by != entry.account && entry.at - *at < FRESH));
+        let day = self.days.entry((entry.account, today)).or_insert_with(|| Day::new(organisation, entry.role));
         if !done {
             day.add(Measure::Refused);
-        } else if matches!(entry.verb, Verb::Read | Verb::List) && asks_purpose(entry.kind, entry.verb) {
-            day.reads(entry, config, changed);
-        } else if let Some(case) = entry.about.and_then(|about| day.cases.get_mut(&about)) {
-            case.worked = true;
+        } else if reads {
+            day.reads(entry, config, fresh);
+            if emergency {
+                day.add(Measure::Emergencies);
+            }
+        } else if let Some(about) = entry.about
+            && day.cases.len() < MOST
+        {
+            let new = Case { read: false, worked: true, fresh: false };
+            day.cases.entry(about).or_insert(new).worked = true;
         }
     }
 
-    /// Counts the cases on which nothing followed by now, as far as they are more than those on which something did.
-    pub fn judge(&mut self, now: DateTime<Utc>) {
-        for day in self.days.values_mut() {
-            let idle = |case: &&Case| !case.worked && now - case.read_at >= WORK_FOLLOWS;
-            let idle = day.cases.values().filter(idle).count();
+    /// Counts, for days that were over four hours ago, by how many more cases were read without any work than with. Only
+    /// then: in the morning nobody has worked on what they read.
+    pub fn judge(&mut self, now: DateTime<Utc>, config: &SnoopingConfig) {
+        let over = config.day(now - WORK_FOLLOWS);
+        for ((_, date), day) in &mut self.days {
+            if *date >= over || std::mem::replace(&mut day.judged, true) {
+                continue;
+            }
+            let idle = day.cases.values().filter(|case| case.read && !case.worked).count();
             let worked = day.cases.values().filter(|case| case.worked).count();
-            let more = idle.saturating_sub(worked);
-            for _ in day.fruitless..more {
+            for _ in worked..idle {
                 day.add(Measure::Fruitless);
             }
-            day.fruitless = day.fruitless.max(more);
         }
-        self.changes.retain(|_, (at, _)| now - *at < FRESH);
+        self.changes.retain(|_, changes| changes.iter().any(|(at, _)| now - *at < FRESH));
+        self.emergencies.retain(|_, first| now - *first < FOUR_WEEKS);
     }
 
     /// What came to each day since the last time. Days that are over, on which nothing can come any more, are forgotten.
@@ -127,16 +149,8 @@ impl Tally {
     /// What could not be handed on, for the next time.
     pub fn put_back(&mut self, added: Vec<Added>) {
         for back in added {
-            let day = self.days.entry((back.account, back.day)).or_insert_with(|| Day {
-                organisation: back.organisation,
-                role: back.role,
-                counts: [0; MEASURES],
-                changed: true,
-                records: HashSet::new(),
-                cases: HashMap::new(),
-                reads: HashMap::new(),
-                fruitless: 0,
-            });
+            let key = (back.account, back.day);
+            let day = self.days.entry(key).or_insert_with(|| Day::new(back.organisation, back.role));
             day.changed = true;
             for (count, more) in day.counts.iter_mut().zip(back.counts) {
                 *count = count.saturating_add(more);
@@ -145,7 +159,24 @@ impl Tally {
     }
 }
 
+const fn changes_who_is_on_it(verb: Verb) -> bool {
+    matches!(verb, Verb::Assign | Verb::Unassign | Verb::Lift)
+}
+
 impl Day {
+    fn new(organisation: OrganisationId, role: Role) -> Self {
+        Self {
+            organisation,
+            role,
+            counts: [0; MEASURES],
+            changed: true,
+            records: HashSet::new(),
+            cases: HashMap::new(),
+            reads: HashMap::new(),
+            judged: false,
+        }
+    }
+
     fn add(&mut self, measure: Measure) {
         self.changed = true;
         if let Some((_, count)) = Measure::ALL.iter().zip(&mut self.counts).find(|(own, _)| **own == measure) {
@@ -153,7 +184,7 @@ impl Day {
         }
     }
 
-    fn reads(&mut self, entry: &Entry, config: &SnoopingConfig, changed: Option<(DateTime<Utc>, AccountId)>) {
+    fn reads(&mut self, entry: &Entry, config: &SnoopingConfig, fresh: bool) {
         for record in &entry.records {
             if self.records.len() < MOST && self.records.insert(*record) {
                 self.add(Measure::Records);
@@ -162,7 +193,12 @@ impl Day {
         if config.is_off(entry.role, entry.at) {
             self.add(Measure::OffHours);
         }
-        let Some(about) = entry.about else { return };
+        // Lists of what waits are asked for again and again by a screen; the ledger is not.
+        let about = match (entry.about, entry.kind) {
+            (Some(about), _) => about,
+            (None, RecordKind::Ledger) => Uuid::nil(),
+            (None, _) => return,
+        };
         let named = if entry.verb == Verb::Read { entry.records.first().copied().unwrap_or(about) } else { about };
         if self.reads.len() < MOST {
             let (since, times) = self.reads.entry((entry.kind, named)).or_insert((entry.at, 0));
@@ -174,18 +210,12 @@ impl Day {
                 self.add(Measure::Repeats);
             }
         }
-        if self.cases.len() >= MOST {
+        if entry.about.is_none() || self.cases.len() >= MOST {
             return;
         }
-        let new = Case { read_at: entry.at, worked: false, emergency: false, fresh: false };
-        let case = self.cases.entry(about).or_insert(new);
-        let emergency = entry.relation == Relation::Emergency && !std::mem::replace(&mut case.emergency, true);
-        let is_fresh = changed.is_some_and(|(at, by)| by != entry.account && entry.at - at < FRESH);
-        let fresh = is_fresh && !std::mem::replace(&mut case.fresh, true);
-        if emergency {
-            self.add(Measure::Emergencies);
-        }
-        if fresh {
+        let case = self.cases.entry(about).or_insert(Case { read: true, worked: false, fresh: false });
+        case.read = true;
+        if fresh && !std::mem::replace(&mut case.fresh, true) {
             self.add(Measure::AfterChange);
         }
     }
@@ -219,7 +249,7 @@ mod tests {
         for entry in entries {
             tally.count(entry, &config);
         }
-        tally.judge(entries[0].at + TimeDelta::hours(12));
+        tally.judge(entries[0].at + TimeDelta::hours(24), &config);
         let added = tally.drain(config.day(entries[0].at)).into_iter();
         let of = |added: Added| M::ALL.iter().zip(added.counts).find(|(own, _)| **own == measure).unwrap().1;
         let mut all: Vec<_> = added.map(|added| (added.account.0.as_u128(), of(added))).collect();

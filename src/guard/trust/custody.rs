@@ -196,7 +196,12 @@ impl Trust {
         }
         let mut seen = self.seen();
         seen.agreed.extend(foundings.iter().map(|founding| founding.digest));
-        seen.highest_founding.insert(organisation, (founding.number(), founding.fingerprint()));
+        let last = (founding.number(), founding.fingerprint());
+        let highest = seen.highest_founding.entry(organisation).or_insert(last);
+        // Somebody who reads slowly may come with an earlier one.
+        if last.0 >= highest.0 {
+            *highest = last;
+        }
         let highest = seen.highest_custody.entry(organisation).or_default();
         if custody.number < *highest {
             tracing::error!("ALARM: a CUSTODY key was taken away that was in force");
