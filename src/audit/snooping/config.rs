@@ -58,8 +58,7 @@ impl SnoopingConfig {
             Measure::OffHours => 12,
             Measure::Refused => 8,
             Measure::AfterChange => 5,
-            Measure::Fruitless => 2,
-            Measure::Emergencies => 2,
+            Measure::Fruitless | Measure::Emergencies => 2,
         };
         let factor = if measure == Measure::Records { 1.35 } else { 1.5 };
         self.rules.get(&measure).copied().unwrap_or(RuleConfig { least, factor })
