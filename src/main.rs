@@ -108,7 +108,8 @@ enum Policy {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let level = if matches!(cli.command, Command::Serve(_) | Command::Witness(Witness::Serve(_))) { "info" } else { "warn" };
+    let level =
+        if matches!(cli.command, Command::Serve(_) | Command::Witness(Witness::Serve(_))) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     // What a panic says may quote what it panicked over; where it was is enough to find it.

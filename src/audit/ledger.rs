@@ -79,6 +79,8 @@ pub struct Ledger {
     lookout: Arc<Lookout>,
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
+    /// Too few witnesses have seen the ledger. Where some are configured it is so until they are known to have.
+    unwitnessed: AtomicBool,
     closed: AtomicBool,
     outdated: AtomicBool,
     /// The oldest key that may still sign, by its place among all: it only ever grows.
@@ -99,6 +101,8 @@ pub struct LedgerParts {
     pub trust: Arc<Trust>,
     pub pool: PgPool,
     pub lookout: Arc<Lookout>,
+    /// Whether witnesses are configured, so that nothing is opened before it is known that they see the ledger.
+    pub witnessed: bool,
 }
 
 impl Ledger {
@@ -118,6 +122,7 @@ impl Ledger {
             lookout: parts.lookout,
             reads,
             behind: AtomicBool::new(false),
+            unwitnessed: AtomicBool::new(parts.witnessed),
             closed: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
             office: AtomicUsize::new(0),
@@ -138,6 +143,40 @@ impl Ledger {
         if self.behind.swap(behind, Ordering::Relaxed) != behind {
             tracing::warn!(behind, "the ledger's backlog");
         }
+    }
+
+    /// Whether too few of those outside have seen the ledger for a quarter of an hour (DESIGN section 5).
+    #[must_use]
+    pub fn is_unwitnessed(&self) -> bool {
+        self.unwitnessed.load(Ordering::Relaxed)
+    }
+
+    /// Told by the watch over the witnesses.
+    pub fn set_unwitnessed(&self, unwitnessed: bool) {
+        if self.unwitnessed.swap(unwitnessed, Ordering::Relaxed) != unwitnessed {
+            tracing::error!(unwitnessed, "whether too few witnesses have seen the ledger");
+        }
+    }
+
+    /// Why no record may be opened now: what nobody could find out about must not be read.
+    ///
+    /// # Errors
+    /// 503 with the reason.
+    pub fn may_open(&self) -> Result<(), Problem> {
+        if self.is_behind() {
+            return Err(Problem::away(
+                "ledger_behind",
+                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
+            ));
+        }
+        if self.is_unwitnessed() {
+            return Err(Problem::away(
+                "ledger_not_witnessed",
+                "Too few witnesses have seen the ledger for a quarter of an hour, so no record is opened. Calls can still be \
+                 written. Tell the administrator.",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the databases are no longer what was migrated: then nothing that they answer counts, and nothing is done.

@@ -54,7 +54,11 @@ impl LogConfig {
             }
             keys.push(key);
         }
-        if keys.is_empty() { Err("is empty: name the key that the log's operator reads out".to_owned()) } else { Ok(keys) }
+        if keys.is_empty() {
+            Err("is empty: name the key that the log's operator reads out".to_owned())
+        } else {
+            Ok(keys)
+        }
     }
 
     /// The hash of the token, where one is asked for.

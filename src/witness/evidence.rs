@@ -40,7 +40,14 @@ impl Kind {
 ///
 /// # Errors
 /// When it cannot be written, or there are too many already.
-pub fn keep(folder: &Path, kind: Kind, kept: &str, submitted: &str, note: &str, now: DateTime<Utc>) -> io::Result<PathBuf> {
+pub fn keep(
+    folder: &Path,
+    kind: Kind,
+    kept: &str,
+    submitted: &str,
+    note: &str,
+    now: DateTime<Utc>,
+) -> io::Result<PathBuf> {
     make_folder(folder)?;
     let held = file::hold(folder)?;
     let hash: [u8; 32] = Sha256::digest(note.as_bytes()).into();

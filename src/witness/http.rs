@@ -1,7 +1,7 @@
 //! The doors of a witness, as C2SP `tlog-witness` has them: a log submits, and whoever may asks for the latest checkpoint.
 
-use super::log::{LARGEST_SUBMISSION, Refusal};
 use super::Witness;
+use super::log::{LARGEST_SUBMISSION, Refusal};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};

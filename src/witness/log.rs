@@ -221,7 +221,8 @@ impl Log {
         if old > head.size {
             return Err(Refusal::Larger);
         }
-        let forked = latest.filter(|latest| latest.checkpoint.size() == head.size && *latest.checkpoint.root() != head.root);
+        let forked =
+            latest.filter(|latest| latest.checkpoint.size() == head.size && *latest.checkpoint.root() != head.root);
         if let Some(latest) = forked {
             self.keep(Kind::Fork, latest, submission, body, now);
         }
@@ -256,7 +257,12 @@ impl Log {
     fn time(&self, latest: Option<&Latest>, now: DateTime<Utc>) -> u64 {
         let (said, now) = (latest.map_or(1, |latest| latest.at), u64::try_from(now.timestamp()).unwrap_or(0));
         if now < said {
-            tracing::warn!(origin = self.origin, said, now, "this machine's clock stands behind what was cosigned before");
+            tracing::warn!(
+                origin = self.origin,
+                said,
+                now,
+                "this machine's clock stands behind what was cosigned before"
+            );
         }
         now.max(said)
     }

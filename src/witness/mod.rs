@@ -12,7 +12,7 @@ mod evidence;
 mod folder;
 mod http;
 mod log;
-mod submission;
+pub(crate) mod submission;
 
 pub use folder::{FolderError, init, trust};
 pub use log::{LARGEST_SUBMISSION, Refusal};

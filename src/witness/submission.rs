@@ -23,7 +23,8 @@ impl<'b> Submission<'b> {
     pub fn parse(body: &'b str) -> Result<Self, String> {
         let (head, note) = body.split_once("\n\n").ok_or("there is no empty line before the checkpoint")?;
         let mut lines = head.split('\n');
-        let old = lines.next().and_then(|line| line.strip_prefix("old ")).ok_or("the first line is not `old` and a size")?;
+        let old =
+            lines.next().and_then(|line| line.strip_prefix("old ")).ok_or("the first line is not `old` and a size")?;
         let old = decimal(old).ok_or("the old size is not a plain decimal number")?;
         let mut proof = Vec::new();
         for line in lines {
@@ -38,7 +39,7 @@ impl<'b> Submission<'b> {
     /// The body that says this.
     #[must_use]
     pub fn body(old: u64, proof: &[Hash], note: &str) -> String {
-        let proof: String = proof.iter().map(|hash| format!("{hash}\n")).collect();
+        let proof = proof.iter().fold(String::new(), |lines, hash| lines + hash.to_string().as_str() + "\n");
         format!("old {old}\n{proof}\n{note}")
     }
 }
@@ -70,9 +71,22 @@ mod tests {
         let many = "\n".to_owned() + &vec![hash.to_string(); 64].join("\n");
         let long = format!("old 1{many}\n\nnote\n");
         let all = [
-            "", "old 1", "old 1\n", "old 1\nnote\n", "old\n\nnote\n", "old  1\n\nnote\n", "old 1 \n\nnote\n",
-            "old +1\n\nnote\n", "old 01\n\nnote\n", "old -1\n\nnote\n", "old 1\r\n\r\nnote\n", "Old 1\n\nnote\n",
-            "\nold 1\n\nnote\n", "old 18446744073709551616\n\nnote\n", "old 1\nabc\n\nnote\n", &long,
+            "",
+            "old 1",
+            "old 1\n",
+            "old 1\nnote\n",
+            "old\n\nnote\n",
+            "old  1\n\nnote\n",
+            "old 1 \n\nnote\n",
+            "old +1\n\nnote\n",
+            "old 01\n\nnote\n",
+            "old -1\n\nnote\n",
+            "old 1\r\n\r\nnote\n",
+            "Old 1\n\nnote\n",
+            "\nold 1\n\nnote\n",
+            "old 18446744073709551616\n\nnote\n",
+            "old 1\nabc\n\nnote\n",
+            &long,
         ];
         for body in all {
             assert!(Submission::parse(body).is_err(), "{body:?}");
