@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::serve::until_told;
+use chrono::{DateTime, TimeDelta};
 use himaya::guard::statement::hex;
 use himaya::platform::clock::Clock;
 use himaya::platform::listen::Listening;
@@ -26,6 +27,8 @@ pub enum Witness {
     },
     /// See checkpoints, and cosign those that only add to the ones before.
     Serve(AtWitness),
+    /// Say up to where each log was seen, and when, and whether there is evidence against it; 1 if somebody has to look.
+    Status(AtWitness),
     /// Take in the note by which a log's key introduces the next one, as its operator sent it.
     Trust {
         #[command(flatten)]
@@ -48,6 +51,7 @@ pub async fn witness(told: Witness) -> Outcome {
     match told {
         Witness::Init { folder, name } => println!("{}", witness::init(&folder, &name)?),
         Witness::Serve(at) => serve(&at).await?,
+        Witness::Status(at) => return status(&WitnessConfig::read(&at.config)?),
         Witness::Trust { at, note } => {
             let config = WitnessConfig::read(&at.config)?;
             config.check()?;
@@ -61,6 +65,29 @@ pub async fn witness(told: Witness) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A log that was not seen for so long is silent: it shows itself every two minutes.
+const SILENT: TimeDelta = TimeDelta::hours(1);
+
+fn status(config: &WitnessConfig) -> Outcome {
+    let (now, mut well) = (Clock::default().now(), true);
+    for log in witness::standing(config)? {
+        let seen = log.seen.and_then(|(at, size)| Some((DateTime::from_timestamp(i64::try_from(at).ok()?, 0)?, size)));
+        match seen {
+            Some((at, size)) => println!("{}: {size} entries, seen last at {at}.", log.origin),
+            None => println!("{}: never seen.", log.origin),
+        }
+        if seen.is_none_or(|(at, _)| now - at > SILENT) {
+            println!("  LOOK: it is silent. Call its operator, and whoever else watches it.");
+            well = false;
+        }
+        if log.evidence.0 > 0 {
+            println!("  LOOK: {} pieces of evidence in {}.", log.evidence.0, log.evidence.1.display());
+            well = false;
+        }
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(at: &AtWitness) -> Result<(), Box<dyn std::error::Error>> {

@@ -36,6 +36,15 @@ impl Kind {
     }
 }
 
+/// How many pieces lie in the folder.
+pub fn count(folder: &Path) -> usize {
+    let Ok(files) = std::fs::read_dir(folder) else { return 0 };
+    let ending = |path: &Path| {
+        path.extension().is_some_and(|end| [Kind::Fork, Kind::Unproved].iter().any(|kind| end == kind.ending()))
+    };
+    files.flatten().filter(|file| ending(&file.path())).count()
+}
+
 /// Keeps a piece: `<time>-<hash>.<kind>`. The same checkpoint is kept once.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! A witness's folder: `key`, its private key; `vkey`, the public one; `logs/<hash of the origin>/`, what it knows of each log.
 
+use super::WitnessError;
 use super::config::WitnessConfig;
 use super::log::Log;
 use crate::audit::note::cosignature::{CosignatureKey, CosignatureVerifier};
@@ -72,6 +73,32 @@ pub fn trust(config: &WitnessConfig, note: &str) -> Result<NoteVerifier, FolderE
         }
     }
     Err(FolderError::Introduction)
+}
+
+/// How the witness stands to a log.
+pub struct Standing {
+    pub origin: String,
+    /// When it last cosigned a checkpoint, in seconds since 1970, and of how many entries.
+    pub seen: Option<(u64, u64)>,
+    /// How many pieces of evidence there are, and where.
+    pub evidence: (usize, PathBuf),
+}
+
+/// Looks at what a witness keeps, also while it works.
+///
+/// # Errors
+/// What cannot be read, or is not what this witness left.
+pub fn standing(config: &WitnessConfig) -> Result<Vec<Standing>, WitnessError> {
+    let vkey = std::fs::read_to_string(config.folder.join(VKEY));
+    let vkey = vkey.map_err(|_| FolderError::NoKey(config.folder.clone()))?;
+    let own: CosignatureVerifier = vkey.trim().parse().map_err(FolderError::Name)?;
+    let each = config.logs.iter().map(|told| {
+        let log = Log::open(told, &config.folder)?;
+        let wrong = |error: super::Refusal| WitnessError::Log { origin: told.origin.clone(), why: error.to_string() };
+        let seen = log.seen(&own).map_err(wrong)?;
+        Ok(Standing { origin: told.origin.clone(), seen, evidence: (log.evidence(), log.evidence_folder()) })
+    });
+    each.collect()
 }
 
 /// A folder that this process alone works with.

@@ -167,6 +167,23 @@ impl Log {
         Ok(Some(Latest { note, checkpoint, key, at: own.at, line: own.line }))
     }
 
+    /// When the latest checkpoint was cosigned, in seconds since 1970, and how many entries it speaks of.
+    ///
+    /// # Errors
+    /// As [`Self::latest`].
+    pub fn seen(&self, witness: &CosignatureVerifier) -> Result<Option<(u64, u64)>, Refusal> {
+        Ok(self.latest(witness)?.map(|latest| (latest.at, latest.checkpoint.size())))
+    }
+
+    /// How many pieces of evidence lie there.
+    pub fn evidence(&self) -> usize {
+        evidence::count(&self.evidence_folder())
+    }
+
+    pub fn evidence_folder(&self) -> PathBuf {
+        self.folder.join("evidence")
+    }
+
     fn away(&self, what: &str, why: &dyn std::fmt::Display) -> Refusal {
         tracing::error!(origin = self.origin, %why, "ALARM: the {what} cannot be read or written: nothing is cosigned");
         Refusal::Away(format!("the witness cannot use its own {what} now"))
@@ -242,7 +259,7 @@ impl Log {
     }
 
     fn keep(&self, kind: Kind, latest: &Latest, submission: &Submission<'_>, body: &str, now: DateTime<Utc>) {
-        match evidence::keep(&self.folder.join("evidence"), kind, &latest.note, body, submission.note, now) {
+        match evidence::keep(&self.evidence_folder(), kind, &latest.note, body, submission.note, now) {
             Ok(file) => tracing::error!(
                 origin = self.origin,
                 ?kind,

@@ -14,7 +14,7 @@ mod http;
 mod log;
 pub(crate) mod submission;
 
-pub use folder::{FolderError, init, trust};
+pub use folder::{FolderError, Standing, init, standing, trust};
 pub use log::{LARGEST_SUBMISSION, Refusal};
 
 use crate::audit::checkpoint::Checkpoint;

@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn another_spelling_is_refused() {
         let hash = leaf_hash(b"");
-        let many = "\n".to_owned() + &vec![hash.to_string(); 64].join("\n");
+        let many = format!("\n{}", vec![hash.to_string(); 64].join("\n"));
         let long = format!("old 1{many}\n\nnote\n");
         let all = [
             "",

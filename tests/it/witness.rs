@@ -374,7 +374,7 @@ async fn a_key_that_follows_is_trusted_by_introduction_and_the_one_before_signs_
         himaya(&["trust", "--config", witness.config().to_str().unwrap(), file.to_str().unwrap()]).status.success()
     };
     let introduces = |old: u8, new: u8| introduction(ORIGIN, &version(old), &version(new)).unwrap().unwrap().1;
-    for nothing in ["", "junk", &introduces(9, 2), &introduces(1, 2).replace("+", "-"), &old.checkpoint(3)] {
+    for nothing in ["", "junk", &introduces(9, 2), &introduces(1, 2).replace('+', "-"), &old.checkpoint(3)] {
         assert!(!trust(nothing), "{nothing}");
     }
     assert!(trust(&introduces(1, 2)));
