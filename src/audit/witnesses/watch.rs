@@ -121,13 +121,13 @@ mod tests {
             watch.saw(Some(7 + minute.unsigned_abs()), Some(&cosigned(7, minute)), instant);
             assert_eq!(watch.is_unseen(at(minute), instant), minute >= 16, "{minute}");
         }
-        // Those who saw it up to where it was sixteen minutes ago have seen enough; a database that goes back has not.
+        // Those who saw it up to where it was a quarter of an hour ago have seen enough; a database that goes back has not.
         let end = start + 30 * MINUTE;
-        watch.saw(Some(37), Some(&cosigned(22, 30)), end);
+        watch.saw(Some(37), Some(&cosigned(21, 30)), end);
         assert!(watch.is_unseen(at(30), end));
-        watch.saw(Some(37), Some(&cosigned(23, 30)), end);
+        watch.saw(Some(37), Some(&cosigned(22, 30)), end);
         assert!(!watch.is_unseen(at(30), end));
-        watch.saw(Some(23), Some(&cosigned(23, 31)), end + MINUTE);
+        watch.saw(Some(22), Some(&cosigned(22, 31)), end + MINUTE);
         assert!(watch.is_unseen(at(31), end + MINUTE));
     }
 }
