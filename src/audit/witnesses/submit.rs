@@ -149,7 +149,11 @@ async fn hold(parts: &SubmitParts, stop: &mut watch::Receiver<bool>) -> Result<(
             continue;
         }
         shown = Some((newest.size, now));
-        let cosigned = show(parts, &mut connection, &newest, &mut memories, now).await?;
+        let cosigned = tokio::select! {
+            cosigned = show(parts, &mut connection, &newest, &mut memories, now) => cosigned?,
+            // Nobody outside holds up the end. The session goes with its connection, and the lock with it.
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        };
         if cosigned >= parts.witnesses.needed() {
             quorum = now;
             keep(parts).await?;
