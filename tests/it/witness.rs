@@ -280,7 +280,8 @@ async fn a_token_keeps_everybody_else_out() {
 async fn killed_at_any_moment_it_never_forgets_what_it_cosigned() {
     let log = FakeLog::new(1);
     let mut witness = Outside::started("w.example", &[log.vkey()]).await;
-    let (mut told, mut size, mut killed_under_way) = (0, 0, 0);
+    assert_eq!(witness.submit(log.body(0, 1)).await.0, 200);
+    let (mut told, mut size, mut killed_under_way) = (1, 1, 0);
     for round in 0..12_u64 {
         let stop = AtomicBool::new(false);
         let pid = witness.process.as_ref().unwrap().0.id();
