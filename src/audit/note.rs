@@ -17,6 +17,7 @@ mod tests;
 
 pub use key::{KeyName, NoteSigner, NoteVerifier};
 
+use std::collections::BTreeSet;
 use text::{check_characters, check_size, signature_line, split};
 use thiserror::Error;
 
@@ -211,14 +212,17 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
     Ok(VerifiedNote { text: text.to_owned(), signed_by, ids })
 }
 
-/// The same note with the signatures of these keys alone, each of them verified.
+/// The same note with the signatures of these keys alone, each of them verified, and of each key one line: a signature that
+/// is repeated takes no room from those that are still to come.
 ///
 /// # Errors
 /// As [`open`].
 pub fn only_by(note: &str, verifiers: &[NoteVerifier]) -> Result<String, NoteError> {
     open(note, verifiers)?;
     let (text, lines) = split(note)?;
-    let known = lines.iter().filter(|line| verifiers.iter().any(|verifier| verifier.claims(line)));
+    let first = |key: &NoteVerifier| lines.iter().position(|line| key.claims(line));
+    let firsts: BTreeSet<usize> = verifiers.iter().filter_map(first).collect();
+    let known = firsts.into_iter().filter_map(|at| lines.get(at));
     let signatures: String = known.map(|line| signature_line(line.name, line.key_id, &line.signature)).collect();
     Ok(format!("{text}\n{signatures}"))
 }

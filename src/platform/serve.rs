@@ -6,7 +6,7 @@ use crate::audit::sequencer::{self, SequencerParts};
 use crate::audit::store::{newest_checkpoint, oldest_pending, placed, sequencer_is_alive};
 use crate::audit::witnesses::Witnesses;
 use crate::audit::witnesses::submit::{self, SubmitParts};
-use crate::audit::witnesses::watch::Watch;
+use crate::audit::witnesses::watch::{WAITS, Watch, size_of};
 use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
@@ -93,20 +93,34 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         let now = app.places.clock.instant();
         backlog.look(now, &durable);
         let waiting = backlog.waiting();
-        let answers =
-            (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+        let asked = async {
+            let answers =
+                (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+            let newest = async { newest_checkpoint(&mut *pool.acquire().await?).await };
+            (answers, newest.await)
+        };
+        let mut complete = true;
+        let (answers, newest) = tokio::time::timeout(WAITS, asked).await.unwrap_or_else(|_| {
+            tracing::error!("ALARM: the ledger cannot be looked at: something is locked");
+            complete = false;
+            let late = || sqlx::Error::PoolTimedOut;
+            ((Err(late()), Err(late()), Err(late())), Err(late()))
+        });
         let (mut size, keys) = (None, app.log_keys());
-        if let (Ok(mut connection), Ok(keys)) = (pool.acquire().await, &keys)
-            && let Ok(newest) = newest_checkpoint(&mut connection).await
-        {
-            size = newest.as_ref().and_then(|newest| u64::try_from(newest.size).ok());
+        if let (Ok(newest), Ok(keys)) = (newest, &keys) {
+            size = newest.as_ref().and_then(|newest| size_of(newest, keys));
             ledger.set_outdated(newest.as_ref().is_some_and(|newest| !keys.are_current(&newest.note)));
             if let Some(key) = newest.and_then(|newest| keys.announced(&newest.note)) {
                 ledger.set_office(key);
             }
         }
         if let (Some(watch), Ok(keys)) = (&mut witnesses, &keys) {
-            ledger.set_unwitnessed(watch.look(pool, keys, size, app.places.clock.now(), now).await);
+            let looked = watch.look(pool, keys, size, app.places.clock.now(), now).await;
+            ledger.set_unwitnessed(looked.unseen);
+            complete &= looked.complete;
+        }
+        if complete {
+            ledger.looked(Instant::now());
         }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) = (

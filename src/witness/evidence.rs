@@ -1,5 +1,6 @@
 //! What a witness keeps of a log that shows it two faces: both checkpoints, as they were signed, and the proof.
 
+use crate::audit::tree::TreeHead;
 use crate::guard::statement::hex;
 use crate::platform::config::make_folder;
 use crate::platform::secrets::file;
@@ -8,8 +9,9 @@ use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Pieces of one kind that are kept at most: whoever could fill the folder would keep the witness from working.
-const MOST: usize = 64;
+/// Pieces of one kind that are kept at most: whoever could fill the folder would keep the witness from working. Each is of
+/// another tree that the log itself signed, so that only who holds its key comes near to so many.
+const MOST: usize = 512;
 
 /// What is wrong with what was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub fn count(folder: &Path) -> usize {
     files.flatten().filter(|file| ending(&file.path())).count()
 }
 
-/// Keeps a piece: `<time>-<hash>.<kind>`. The same checkpoint is kept once.
+/// Keeps a piece: `<time>-<hash>.<kind>`. The first of each size and root is kept, whatever else stands in the note.
 ///
 /// # Errors
 /// When it cannot be written, or there are too many already.
@@ -54,12 +56,12 @@ pub fn keep(
     kind: Kind,
     kept: &str,
     submitted: &str,
-    note: &str,
+    head: &TreeHead,
     now: DateTime<Utc>,
 ) -> io::Result<PathBuf> {
     make_folder(folder)?;
     let held = file::hold(folder)?;
-    let hash: [u8; 32] = Sha256::digest(note.as_bytes()).into();
+    let hash: [u8; 32] = Sha256::digest(format!("{}\n{}\n", head.size, head.root)).into();
     let end = format!("-{}.{}", hex(hash.get(..8).unwrap_or_default()), kind.ending());
     let mut others = 0;
     for entry in std::fs::read_dir(folder)? {
@@ -85,12 +87,16 @@ pub fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::tree::leaf_hash;
     use crate::platform::random;
 
     #[test]
     fn each_checkpoint_is_kept_once_and_there_is_an_end() {
         let folder = std::env::temp_dir().join(format!("himaya-evidence-{}", random::uuid()));
-        let keep = |kind, note: &str| keep(&folder, kind, "kept", "submitted", note, DateTime::UNIX_EPOCH);
+        let keep = |kind, tree: &str| {
+            let head = TreeHead { size: 7, root: leaf_hash(tree.as_bytes()) };
+            keep(&folder, kind, "kept", "submitted", &head, DateTime::UNIX_EPOCH)
+        };
         let first = keep(Kind::Fork, "0").unwrap();
         assert_eq!(keep(Kind::Fork, "0").unwrap(), first);
         let text = std::fs::read_to_string(&first).unwrap();

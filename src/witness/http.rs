@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Submissions that are read or judged at once; more are told to come back.
+/// Submissions that are judged at once; more are told to come back. Whoever is slow to send one has no place.
 const AT_ONCE: usize = 32;
 
 /// How long a body may take.
-const BODY: Duration = Duration::from_secs(15);
+const BODY: Duration = Duration::from_secs(3);
 
 struct Doors {
     witness: Arc<Witness>,
@@ -49,9 +49,10 @@ fn token(headers: &HeaderMap) -> Option<String> {
 }
 
 async fn add_checkpoint(State(doors): State<Arc<Doors>>, headers: HeaderMap, body: Body) -> Response {
-    let Ok(_place) = doors.places.try_acquire() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many submissions at once\n").into_response();
-    };
+    let token = token(&headers);
+    if !doors.witness.admits(token.as_deref()) {
+        return Refusal::Unknown.into_response();
+    }
     let body = match tokio::time::timeout(BODY, to_bytes(body, LARGEST_SUBMISSION)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n").into_response(),
@@ -60,7 +61,10 @@ async fn add_checkpoint(State(doors): State<Arc<Doors>>, headers: HeaderMap, bod
     let Ok(body) = String::from_utf8(body.into()) else {
         return Refusal::Malformed("the body is not UTF-8".to_owned()).into_response();
     };
-    let (witness, token) = (Arc::clone(&doors.witness), token(&headers));
+    let Ok(_place) = doors.places.try_acquire() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many submissions at once\n").into_response();
+    };
+    let witness = Arc::clone(&doors.witness);
     let judged = tokio::task::spawn_blocking(move || witness.add_checkpoint(&body, token.as_deref())).await;
     match judged {
         Ok(Ok(line)) => line.into_response(),

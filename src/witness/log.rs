@@ -13,6 +13,7 @@ use crate::audit::keys::{FollowError, LogKeys};
 use crate::audit::note::cosignature::{CosignatureKey, CosignatureVerifier};
 use crate::audit::note::{self, NoteVerifier};
 use crate::audit::tree::{TreeHead, empty_root, verify_consistency};
+use crate::audit::witnesses::AHEAD;
 use crate::guard::statement::hex;
 use crate::platform::config::make_folder;
 use crate::platform::secrets::file;
@@ -196,7 +197,6 @@ impl Log {
     pub fn add(
         &self,
         submission: &Submission<'_>,
-        body: &str,
         witness: &CosignatureKey,
         now: DateTime<Utc>,
     ) -> Result<String, Refusal> {
@@ -205,10 +205,12 @@ impl Log {
         let signed = keys.read(submission.note).map_err(|_| Refusal::Unsigned)?;
         let latest = self.latest(witness.verifier())?;
         // A key that another has replaced signs nothing more: whoever still has it stole it.
-        if latest.as_ref().is_some_and(|latest| signed.key < latest.key) {
+        // Of several that sign the newest counts: while both do, anybody can take the old one's line away.
+        let newest = keys.announced(submission.note).ok_or(Refusal::Unsigned)?;
+        if latest.as_ref().is_some_and(|latest| newest < latest.key) {
             return Err(Refusal::Unsigned);
         }
-        self.judge(submission, body, &signed.checkpoint, latest.as_ref(), now)?;
+        self.judge(submission, &keys, &signed.checkpoint, latest.as_ref(), now)?;
         let text = note::unverified_text(submission.note).map_err(|_| Refusal::Unsigned)?;
         let at = self.time(latest.as_ref(), now);
         if let Some(same) = latest.as_ref().filter(|latest| latest.at == at && latest.checkpoint == signed.checkpoint)
@@ -219,8 +221,11 @@ impl Log {
         let line = witness.cosign(text, at);
         // Only the log's own signatures: what else was sent is not this witness's to keep.
         let signed_by_log = note::only_by(submission.note, keys.all()).map_err(|_| Refusal::Unsigned)?;
-        let written = file::hold(&self.folder)
-            .and_then(|held| file::replace(&self.folder, "checkpoint", &format!("{signed_by_log}{line}"), &held));
+        let next = format!("{signed_by_log}{line}");
+        // What could not be read again must not take the place of what can: the witness would be shut for ever.
+        keys.read(&next).map_err(|error| self.away("next checkpoint", &error))?;
+        witness.verifier().verify(&next).map_err(|error| self.away("next checkpoint", &error))?;
+        let written = file::hold(&self.folder).and_then(|held| file::replace(&self.folder, "checkpoint", &next, &held));
         written.map_err(|error| self.away("latest checkpoint", &error))?;
         Ok(line)
     }
@@ -229,7 +234,7 @@ impl Log {
     fn judge(
         &self,
         submission: &Submission<'_>,
-        body: &str,
+        keys: &LogKeys,
         checkpoint: &Checkpoint,
         latest: Option<&Latest>,
         now: DateTime<Utc>,
@@ -241,7 +246,7 @@ impl Log {
         let forked =
             latest.filter(|latest| latest.checkpoint.size() == head.size && *latest.checkpoint.root() != head.root);
         if let Some(latest) = forked {
-            self.keep(Kind::Fork, latest, submission, body, now);
+            self.keep(Kind::Fork, latest, submission, (keys, head), now);
         }
         let known = latest.map_or(TreeHead { size: 0, root: empty_root() }, |latest| latest.checkpoint.head());
         if old != known.size {
@@ -252,14 +257,24 @@ impl Log {
         }
         verify_consistency(&known, &head, &submission.proof).map_err(|_| {
             if let Some(latest) = latest {
-                self.keep(Kind::Unproved, latest, submission, body, now);
+                self.keep(Kind::Unproved, latest, submission, (keys, head), now);
             }
             Refusal::Inconsistent("the proof does not lead from the checkpoint cosigned here to this one")
         })
     }
 
-    fn keep(&self, kind: Kind, latest: &Latest, submission: &Submission<'_>, body: &str, now: DateTime<Utc>) {
-        match evidence::keep(&self.evidence_folder(), kind, &latest.note, body, submission.note, now) {
+    fn keep(
+        &self,
+        kind: Kind,
+        latest: &Latest,
+        submission: &Submission<'_>,
+        (keys, head): (&LogKeys, TreeHead),
+        now: DateTime<Utc>,
+    ) {
+        // The log's own signatures prove; what somebody hung onto them does not.
+        let note = note::only_by(submission.note, keys.all()).unwrap_or_else(|_| submission.note.to_owned());
+        let submitted = Submission::body(submission.old, &submission.proof, &note);
+        match evidence::keep(&self.evidence_folder(), kind, &latest.note, &submitted, &head, now) {
             Ok(file) => tracing::error!(
                 origin = self.origin,
                 ?kind,
@@ -270,9 +285,19 @@ impl Log {
         }
     }
 
-    /// Never earlier than what was said before: a clock that steps back takes nothing back.
+    /// Not earlier than what was said before: a clock that steps back takes nothing back. But if what was said before lies
+    /// further ahead than anybody believes, the clock was wrong then: to go on saying so would shut this witness for as long.
     fn time(&self, latest: Option<&Latest>, now: DateTime<Utc>) -> u64 {
         let (said, now) = (latest.map_or(1, |latest| latest.at), u64::try_from(now.timestamp()).unwrap_or(0));
+        if said > now.saturating_add(AHEAD.num_seconds().unsigned_abs()) {
+            tracing::error!(
+                origin = self.origin,
+                said,
+                now,
+                "ALARM: what was cosigned before lies in the future: this machine's clock was wrong, or is now"
+            );
+            return now;
+        }
         if now < said {
             tracing::warn!(
                 origin = self.origin,

@@ -80,6 +80,12 @@ impl Witness {
         self.key.verifier()
     }
 
+    /// Whether whoever shows this token is answered about any log: before anything of what they send is read.
+    #[must_use]
+    pub fn admits(&self, token: Option<&str>) -> bool {
+        self.logs.iter().any(|log| log.admits(token))
+    }
+
     /// Judges what somebody submits, with the token they showed. What comes back is the cosignature, and it is durable that
     /// this checkpoint is the latest. Reads and writes files: not for an asynchronous task.
     ///
@@ -91,7 +97,7 @@ impl Witness {
         let claimed = Checkpoint::parse(text).map_err(|error| Refusal::Malformed(error.to_string()))?;
         let log = self.logs.iter().find(|log| log.origin() == claimed.origin());
         let log = log.filter(|log| log.admits(token)).ok_or(Refusal::Unknown)?;
-        log.add(&submission, body, &self.key, self.clock.now())
+        log.add(&submission, &self.key, self.clock.now())
     }
 
     /// The latest checkpoint of a log that this witness cosigned, by the hash of the log's origin.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 pub const ORIGIN: &str = "himaya.example/ledger";
 
@@ -237,6 +238,40 @@ async fn every_answer_is_the_protocols() {
     let both = format!("{}{}", log.checkpoint(9), other.checkpoint(9).rsplit_once("\n\n").unwrap().1);
     let (answered, line) = witness.submit(body(5, &log.proof(5, 9), &both)).await;
     assert_eq!((answered, witness.latest().await.unwrap()), (200, format!("{}{line}", log.checkpoint(9))));
+    // The log's own line as often as a note may have any: what is kept has room for the witness's.
+    let (text, own) =
+        log.checkpoint(12).rsplit_once("\n\n").map(|(text, own)| (text.to_owned(), own.repeat(16))).unwrap();
+    let (answered, line) = witness.submit(body(9, &log.proof(9, 12), &format!("{text}\n\n{own}"))).await;
+    assert_eq!((answered, witness.latest().await.unwrap()), (200, format!("{}{line}", log.checkpoint(12))));
+    assert_eq!(status(&log.body(12, 13)).await, 200, "and it goes on from there");
+}
+
+/// Somebody begins a submission and never ends it; what they are answered.
+async fn begun(address: &str) -> tokio::net::TcpStream {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!("POST /add-checkpoint HTTP/1.1\r\nhost: {address}\r\ncontent-length: 1000\r\n\r\nold 0");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn answered(stream: &mut tokio::net::TcpStream) -> String {
+    let (mut answer, wait) = (vec![0; 64], Duration::from_secs(10));
+    let read = tokio::time::timeout(wait, stream.read(&mut answer)).await.expect("it is answered within ten seconds");
+    String::from_utf8_lossy(&answer[..read.unwrap()]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_never_end_keep_nobody_out() {
+    let log = FakeLog::new(1);
+    let witness = Outside::started("w.example", &[log.vkey()]).await;
+    let mut slow = Vec::new();
+    for _ in 0..48 {
+        slow.push(begun(&witness.address).await);
+    }
+    // They have come in: one more that is at once refused came after them.
+    assert_eq!(witness.submit("").await.0, 400);
+    assert_eq!(witness.submit(log.body(0, 3)).await.0, 200);
+    assert!(answered(&mut slow[0]).await.contains(" 408 "), "and they are sent away");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,6 +309,10 @@ async fn a_token_keeps_everybody_else_out() {
     }
     assert_eq!(witness.submit_with(log.body(0, 3), Some(token)).await.0, 200);
     assert_eq!(witness.latest().await, None, "how the log grows is told to nobody else either");
+    // Whoever shows none is answered before they have said anything.
+    let begun_at = std::time::Instant::now();
+    assert!(answered(&mut begun(&witness.address).await).await.contains(" 404 "));
+    assert!(begun_at.elapsed() < Duration::from_secs(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -384,10 +423,14 @@ async fn a_key_that_follows_is_trusted_by_introduction_and_the_one_before_signs_
     let both = format!("{}{}", old.checkpoint(5), new.checkpoint(5).rsplit_once("\n\n").unwrap().1);
     assert_eq!(witness.submit(body(3, &old.proof(3, 5), &both)).await.0, 200);
     assert_eq!(witness.submit(old.body(5, 6)).await.0, 200);
-    assert_eq!(witness.submit(new.body(6, 8)).await.0, 200);
-    assert_eq!(witness.submit(old.body(8, 9)).await.0, 403, "it was replaced: whoever still has it stole it");
-    assert_eq!(witness.submit(thief.body(8, 9)).await.0, 403);
+    // Somebody takes the old key's line away from one that both signed: the log, whose next one both sign, goes on.
+    assert_eq!(witness.submit(new.body(6, 7)).await.0, 200);
+    let both = format!("{}{}", old.checkpoint(8), new.checkpoint(8).rsplit_once("\n\n").unwrap().1);
+    assert_eq!(witness.submit(body(7, &old.proof(7, 8), &both)).await.0, 200);
     assert_eq!(witness.submit(new.body(8, 9)).await.0, 200);
+    assert_eq!(witness.submit(old.body(9, 10)).await.0, 403, "it was replaced: whoever still has it stole it");
+    assert_eq!(witness.submit(thief.body(9, 10)).await.0, 403);
+    assert_eq!(witness.submit(new.body(9, 10)).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,13 +445,19 @@ async fn a_clock_that_steps_back_takes_nothing_back() {
         Ok::<u64, Refusal>(outside.key.verify(&format!("{}{line}", log.checkpoint(new))).unwrap().at)
     };
     let first = add(0, 3).unwrap();
-    clock.advance(TimeDelta::hours(-2));
+    clock.advance(TimeDelta::minutes(-3));
     assert_eq!(add(3, 5).unwrap(), first, "later, and never earlier than before");
     assert_eq!(add(5, 5).unwrap(), first);
     assert_eq!(add(0, 5), Err(Refusal::OtherSize(5)));
     clock.advance(TimeDelta::hours(3));
     assert!(add(5, 5).unwrap() >= first + 3000, "the same checkpoint, seen again later");
     assert_eq!(add(5, 5).unwrap(), add(5, 5).unwrap());
+    // A clock that stood in the future for a moment does not make it sign the future for years.
+    clock.advance(TimeDelta::days(2000));
+    add(5, 6).unwrap();
+    clock.advance(TimeDelta::days(-2000));
+    assert!(add(6, 7).unwrap().abs_diff(clock.now().timestamp().unsigned_abs()) < 60);
+    assert_eq!(add(0, 7), Err(Refusal::OtherSize(7)), "and of the log it forgets nothing");
 }
 
 #[test]

@@ -386,6 +386,63 @@ async fn rows_that_somebody_plants_open_nothing_and_rows_that_are_taken_away_clo
     end(serving).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_is_away_for_ten_minutes_closes_nothing_however_busy_it_is() {
+    let world = World::new().await;
+    let (mut one, mut two) = (Beside::new(&world, "one.example").await, Beside::new(&world, "two.example").await);
+    one.start().await;
+    two.start().await;
+    let reader = Reader::new(&world).await;
+    let (_app, serving, base) = world.replica_of(watched(&world, vec![one.told(), two.told()], 2)).await;
+    reader.opens(&base).await;
+    two.stop().await;
+    for _ in 0..20 {
+        let before = one.seen();
+        reader.writes(&base).await;
+        world.clock.advance(TimeDelta::seconds(6));
+        soon("the other one sees what is new", async || one.seen() > before).await;
+    }
+    reader.let_pass(&world, &base, 8).await;
+    reader.stays(&base, (200, String::new()), 25).await;
+    reader.let_pass(&world, &base, 6).await;
+    reader.closes(&base).await;
+    end(serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_somebody_holds_up_does_not_keep_records_open() {
+    let world = World::new().await;
+    let mut honest = Beside::new(&world, "one.example").await;
+    honest.start().await;
+    let reader = Reader::new(&world).await;
+    let (_app, serving, base) = world.replica_of(watched(&world, vec![honest.told()], 1)).await;
+    reader.opens(&base).await;
+    let mut owner = world.owner().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE ledger_cosignatures").execute(&mut owner).await.unwrap();
+    reader.let_pass(&world, &base, 16).await;
+    reader.closes(&base).await;
+    reader.writes(&base).await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut owner).await.unwrap();
+    reader.opens(&base).await;
+    end(serving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_somebody_holds_keeps_the_ledger_from_no_witness() {
+    let world = World::new().await;
+    let mut honest = Beside::new(&world, "one.example").await;
+    honest.start().await;
+    let reader = Reader::new(&world).await;
+    let mut owner = world.owner().await;
+    let locks = "SELECT pg_advisory_lock(4850172), pg_advisory_lock(4850174)";
+    sqlx::raw_sql(locks).execute(&mut owner).await.unwrap();
+    let (_app, serving, base) = world.replica_of(watched(&world, vec![honest.told()], 1)).await;
+    reader.stays(&base, closed(), 30).await;
+    reader.let_pass(&world, &base, 4).await;
+    reader.opens(&base).await;
+    end(serving).await;
+}
+
 /// Puts the ledger back to where it was, as whoever holds the database and the folder outside can.
 async fn rolled_back(world: &World, size: i64) {
     let mut owner = world.owner().await;

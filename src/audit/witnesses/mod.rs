@@ -11,6 +11,7 @@ mod wire;
 
 use super::keys::LogKeys;
 use super::note::cosignature::CosignatureVerifier;
+use super::note::only_by;
 use crate::platform::config::{Config, Refusals};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -35,6 +36,16 @@ pub struct Cosigned {
     pub note: String,
     /// Since when it is not seen any more by one witness too many: the oldest of the cosignatures that are needed.
     pub seen: DateTime<Utc>,
+}
+
+/// What a row says when it counts.
+struct Word {
+    /// The witness's place in the configuration.
+    witness: usize,
+    when: DateTime<Utc>,
+    line: String,
+    /// The checkpoint with the log's signatures alone.
+    note: String,
 }
 
 impl Witnesses {
@@ -68,15 +79,17 @@ impl Witnesses {
 
     /// When this row's witness signed, and the line; `None` when it did not, when the checkpoint is not this log's, or when
     /// it claims a time to come.
-    fn counts(&self, keys: &LogKeys, row: &Row, now: DateTime<Utc>) -> Option<(usize, DateTime<Utc>, String)> {
-        let at = self.all.iter().position(|witness| witness.name().as_str() == row.witness)?;
-        let checkpoint = keys.read(&row.note).ok()?.checkpoint;
+    fn counts(&self, keys: &LogKeys, row: &Row, now: DateTime<Utc>) -> Option<Word> {
+        let witness = self.all.iter().position(|witness| witness.name().as_str() == row.witness)?;
+        // The log's lines alone: with others, or the same again and again, there would be no room for the witness's.
+        let note = only_by(&row.note, keys.all()).ok()?;
+        let checkpoint = keys.read(&note).ok()?.checkpoint;
         if u64::try_from(row.size) != Ok(checkpoint.size()) {
             return None;
         }
-        let cosigned = self.all.get(at)?.verify(&format!("{}{}", row.note, row.line)).ok()?;
+        let cosigned = self.all.get(witness)?.verify(&format!("{note}{}", row.line)).ok()?;
         let when = DateTime::from_timestamp(i64::try_from(cosigned.at).ok()?, 0)?;
-        (when <= now + AHEAD).then_some((at, when, cosigned.line))
+        (when <= now + AHEAD).then_some(Word { witness, when, line: cosigned.line, note })
     }
 
     /// The largest checkpoint among these rows that enough witnesses cosigned.
@@ -84,10 +97,10 @@ impl Witnesses {
     pub fn newest(&self, keys: &LogKeys, rows: &[Row], now: DateTime<Utc>) -> Option<Cosigned> {
         /// By witness, when it signed and the line.
         type Words = BTreeMap<usize, (DateTime<Utc>, String)>;
-        let mut sizes: BTreeMap<i64, (&str, Words)> = BTreeMap::new();
+        let mut sizes: BTreeMap<i64, (String, Words)> = BTreeMap::new();
         for row in rows {
-            let Some((witness, when, line)) = self.counts(keys, row, now) else { continue };
-            let (_, by) = sizes.entry(row.size).or_insert((&row.note, BTreeMap::new()));
+            let Some(Word { witness, when, line, note }) = self.counts(keys, row, now) else { continue };
+            let (_, by) = sizes.entry(row.size).or_insert((note, BTreeMap::new()));
             if by.get(&witness).is_none_or(|(known, _)| *known < when) {
                 by.insert(witness, (when, line));
             }
@@ -112,7 +125,7 @@ impl Witnesses {
         keys: &LogKeys,
         now: DateTime<Utc>,
     ) -> Result<Option<Cosigned>, sqlx::Error> {
-        Ok(self.newest(keys, &store::newest(pool, &self.names()).await?, now))
+        Ok(self.newest(keys, &store::newest(pool, &self.names(), self.needed).await?, now))
     }
 
     /// When each of them last cosigned a checkpoint of this log, in the order of the configuration.
@@ -127,7 +140,7 @@ impl Witnesses {
     ) -> Result<Vec<Option<DateTime<Utc>>>, sqlx::Error> {
         let mut last = vec![None; self.all.len()];
         for row in store::last(pool, &self.names()).await? {
-            let Some((witness, when, _)) = self.counts(keys, &row, now) else { continue };
+            let Some(Word { witness, when, .. }) = self.counts(keys, &row, now) else { continue };
             if let Some(last) = last.get_mut(witness) {
                 *last = (*last).max(Some(when));
             }
@@ -195,6 +208,15 @@ mod tests {
         let rows = [row(7, 11, NOW), row(7, 12, NOW)];
         let cosigned = witnesses.newest(&keys, &rows, DateTime::from_timestamp(NOW, 0).unwrap()).unwrap();
         assert!(keys.read(&cosigned.note).is_ok() && all.iter().all(|witness| witness.verify(&cosigned.note).is_ok()));
+    }
+
+    #[test]
+    fn a_line_of_the_log_that_is_repeated_leaves_room_for_the_witnesses() {
+        let again = |row: Row| {
+            let (text, line) = row.note.rsplit_once("\n\n").unwrap();
+            Row { note: format!("{text}\n\n{}", line.repeat(16)), ..row }
+        };
+        assert_eq!(newest(&[again(row(7, 11, NOW)), again(row(7, 12, NOW))]), Some((7, 0)));
     }
 
     #[test]

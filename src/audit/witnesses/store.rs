@@ -13,20 +13,25 @@ pub struct Row {
     pub line: String,
 }
 
-/// The newest cosignature of each of these witnesses on each of the newest checkpoints that have any.
+/// The newest cosignatures of each of these witnesses on each of the newest checkpoints that so many of them cosigned, as far
+/// as the rows say: those that fewer did, while one is away, must not push out the last that counts. Several of each, so that
+/// one row that is none hides nothing.
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn newest(pool: &PgPool, witnesses: &[String]) -> Result<Vec<Row>, sqlx::Error> {
+pub(super) async fn newest(pool: &PgPool, witnesses: &[String], needed: usize) -> Result<Vec<Row>, sqlx::Error> {
+    let needed = i64::try_from(needed).unwrap_or(i64::MAX);
     sqlx::query_as!(
         Row,
         r#"SELECT p.size, p.note, c.witness AS "witness!", c.line AS "line!"
-           FROM (SELECT DISTINCT size FROM ledger_cosignatures ORDER BY size DESC LIMIT 16) newest
+           FROM (SELECT size FROM ledger_cosignatures WHERE witness = ANY($1)
+                 GROUP BY size HAVING count(DISTINCT witness) >= $2 ORDER BY size DESC LIMIT 16) newest
            JOIN ledger_checkpoints p USING (size)
            CROSS JOIN unnest($1::text[]) AS asked (name)
            CROSS JOIN LATERAL (SELECT witness, line FROM ledger_cosignatures
-                               WHERE size = p.size AND witness = asked.name ORDER BY cosigned_at DESC LIMIT 1) c"#,
-        witnesses
+                               WHERE size = p.size AND witness = asked.name ORDER BY cosigned_at DESC LIMIT 3) c"#,
+        witnesses,
+        needed
     )
     .fetch_all(pool)
     .await
@@ -77,8 +82,8 @@ pub(super) async fn insert(
 /// # Errors
 /// When the database does not answer.
 pub(super) async fn try_lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    // An arbitrary number, the same in every replica, and not the sequencer's.
-    let taken = sqlx::query_scalar!("SELECT pg_try_advisory_lock(4850172)").fetch_one(connection).await?;
+    // An arbitrary number, the same in every replica, and nobody else's: not the sequencer's, the sweeper's, or the alerts'.
+    let taken = sqlx::query_scalar!("SELECT pg_try_advisory_lock(4850174)").fetch_one(connection).await?;
     Ok(taken.unwrap_or(false))
 }
 

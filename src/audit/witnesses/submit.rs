@@ -8,8 +8,8 @@ use super::store;
 use super::wire::{Answer, Wire, WireError};
 use super::{AHEAD, Witnesses};
 use crate::audit::keys::LogKeys;
-use crate::audit::note::NoteError;
 use crate::audit::note::cosignature::{Cosignature, CosignatureVerifier};
+use crate::audit::note::{NoteError, only_by};
 use crate::audit::sequencer::{KEPT_COSIGNED, keep_outside};
 use crate::audit::store::{Stored, newest_checkpoint};
 use crate::audit::tree::{Extension, Frontier, Hash, TreeError};
@@ -40,6 +40,8 @@ const GIVES_WAY: Duration = Duration::from_mins(3);
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often a witness may name another size within one round.
 const TURNS: u32 = 3;
+/// How long one witness may take in one round, the proof included.
+const ASKED: Duration = Duration::from_secs(20);
 /// Leaves that are fetched at once.
 const LEAVES: i64 = 8192;
 
@@ -71,11 +73,23 @@ impl SubmitParts {
     }
 }
 
+impl SubmitParts {
+    /// Whether somebody, here or elsewhere, reached a quorum lately.
+    async fn is_fresh(&self) -> Result<bool, sqlx::Error> {
+        let Ok(keys) = LogKeys::of(&self.origin, &self.keys.get()) else { return Ok(false) };
+        let now = self.clock.now();
+        let served = self.witnesses.served(&self.pool, &keys, now).await?;
+        Ok(served.is_some_and(|cosigned| (now - cosigned.seen).to_std().is_ok_and(|since| since < GIVES_WAY)))
+    }
+}
+
 /// Why a witness did not cosign.
 #[derive(Debug, thiserror::Error)]
 enum SubmitError {
     #[error("{0}")]
     Wire(#[from] WireError),
+    #[error("it took too long")]
+    Late,
     #[error("it names one size after the other")]
     Wanders,
     #[error("what it answers is not its cosignature of this checkpoint: {0}")]
@@ -129,9 +143,21 @@ async fn pause(stop: &mut watch::Receiver<bool>, long: Duration) -> bool {
 async fn hold(parts: &SubmitParts, stop: &mut watch::Receiver<bool>) -> Result<(), sqlx::Error> {
     // Taken out of the pool: given back to it, the session would live on and keep the lock.
     let mut connection = parts.pool.acquire().await?.detach();
-    while !store::try_lock(&mut connection).await? {
+    let mut waits = parts.clock.instant();
+    let mut alone = store::try_lock(&mut connection).await?;
+    while !alone {
         if pause(stop, PAUSE).await {
             return Ok(());
+        }
+        alone = store::try_lock(&mut connection).await?;
+        let now = parts.clock.instant();
+        if !alone && now.saturating_duration_since(waits) >= GIVES_WAY {
+            if !parts.is_fresh().await? {
+                // Anybody who reaches the database can hold a lock: it must not keep the ledger from those outside.
+                tracing::error!("ALARM: whoever holds the lock of submitting reaches no quorum: submitting without it");
+                break;
+            }
+            waits = now;
         }
     }
     let mut memories: Vec<Memory> =
@@ -157,7 +183,10 @@ async fn hold(parts: &SubmitParts, stop: &mut watch::Receiver<bool>) -> Result<(
         if cosigned >= parts.witnesses.needed() {
             quorum = now;
             keep(parts).await?;
-        } else if now.saturating_duration_since(quorum) >= GIVES_WAY {
+            if !alone {
+                break;
+            }
+        } else if alone && now.saturating_duration_since(quorum) >= GIVES_WAY {
             tracing::error!(
                 cosigned,
                 needed = parts.witnesses.needed(),
@@ -183,29 +212,29 @@ async fn show(
         parts.asked.iter().zip(memories.iter_mut()).filter(|(_, memory)| memory.not_before.is_none_or(|at| at <= now));
     let answers = join_all(turns.map(async |((witness, wire), memory)| {
         let answer = match &keys {
-            Ok(keys) => ask(parts, &shared, newest, keys, (witness, wire), &mut memory.size).await,
+            Ok(keys) => {
+                let asked = ask(parts, &shared, newest, keys, (witness, wire), &mut memory.size);
+                tokio::time::timeout(ASKED, asked).await.unwrap_or(Err(SubmitError::Late))
+            }
             Err(error) => Err(SubmitError::Foreign(error.clone())),
         };
-        match &answer {
-            Ok(_) => (memory.failures, memory.not_before) = (0, None),
+        match answer {
+            Ok((signed, at)) => {
+                (memory.failures, memory.not_before) = (0, None);
+                // At once: whoever is slower, or ends this process, takes nothing away from it.
+                let (name, mut connection) = (witness.name().as_str(), shared.lock().await);
+                store::insert(&mut connection, newest.size, name, at, &signed.line).await.map(|()| 1)
+            }
             Err(error) => {
                 let wait = LEAST.saturating_mul(1 << memory.failures.min(4)).min(MOST);
                 (memory.failures, memory.not_before) = (memory.failures.saturating_add(1), Some(now + wait));
                 tracing::error!(witness = %witness.name(), %error, failures = memory.failures, "a witness does not cosign");
+                Ok(0)
             }
         }
-        (witness, answer)
     }))
     .await;
-    let connection = shared.into_inner();
-    let mut cosigned = 0;
-    for (witness, answer) in answers {
-        if let Ok((signed, at)) = answer {
-            store::insert(connection, newest.size, witness.name().as_str(), at, &signed.line).await?;
-            cosigned += 1;
-        }
-    }
-    Ok(cosigned)
+    answers.into_iter().sum()
 }
 
 /// Asks one witness, beginning with the size at which it was.
@@ -217,7 +246,8 @@ async fn ask(
     (witness, wire): (&CosignatureVerifier, &Wire),
     size: &mut u64,
 ) -> Result<(Cosignature, DateTime<Utc>), SubmitError> {
-    let ours = keys.read(&newest.note)?.checkpoint.size();
+    let note = only_by(&newest.note, keys.all())?;
+    let ours = keys.read(&note)?.checkpoint.size();
     for _ in 0..TURNS {
         // What cannot be proved is shown all the same: the witness keeps it, and somebody outside has the evidence.
         let (proof, unproved) = match proof(*connection.lock().await, keys, *size, newest).await {
@@ -225,7 +255,7 @@ async fn ask(
             Err(why @ (SubmitError::Strange(_) | SubmitError::Tree(_))) => (Vec::new(), Some(why)),
             Err(error) => return Err(error),
         };
-        let answer = wire.submit(Submission::body(*size, &proof, &newest.note)).await;
+        let answer = wire.submit(Submission::body(*size, &proof, &note)).await;
         if let Some(why) = unproved.filter(|_| !matches!(&answer, Ok(Answer::At(at)) if at != size)) {
             return Err(why);
         }
@@ -233,7 +263,7 @@ async fn ask(
             Answer::At(at) if at > ours => return Err(SubmitError::RolledBack { witness: at, ours }),
             Answer::At(at) => *size = at,
             Answer::Lines(lines) => {
-                let signed = witness.verify(&format!("{}{lines}", newest.note))?;
+                let signed = witness.verify(&format!("{note}{lines}"))?;
                 *size = ours;
                 let at =
                     i64::try_from(signed.at).ok().and_then(|at| DateTime::from_timestamp(at, 0)).unwrap_or_default();

@@ -8,6 +8,7 @@
 
 use super::{Cosigned, Witnesses};
 use crate::audit::keys::LogKeys;
+use crate::audit::store::Stored;
 use crate::platform::metrics;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -21,6 +22,26 @@ const UNSEEN_BY_CLOCK: TimeDelta = TimeDelta::minutes(15);
 
 /// Sizes are remembered no closer together than this.
 const APART: Duration = Duration::from_secs(10);
+
+/// A look that takes so long is given up: somebody holds a lock on what it reads.
+pub const WAITS: Duration = Duration::from_secs(10);
+
+/// What a look found.
+#[derive(Debug, Clone, Copy)]
+pub struct Looked {
+    /// Too few of those outside see the ledger.
+    pub unseen: bool,
+    /// The look was not given up.
+    pub complete: bool,
+}
+
+/// The size of a checkpoint that the log signed and that lies where it belongs: a row that somebody planted is not a size that
+/// anybody ever has to see.
+#[must_use]
+pub fn size_of(newest: &Stored, keys: &LogKeys) -> Option<u64> {
+    let size = keys.read(&newest.note).ok()?.checkpoint.size();
+    (u64::try_from(newest.size) == Ok(size)).then_some(size)
+}
 
 /// What one process saw.
 pub struct Watch {
@@ -36,7 +57,8 @@ impl Watch {
         Self { witnesses, seen: VecDeque::new(), cosigned: None }
     }
 
-    /// Looks, and says whether the ledger is unseen. A database that does not answer changes nothing but the time.
+    /// Looks, and says whether the ledger is unseen. A database that does not answer changes nothing but the time; nor does
+    /// one that lets the look wait.
     pub async fn look(
         &mut self,
         pool: &PgPool,
@@ -44,19 +66,26 @@ impl Watch {
         newest: Option<u64>,
         now: DateTime<Utc>,
         instant: Instant,
-    ) -> bool {
-        match self.witnesses.served(pool, keys, now).await {
-            Ok(served) => self.saw(newest, served.as_ref(), instant),
-            Err(error) => tracing::warn!(%error, "cosignatures cannot be read"),
-        }
-        if let Ok(last) = self.witnesses.last(pool, keys, now).await {
-            for (witness, last) in self.witnesses.all().iter().zip(last) {
-                metrics::cosigned(witness.name().as_str(), last.map_or(0, |last| last.timestamp()));
+    ) -> Looked {
+        let read = async {
+            let served = self.witnesses.served(pool, keys, now).await?;
+            Ok::<_, sqlx::Error>((served, self.witnesses.last(pool, keys, now).await?))
+        };
+        let read = tokio::time::timeout(WAITS, read).await;
+        let complete = read.is_ok();
+        match read {
+            Ok(Ok((served, last))) => {
+                self.saw(newest, served.as_ref(), instant);
+                for (witness, last) in self.witnesses.all().iter().zip(last) {
+                    metrics::cosigned(witness.name().as_str(), last.map_or(0, |last| last.timestamp()));
+                }
             }
+            Ok(Err(error)) => tracing::warn!(%error, "cosignatures cannot be read"),
+            Err(_) => tracing::error!("ALARM: cosignatures cannot be read: something is locked"),
         }
         let unseen = self.is_unseen(now, instant);
         metrics::unwitnessed(unseen);
-        unseen
+        Looked { unseen, complete }
     }
 
     fn saw(&mut self, newest: Option<u64>, cosigned: Option<&Cosigned>, instant: Instant) {
@@ -83,6 +112,10 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::checkpoint::Checkpoint;
+    use crate::audit::note::{self, KeyName, NoteSigner};
+    use crate::audit::tree::{TreeHead, leaf_hash};
+    use ed25519_dalek::SigningKey;
 
     const MINUTE: Duration = Duration::from_mins(1);
 
@@ -110,6 +143,20 @@ mod tests {
         // The row is gone: nothing is remembered in its place.
         watch.saw(Some(7), None, start + 15 * MINUTE);
         assert!(watch.is_unseen(at(15), start + 15 * MINUTE));
+    }
+
+    #[test]
+    fn a_checkpoint_that_somebody_planted_is_none_that_has_to_be_seen() {
+        let signer =
+            |seed: u8| NoteSigner::new(KeyName::new("log.example").unwrap(), &SigningKey::from_bytes(&[seed; 32]));
+        let stored = |size: i64, seed: u8| {
+            let text = Checkpoint::new("log.example", TreeHead { size: 7, root: leaf_hash(b"") }).unwrap().to_text();
+            Stored { size, note: note::sign(&text, &[&signer(seed)]).unwrap(), right_edge: vec![] }
+        };
+        let keys = LogKeys::in_order(vec![signer(1).verifier().clone()]);
+        let junk = Stored { note: "junk".to_owned(), ..stored(7, 1) };
+        let sizes = [stored(7, 1), stored(8, 1), stored(7, 2), junk].map(|stored| size_of(&stored, &keys));
+        assert_eq!(sizes, [Some(7), None, None, None]);
     }
 
     #[tokio::test]
