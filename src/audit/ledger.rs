@@ -39,7 +39,7 @@ const BATCH: usize = 256;
 const WAITING: usize = 4096;
 
 /// Nothing is opened when the last complete look at the witnesses is so old.
-const UNLOOKED: Duration = Duration::from_secs(60);
+const UNLOOKED: Duration = Duration::from_mins(1);
 
 /// No entry, no data: the answer when the ledger cannot take one.
 #[derive(Debug, thiserror::Error)]

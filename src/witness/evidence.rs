@@ -56,12 +56,12 @@ pub fn keep(
     kind: Kind,
     kept: &str,
     submitted: &str,
-    head: &TreeHead,
+    tree: &TreeHead,
     now: DateTime<Utc>,
 ) -> io::Result<PathBuf> {
     make_folder(folder)?;
     let held = file::hold(folder)?;
-    let hash: [u8; 32] = Sha256::digest(format!("{}\n{}\n", head.size, head.root)).into();
+    let hash: [u8; 32] = Sha256::digest(format!("{}\n{}\n", tree.size, tree.root)).into();
     let end = format!("-{}.{}", hex(hash.get(..8).unwrap_or_default()), kind.ending());
     let mut others = 0;
     for entry in std::fs::read_dir(folder)? {
