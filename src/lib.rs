@@ -27,3 +27,4 @@ pub mod staff;
 pub mod status;
 pub mod supervision;
 pub mod tasks;
+pub mod witness;

@@ -10,6 +10,7 @@ use cli::init::{Init, init};
 use cli::keys::{Keys, keys};
 use cli::oidc::{Oidc, oidc};
 use cli::serve::until_told;
+use cli::witness::{Witness, witness};
 use cli::{At, Outcome, doctor, serve};
 use himaya::demo::{Demo, stay, story};
 use himaya::guard::policy;
@@ -64,6 +65,9 @@ enum Command {
     /// What to do while the issuer who names people is lost.
     #[command(subcommand)]
     Oidc(Oidc),
+    /// Watch a log from outside: no part of the service, and no database.
+    #[command(subcommand)]
+    Witness(Witness),
     /// Print the API's document.
     Openapi,
 }
@@ -104,7 +108,8 @@ enum Policy {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    let level =
+        if matches!(cli.command, Command::Serve(_) | Command::Witness(Witness::Serve(_))) { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     // What a panic says may quote what it panicked over; where it was is enough to find it.
@@ -153,6 +158,7 @@ async fn run(command: Command) -> Outcome {
         }
         Command::Keys(told) => keys(told).await,
         Command::Oidc(told) => oidc(&told),
+        Command::Witness(told) => witness(told).await,
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)

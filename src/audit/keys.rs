@@ -55,7 +55,14 @@ impl LogKeys {
     /// # Errors
     /// [`FollowError`] when a known key introduced two others.
     pub fn follow(first: NoteVerifier, introductions: &[String]) -> Result<Self, FollowError> {
-        let mut keys = vec![first];
+        Self::follow_on(vec![first], introductions)
+    }
+
+    /// The same from several keys that are known already, the oldest first: the newest of them introduces the next.
+    ///
+    /// # Errors
+    /// [`FollowError`] when a known key introduced two others.
+    pub fn follow_on(mut keys: Vec<NoteVerifier>, introductions: &[String]) -> Result<Self, FollowError> {
         while let Some(last) = keys.last().cloned() {
             let mut next: Option<NoteVerifier> = None;
             for introduction in introductions {

@@ -27,14 +27,19 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use lanes::{LaneHold, Lanes};
 use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Entries of waiting reads that are committed together at most.
 const BATCH: usize = 256;
 /// How many reads may wait for their entry before more are refused.
 const WAITING: usize = 4096;
+
+/// Nothing is opened when the last complete look at the witnesses is so old.
+const UNLOOKED: Duration = Duration::from_mins(1);
 
 /// No entry, no data: the answer when the ledger cannot take one.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +84,12 @@ pub struct Ledger {
     lookout: Arc<Lookout>,
     reads: mpsc::Sender<Waiting>,
     behind: AtomicBool,
+    /// Too few witnesses have seen the ledger. Where some are configured it is so until they are known to have.
+    unwitnessed: AtomicBool,
+    /// Whether there are witnesses; when this process started; and how many seconds later the last look was complete.
+    witnessed: bool,
+    started: Instant,
+    looked: AtomicU64,
     closed: AtomicBool,
     outdated: AtomicBool,
     /// The oldest key that may still sign, by its place among all: it only ever grows.
@@ -99,6 +110,8 @@ pub struct LedgerParts {
     pub trust: Arc<Trust>,
     pub pool: PgPool,
     pub lookout: Arc<Lookout>,
+    /// Whether witnesses are configured, so that nothing is opened before it is known that they see the ledger.
+    pub witnessed: bool,
 }
 
 impl Ledger {
@@ -118,6 +131,10 @@ impl Ledger {
             lookout: parts.lookout,
             reads,
             behind: AtomicBool::new(false),
+            unwitnessed: AtomicBool::new(parts.witnessed),
+            witnessed: parts.witnessed,
+            started: Instant::now(),
+            looked: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             outdated: AtomicBool::new(false),
             office: AtomicUsize::new(0),
@@ -138,6 +155,53 @@ impl Ledger {
         if self.behind.swap(behind, Ordering::Relaxed) != behind {
             tracing::warn!(behind, "the ledger's backlog");
         }
+    }
+
+    /// Whether too few of those outside have seen the ledger for a quarter of an hour (DESIGN section 5), or nobody has
+    /// looked for a while.
+    #[must_use]
+    pub fn is_unwitnessed(&self) -> bool {
+        self.unwitnessed.load(Ordering::Relaxed) || self.is_unlooked(Instant::now())
+    }
+
+    /// Told by the watch when a look is complete.
+    pub fn looked(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.started).as_secs();
+        self.looked.fetch_max(since, Ordering::Relaxed);
+    }
+
+    /// Whether the watch has stalled or died: what it last said counts for nothing then.
+    fn is_unlooked(&self, now: Instant) -> bool {
+        let last = self.started + Duration::from_secs(self.looked.load(Ordering::Relaxed));
+        self.witnessed && now.saturating_duration_since(last) >= UNLOOKED
+    }
+
+    /// Told by the watch over the witnesses.
+    pub fn set_unwitnessed(&self, unwitnessed: bool) {
+        if self.unwitnessed.swap(unwitnessed, Ordering::Relaxed) != unwitnessed {
+            tracing::error!(unwitnessed, "whether too few witnesses have seen the ledger");
+        }
+    }
+
+    /// Why no record may be opened now: what nobody could find out about must not be read.
+    ///
+    /// # Errors
+    /// 503 with the reason.
+    pub fn may_open(&self) -> Result<(), Problem> {
+        if self.is_behind() {
+            return Err(Problem::away(
+                "ledger_behind",
+                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
+            ));
+        }
+        if self.is_unwitnessed() {
+            return Err(Problem::away(
+                "ledger_not_witnessed",
+                "Too few witnesses have seen the ledger for a quarter of an hour, so no record is opened. Calls can still be \
+                 written. Tell the administrator.",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the databases are no longer what was migrated: then nothing that they answer counts, and nothing is done.

@@ -2,7 +2,8 @@
 //! unseen (DESIGN section 5).
 //!
 //! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
-//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `verify` checks all of it.
+//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `verify` checks all of it; `witnesses` are those
+//! outside who see every checkpoint.
 
 pub mod checkpoint;
 pub mod entry;
@@ -20,3 +21,4 @@ pub(crate) mod store;
 pub mod tree;
 pub mod unit;
 pub mod verify;
+pub mod witnesses;

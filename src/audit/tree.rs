@@ -6,17 +6,20 @@
 //! earlier one. A proof shows something about a head, so the head itself has to
 //! come from a verified checkpoint; in particular a proof does not prove the size.
 //!
-//! Here are the hashes and the roots; `frontier` appends, `proof` makes and checks proofs.
+//! Here are the hashes and the roots; `frontier` appends, `proof` makes and checks proofs,
+//! `extension` makes one of what was appended alone.
 //!
 //! Leaf indices count from 0, sizes are numbers of leaves. All values here are
 //! public, so comparisons need not take constant time.
 
+mod extension;
 mod frontier;
 mod proof;
 
 #[cfg(test)]
 mod tests;
 
+pub use extension::Extension;
 pub use frontier::Frontier;
 pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 

@@ -3,6 +3,8 @@
 use super::{Findings, Verdict, store};
 use crate::audit::keys::LogKeys;
 use crate::audit::store::newest_checkpoint;
+use crate::audit::witnesses::Witnesses;
+use crate::audit::witnesses::watch::UNSEEN;
 use crate::guard::policy::DecisionTable;
 use crate::guard::record::OrganisationId;
 use crate::guard::statement::{fingerprint, hex};
@@ -11,7 +13,8 @@ use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::secrets::Secrets;
-use sqlx::PgConnection;
+use chrono::TimeDelta;
+use sqlx::{PgConnection, PgPool};
 use std::sync::Arc;
 
 /// Whether the secret that signs is the one that has signed, and the database is not behind what is kept outside.
@@ -67,6 +70,47 @@ pub(super) async fn checkpoints(
             format!("none can be read in {} ({error}): without it a rolled-back database looks whole", file.display()),
         ),
     }
+}
+
+/// Whether those who watch the ledger from outside have seen it lately.
+pub(super) async fn witnesses(findings: &mut Findings, config: &Config, secrets: &Secrets, clock: &Clock) {
+    let (witnesses, keys) = match (Witnesses::of(config), LogKeys::of(&config.log_origin, &secrets.ledger.get())) {
+        (Ok(Some(witnesses)), Ok(keys)) => (witnesses, keys),
+        (Ok(None), _) => {
+            let said = "none are set: nobody outside would see a ledger that was made anew";
+            return findings.add("witnesses", Verdict::NotAsked, said);
+        }
+        // Said of its field already.
+        _ => return,
+    };
+    let now = clock.now();
+    let last = match PgPool::connect(&config.database.sequencer).await {
+        Ok(pool) => witnesses.last(&pool, &keys, now).await,
+        Err(error) => Err(error),
+    };
+    let last = match last {
+        Ok(last) => last,
+        Err(error) => return findings.wrong("witnesses", format!("what they signed cannot be read: {error}")),
+    };
+    let mut fresh = 0;
+    for (witness, last) in witnesses.all().iter().zip(last) {
+        let about = format!("witness {}", witness.name());
+        match last {
+            Some(last) if now - last < TimeDelta::from_std(UNSEEN).unwrap_or_default() => {
+                fresh += 1;
+                findings.well(about, format!("cosigned last at {last}"));
+            }
+            Some(last) => findings.wrong(
+                about,
+                format!("cosigned last at {last}: see the service's log for what it answers, and call whoever runs it"),
+            ),
+            None => findings.wrong(about, "has never cosigned: see the service's log, and call whoever runs it"),
+        }
+    }
+    let needed = witnesses.needed();
+    let said = format!("{fresh} of {} see the ledger, {needed} are needed", witnesses.all().len());
+    let wrong = if fresh < needed { vec![format!("{said}: no record is opened")] } else { vec![] };
+    findings.judge("witnesses", &said, &wrong);
 }
 
 /// Whether each pin is a founding's, and each founding with a pin is one that two people signed.

@@ -184,6 +184,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
             "database.sequencer" => {
                 if let Some(secrets) = &secrets {
                     ledger::checkpoints(&mut findings, config, secrets, &mut connection).await;
+                    ledger::witnesses(&mut findings, config, secrets, clock).await;
                 }
             }
             "database.migrator" => schema::migrations(&mut findings, field, &schema::MAIN, &mut connection).await,

@@ -215,6 +215,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ("foundings", &["organisation_id", "note", "complete", "proposed_at"]),
     ("idempotency", &["account_id", "key_hash", "body_hash", "status", "answer", "created_at"]),
     ("ledger_checkpoints", &["size", "note", "right_edge", "made_at"]),
+    ("ledger_cosignatures", &["size", "witness", "cosigned_at", "line"]),
     ("ledger_detail_keys", &["id", "hour", "key_id"]),
     ("ledger_entries", &["replica", "lane", "n", "leaf", "signature", "detail_key"]),
     ("ledger_lanes", &["replica", "lane", "n", "leaf_hash"]),

@@ -36,11 +36,8 @@ async fn conclude<V: Does, K: About>(
     named: Vec<Uuid>,
     versions: Vec<(Uuid, i64)>,
 ) -> Result<Receipt, Problem> {
-    if !versions.is_empty() && places.ledger.is_behind() {
-        return Err(Problem::away(
-            "ledger_behind",
-            "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
-        ));
+    if !versions.is_empty() {
+        places.ledger.may_open()?;
     }
     let entry: Entry = authorized.entry(&places.clock, named);
     places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)

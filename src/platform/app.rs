@@ -142,6 +142,7 @@ impl App {
             trust: Arc::clone(&trust),
             pool: databases.ledger.clone(),
             lookout: Arc::clone(&lookout),
+            witnessed: !config.witnesses.is_empty(),
         });
         // Known before the first entry is written: this process's clock may be behind the switch to another key.
         if let Ok(mut connection) = databases.sequencer.acquire().await

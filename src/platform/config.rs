@@ -11,6 +11,7 @@ mod passkeys;
 mod patience;
 mod production;
 mod secrets;
+mod witnesses;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
 pub use limits::LimitsConfig;
@@ -19,7 +20,8 @@ pub use passkeys::PasskeysConfig;
 pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::keep_passwords;
-pub(crate) use secrets::make_folder;
+pub(crate) use secrets::{make_folder, word as token_in};
+pub use witnesses::LogWitnessConfig;
 
 use super::secrets::KeeperConfig;
 use crate::audit::snooping::SnoopingConfig;
@@ -82,6 +84,9 @@ pub struct Config {
     pub sweeps: bool,
     /// Whether this process looks at the clocks and raises alerts. Of several replicas at least one must.
     pub keeps_time: bool,
+    /// Of how many `[[witnesses]]` a checkpoint needs the cosignature. For a quarter of an hour without, no record is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses_needed: Option<usize>,
     /// For how many days a backup of the erasure store is kept at most: then a case that was erased is erased finally.
     #[serde(default = "kept")]
     pub erasure_backups_days: u16,
@@ -102,6 +107,9 @@ pub struct Config {
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,
+    /// Who watches the ledger from outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<LogWitnessConfig>,
 }
 
 /// Certificate and key, both PEM. They are read again when they change, and on SIGHUP.

@@ -1,5 +1,5 @@
 //! What the operator's machines may count: every metric there is, each by a function, so that nothing else becomes a
-//! label. Labels are a route's pattern, a method and a class of status; never an id, a handle, an address or a word that
+//! label. Labels are a route's pattern, a method, a class of status, and a witness's name in the configuration; never an id, a handle, an address or a word that
 //! somebody sent.
 
 use axum::http::{Method, StatusCode};
@@ -15,6 +15,8 @@ const BATCH: &str = "himaya_ledger_batch_entries";
 const FAILED: &str = "himaya_ledger_failures_total";
 const BACKLOG: &str = "himaya_ledger_backlog_seconds";
 const BEHIND: &str = "himaya_ledger_behind";
+const COSIGNED: &str = "himaya_witness_cosigned_timestamp_seconds";
+const UNWITNESSED: &str = "himaya_ledger_unwitnessed";
 const REFUSED: &str = "himaya_refusals_total";
 const BUSY: &str = "himaya_passphrase_pool_busy_total";
 const TOO_MANY: &str = "himaya_too_many_tries_total";
@@ -56,6 +58,8 @@ fn describe() {
     describe_counter!(FAILED, "Batches of entries that were not written; what waited for them was not shown");
     describe_gauge!(BACKLOG, "For how long the oldest entry has waited for its place in the tree");
     describe_gauge!(BEHIND, "1 while no record is opened because entries wait too long");
+    describe_gauge!(COSIGNED, "When each witness last cosigned a checkpoint, in seconds since 1970; 0 for never");
+    describe_gauge!(UNWITNESSED, "1 while no record is opened because too few witnesses see the ledger");
     describe_counter!(REFUSED, "Requests that the policy refused");
     describe_counter!(SUSPECTED, "Days of people, unlike others of their role, that the auditors were told of");
     describe_counter!(BUSY, "Sign-ins and enrolments that were told to come back: the passphrase pool was full");
@@ -105,6 +109,17 @@ pub fn batch(entries: usize, written: bool) {
 pub fn backlog(oldest: Duration, behind: bool) {
     gauge!(BACKLOG).set(oldest.as_secs_f64());
     gauge!(BEHIND).set(f64::from(u8::from(behind)));
+}
+
+/// When a witness last cosigned. Its name is the configuration's.
+pub fn cosigned(witness: &str, timestamp: i64) {
+    // Exact in a float for longer than there will be clocks.
+    gauge!(COSIGNED, "witness" => witness.to_owned()).set(f64::from(u32::try_from(timestamp).unwrap_or(u32::MAX)));
+}
+
+/// Whether too few witnesses see the ledger.
+pub fn unwitnessed(unwitnessed: bool) {
+    gauge!(UNWITNESSED).set(f64::from(u8::from(unwitnessed)));
 }
 
 /// The policy refused something.

@@ -12,7 +12,7 @@ const FRESH: Duration = Duration::from_secs(15);
 
 /// What the service stands on, as it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five facts that are seen apart, each called by its name")]
+#[expect(clippy::struct_excessive_bools, reason = "six facts that are seen apart, each called by its name")]
 pub struct Standing {
     pub main: bool,
     pub erasure: bool,
@@ -20,6 +20,8 @@ pub struct Standing {
     pub sequencer: bool,
     /// Entries have waited for their place for too long.
     pub behind: bool,
+    /// Too few of those outside have seen the ledger.
+    pub unwitnessed: bool,
     /// Its policy is not the one that was agreed to: it opens nothing but a repair.
     pub closed: bool,
 }
@@ -68,6 +70,9 @@ impl Readiness {
             }
             Some((_, Standing { sequencer: false, .. })) => not("no_sequencer", "No replica sequences the ledger."),
             Some((_, Standing { behind: true, .. })) => not("ledger_behind", "The ledger's entries wait too long."),
+            Some((_, Standing { unwitnessed: true, .. })) => {
+                not("ledger_not_witnessed", "Too few witnesses have seen the ledger for a quarter of an hour.")
+            }
             Some((_, Standing { closed: true, .. })) => {
                 not("policy_not_agreed", "The policy of this process is not the one that two persons agreed to.")
             }
@@ -88,12 +93,14 @@ mod tests {
     fn everything_is_needed_and_what_is_old_is_not_believed() {
         let (ready, now) = (Readiness::default(), Instant::now());
         assert_eq!(code(&ready, now), "starting");
-        let well = Standing { main: true, erasure: true, sequencer: true, behind: false, closed: false };
+        let well =
+            Standing { main: true, erasure: true, sequencer: true, behind: false, unwitnessed: false, closed: false };
         for (standing, said) in [
             (Standing { main: false, ..well }, "main_database_away"),
             (Standing { erasure: false, ..well }, "erasure_store_away"),
             (Standing { sequencer: false, ..well }, "no_sequencer"),
             (Standing { behind: true, ..well }, "ledger_behind"),
+            (Standing { unwitnessed: true, ..well }, "ledger_not_witnessed"),
             (Standing { closed: true, ..well }, "policy_not_agreed"),
             (well, "ready"),
         ] {

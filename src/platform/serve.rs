@@ -4,6 +4,9 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::ledger::{BEHIND, Backlog};
 use crate::audit::sequencer::{self, SequencerParts};
 use crate::audit::store::{newest_checkpoint, oldest_pending, placed, sequencer_is_alive};
+use crate::audit::witnesses::Witnesses;
+use crate::audit::witnesses::submit::{self, SubmitParts};
+use crate::audit::witnesses::watch::{WAITS, Watch, size_of};
 use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
@@ -79,6 +82,8 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
     let (pool, ledger) = (&app.databases.sequencer, &app.places.ledger);
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut backlog = Backlog::default();
+    // What the configuration says of them was looked at when the service started.
+    let mut witnesses = Witnesses::of(&app.config).ok().flatten().map(Watch::new);
     loop {
         tokio::select! {
             _ = second.tick() => {}
@@ -88,19 +93,45 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         let now = app.places.clock.instant();
         backlog.look(now, &durable);
         let waiting = backlog.waiting();
-        let answers =
-            (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
-        if let (Ok(mut connection), Ok(keys)) = (pool.acquire().await, app.log_keys())
-            && let Ok(newest) = newest_checkpoint(&mut connection).await
-        {
+        let asked = async {
+            let answers =
+                (placed(pool, replica, &waiting).await, oldest_pending(pool).await, sequencer_is_alive(pool).await);
+            let newest = async { newest_checkpoint(&mut *pool.acquire().await?).await };
+            (answers, newest.await)
+        };
+        let mut complete = true;
+        let (answers, newest) = tokio::time::timeout(WAITS, asked).await.unwrap_or_else(|_| {
+            tracing::error!("ALARM: the ledger cannot be looked at: something is locked");
+            complete = false;
+            let late = || sqlx::Error::PoolTimedOut;
+            ((Err(late()), Err(late()), Err(late())), Err(late()))
+        });
+        let (mut size, keys) = (None, app.log_keys());
+        if let (Ok(newest), Ok(keys)) = (newest, &keys) {
+            size = newest.as_ref().and_then(|newest| size_of(newest, keys));
             ledger.set_outdated(newest.as_ref().is_some_and(|newest| !keys.are_current(&newest.note)));
             if let Some(key) = newest.and_then(|newest| keys.announced(&newest.note)) {
                 ledger.set_office(key);
             }
         }
+        if let (Some(watch), Ok(keys)) = (&mut witnesses, &keys) {
+            let looked = watch.look(pool, keys, size, app.places.clock.now(), now).await;
+            ledger.set_unwitnessed(looked.unseen);
+            complete &= looked.complete;
+        }
+        if complete {
+            ledger.looked(Instant::now());
+        }
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) = (
-            Standing { main: false, erasure, sequencer: false, behind: true, closed: app.council.is_closed() },
+            Standing {
+                main: false,
+                erasure,
+                sequencer: false,
+                behind: true,
+                unwitnessed: ledger.is_unwitnessed(),
+                closed: app.council.is_closed(),
+            },
             Duration::ZERO,
         );
         // Without an answer nothing has found its place: what waits grows older in the process's own memory.
@@ -209,6 +240,13 @@ impl Serving {
                 stopped.clone(),
             )),
         ];
+        let (pool, clock) = (app.databases.sequencer.clone(), app.places.clock.clone());
+        match SubmitParts::of(&app.config, pool, app.secrets.ledger.clone(), clock) {
+            Ok(Some(parts)) => beside.push(tokio::spawn(submit::run(parts, stopped.clone()))),
+            Ok(None) => {}
+            // The configuration was looked at when the service started; a file may have gone since. Reading closes.
+            Err(error) => tracing::error!(%error, "ALARM: the ledger is shown to no witness"),
+        }
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));
             beside.push(tokio::spawn(app.eraser().run(stopped.clone())));

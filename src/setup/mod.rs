@@ -153,6 +153,8 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         snooping: SnoopingConfig::default(),
         passkeys: None,
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
+        witnesses: vec![],
+        witnesses_needed: None,
     })
 }
 

@@ -28,7 +28,20 @@ pub async fn read(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     let tasks = store::tasks(&mut look).await?;
     look.conclude(vec![], vec![]).await?.spend();
     let ledger_behind = app.places.ledger.is_behind();
+    let ledger_not_witnessed = app.places.ledger.is_unwitnessed();
     let system = app.ready.told(Instant::now()).unwrap_or_else(|problem| problem.code()).to_owned();
     let at = app.places.clock.now();
-    Ok(Json(Status { at, notices, calls, places, organisations, staff, trained, tasks, system, ledger_behind }))
+    Ok(Json(Status {
+        at,
+        notices,
+        calls,
+        places,
+        organisations,
+        staff,
+        trained,
+        tasks,
+        system,
+        ledger_behind,
+        ledger_not_witnessed,
+    }))
 }

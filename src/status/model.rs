@@ -26,6 +26,8 @@ pub struct Status {
     pub system: String,
     /// The ledger has fallen behind, so no record is opened now.
     pub ledger_behind: bool,
+    /// Too few witnesses have seen the ledger, so no record is opened now.
+    pub ledger_not_witnessed: bool,
 }
 
 /// Notices to the squad. A band is `0`, `1-2`, `3-9`, or the number from ten on.

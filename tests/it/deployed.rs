@@ -16,6 +16,9 @@ fn example() -> Config {
 fn the_example_names_every_setting() {
     let config = serde_json::to_value(example()).unwrap();
     let text = deploy("himaya.toml");
+    for commented in ["#witnesses_needed =", "#[[witnesses]]", "#vkey ="] {
+        assert!(text.lines().any(|line| line.starts_with(commented)), "{commented}");
+    }
     for field in config.as_object().unwrap().keys().chain(config["database"].as_object().unwrap().keys()) {
         let said = text.lines().any(|line| line.starts_with(&format!("{field} =")) || line == format!("[{field}]"));
         assert!(said, "{field}");
@@ -49,6 +52,19 @@ fn the_unit_hands_over_every_secret_that_the_service_needs_and_no_migrators() {
     ] {
         assert!(unit.lines().any(|line| line == kept), "{kept}");
     }
+}
+
+#[test]
+fn the_witness_unit_is_as_closed_as_the_services_and_its_example_is_one() {
+    let unit = deploy("himaya-witness.service");
+    let (_, closed) =
+        deploy("himaya.service").split_once("NoNewPrivileges=yes").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (closed, _) = closed.split_once("LimitNOFILE").unwrap();
+    for line in closed.lines().filter(|line| line.contains('=') && !line.starts_with('#')) {
+        assert!(unit.lines().any(|own| own == line), "{line}");
+    }
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/witness.toml");
+    himaya::witness::config::WitnessConfig::read(&example).unwrap().check().unwrap();
 }
 
 #[test]

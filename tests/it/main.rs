@@ -91,6 +91,8 @@ mod thief;
 mod two_persons;
 mod types;
 mod walls;
+mod witness;
+mod witnessed;
 mod words;
 mod workload;
 mod wraps;

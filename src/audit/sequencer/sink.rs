@@ -1,5 +1,5 @@
 //! Where checkpoints are kept outside the database: `checkpoint` is the newest one, `<size>.checkpoint` each of them, and
-//! `<key>.key` the note that introduces a key.
+//! `<key>.key` the note that introduces a key. `cosigned` is the newest that enough witnesses cosigned.
 //!
 //! A file is whole or not there: it is written beside, made durable, and renamed. A history file is never changed.
 
@@ -22,6 +22,14 @@ pub(super) enum SinkError {
     Behind(u64),
     #[error("{0} is another key's introduction")]
     OtherKey(String),
+}
+
+/// The newest checkpoint that enough witnesses cosigned, with what they signed.
+pub(in crate::audit) const KEPT_COSIGNED: &str = "cosigned";
+
+/// Keeps a note under this name, in place of the one before.
+pub(in crate::audit) async fn keep_outside(folder: &Path, name: &str, note: &str) -> io::Result<()> {
+    Sink::new(folder.to_owned()).place_and_sync(&folder.join(name), note).await
 }
 
 /// The folder, and the newest checkpoint as long as it is not in it.

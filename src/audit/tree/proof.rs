@@ -78,7 +78,7 @@ pub fn verify_consistency(old: &TreeHead, new: &TreeHead, proof: &[Hash]) -> Res
 
 /// On which side of the path a sibling stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Left,
     Right,
 }
@@ -135,7 +135,7 @@ fn inclusion_steps(index: u64, size: u64) -> Result<Vec<Side>, TreeError> {
 /// The recursion of `SUBPROOF` (RFC 6962 section 2.1.2) from the root down: the
 /// sides of the siblings, and whether the subtree it ends with is the whole old
 /// tree (the RFC's `b`), whose root the verifier already knows.
-fn consistency_steps(old: u64, new: u64) -> Result<(Vec<Side>, bool), TreeError> {
+pub(super) fn consistency_steps(old: u64, new: u64) -> Result<(Vec<Side>, bool), TreeError> {
     if old > new {
         return Err(TreeError::Shrunk { old, new });
     }

@@ -1,6 +1,6 @@
 //! What a service that people's lives hang on must not be told. Each refusal names the field and what to do.
 
-use super::{Config, PasskeysConfig, address};
+use super::{Config, PasskeysConfig, address, witnesses};
 use crate::guard::trust::pinned;
 use crate::platform::random;
 use crate::platform::secrets::Secrets;
@@ -78,6 +78,7 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     found.extend(snooping.map(|(field, why)| Refusal { field: format!("snooping.{field}"), why }));
     found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
     found.extend(config.oidc.iter().flat_map(|oidc| oidc.faults(config.production)));
+    found.extend(witnesses::faults(&config.witnesses, config.witnesses_needed, config.production));
     let mut refuse = |field: &str, why: String| found.push(Refusal { field: field.to_owned(), why });
     if config.production {
         only_in_production(config, secrets, &mut refuse);

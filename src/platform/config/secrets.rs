@@ -49,3 +49,18 @@ pub fn keep_passwords(folder: &Path, database: &DatabaseConfig) -> std::io::Resu
 pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
+
+/// A token in a file of its own, which nobody else reads.
+///
+/// # Errors
+/// What is wrong with the file: a sentence that goes on after its field.
+pub(crate) fn word(path: &Path) -> Result<Zeroizing<String>, String> {
+    // The mask of systemd's access list for a credential looks like the group's right to read.
+    let text = file::read(path, "token_file", 0o037).map_err(|error| error.to_string())?;
+    let text = text.ok_or_else(|| format!("is {}, which is not there", path.display()))?;
+    let word = Zeroizing::new(text.trim().to_owned());
+    if word.is_empty() || !word.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(format!("is {}, which holds no token", path.display()));
+    }
+    Ok(word)
+}
