@@ -5,9 +5,10 @@
 //! and in the files below, are those of that document. Nothing here reads a clock,
 //! a file or a global.
 //!
-//! `key` names and holds the keys, `text` takes a note apart; signing, countersigning
-//! and verifying are here.
+//! `key` names and holds the keys, `text` takes a note apart, `cosignature` is what a
+//! witness adds; signing, countersigning and verifying are here.
 
+pub mod cosignature;
 mod key;
 mod text;
 
@@ -16,7 +17,7 @@ mod tests;
 
 pub use key::{KeyName, NoteSigner, NoteVerifier};
 
-use text::{check_characters, check_size, split};
+use text::{check_characters, check_size, signature_line, split};
 use thiserror::Error;
 
 /// The longest note accepted or produced, in bytes, signatures included.
@@ -208,6 +209,18 @@ pub fn open(note: &str, verifiers: &[NoteVerifier]) -> Result<VerifiedNote, Note
         return Err(NoteError::NoKnownSignature);
     }
     Ok(VerifiedNote { text: text.to_owned(), signed_by, ids })
+}
+
+/// The same note with the signatures of these keys alone, each of them verified.
+///
+/// # Errors
+/// As [`open`].
+pub fn only_by(note: &str, verifiers: &[NoteVerifier]) -> Result<String, NoteError> {
+    open(note, verifiers)?;
+    let (text, lines) = split(note)?;
+    let known = lines.iter().filter(|line| verifiers.iter().any(|verifier| verifier.claims(line)));
+    let signatures: String = known.map(|line| signature_line(line.name, line.key_id, &line.signature)).collect();
+    Ok(format!("{text}\n{signatures}"))
 }
 
 /// The IDs of the keys that claim to have signed under this name, known or not; nothing is verified.

@@ -1,7 +1,7 @@
 //! The keys of notes: the name a key signs under, its public half with its ID, its private half.
 
 use super::NoteError;
-use super::text::{LINE_PREFIX, SignatureLine};
+use super::text::{SignatureLine, signature_line};
 use std::fmt;
 use std::str::FromStr;
 
@@ -75,7 +75,7 @@ impl NoteVerifier {
     /// A key of small order is taken but never verifies anything.
     #[must_use]
     pub fn new(name: KeyName, key: &VerifyingKey) -> Self {
-        let key_id = key_id(&name, key);
+        let key_id = key_id(&name, TYPE_ED25519, key);
         Self { name, key_id, key: *key }
     }
 
@@ -113,9 +113,7 @@ impl NoteVerifier {
 
 impl fmt::Display for NoteVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = vec![TYPE_ED25519];
-        typed.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{:08x}+{}", self.name, self.key_id, STANDARD.encode(typed))
+        f.write_str(&vkey(&self.name, self.key_id, TYPE_ED25519, &self.key))
     }
 }
 
@@ -124,38 +122,51 @@ impl FromStr for NoteVerifier {
 
     /// Parses a vkey and checks that its ID belongs to its name and key.
     fn from_str(vkey: &str) -> Result<Self, NoteError> {
-        // Base64 may itself hold a plus, a name may not: split at the first two.
-        let mut parts = vkey.splitn(3, '+');
-        let (Some(name), Some(id), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NoteError::VerifierKeyShape);
-        };
-        let name = KeyName::new(name)?;
-        // `from_str_radix` alone would take capitals, a sign and short forms.
-        if id.len() != 8 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(NoteError::VerifierKeyShape);
-        }
-        let id = u32::from_str_radix(id, 16).map_err(|_| NoteError::VerifierKeyShape)?;
-        let typed = STANDARD.decode(typed).map_err(|_| NoteError::VerifierKeyShape)?;
-        let (&kind, key) = typed.split_first().ok_or(NoteError::VerifierKeyShape)?;
-        if kind != TYPE_ED25519 {
-            return Err(NoteError::VerifierKeyType);
-        }
-        let key = VerifyingKey::try_from(key).map_err(|_| NoteError::VerifierKeyPoint)?;
-        if key.is_weak() {
-            return Err(NoteError::VerifierKeyPoint);
-        }
-        let verifier = Self::new(name, &key);
-        if verifier.key_id != id {
-            return Err(NoteError::VerifierKeyId);
-        }
-        Ok(verifier)
+        let (name, key) = parse_vkey(vkey, TYPE_ED25519)?;
+        Ok(Self::new(name, &key))
     }
 }
 
-fn key_id(name: &KeyName, key: &VerifyingKey) -> u32 {
+/// The vkey text of a key of this signature type.
+pub(super) fn vkey(name: &KeyName, key_id: u32, kind: u8, key: &VerifyingKey) -> String {
+    let mut typed = vec![kind];
+    typed.extend_from_slice(key.as_bytes());
+    format!("{name}+{key_id:08x}+{}", STANDARD.encode(typed))
+}
+
+/// Reads the vkey text of an Ed25519 key of this signature type; its ID must belong to its name and key.
+pub(super) fn parse_vkey(vkey: &str, kind: u8) -> Result<(KeyName, VerifyingKey), NoteError> {
+    // Base64 may itself hold a plus, a name may not: split at the first two.
+    let mut parts = vkey.splitn(3, '+');
+    let (Some(name), Some(id), Some(typed)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NoteError::VerifierKeyShape);
+    };
+    let name = KeyName::new(name)?;
+    // `from_str_radix` alone would take capitals, a sign and short forms.
+    if id.len() != 8 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(NoteError::VerifierKeyShape);
+    }
+    let id = u32::from_str_radix(id, 16).map_err(|_| NoteError::VerifierKeyShape)?;
+    let typed = STANDARD.decode(typed).map_err(|_| NoteError::VerifierKeyShape)?;
+    let (&typed_kind, key) = typed.split_first().ok_or(NoteError::VerifierKeyShape)?;
+    if typed_kind != kind {
+        return Err(NoteError::VerifierKeyType);
+    }
+    let key = VerifyingKey::try_from(key).map_err(|_| NoteError::VerifierKeyPoint)?;
+    if key.is_weak() {
+        return Err(NoteError::VerifierKeyPoint);
+    }
+    if key_id(&name, kind, &key) != id {
+        return Err(NoteError::VerifierKeyId);
+    }
+    Ok((name, key))
+}
+
+/// Section "Signatures": the ID hashes the signature type as well, so that one key has another ID as a cosigner.
+pub(super) fn key_id(name: &KeyName, kind: u8, key: &VerifyingKey) -> u32 {
     let digest: [u8; 32] = Sha256::new()
         .chain_update(name.0.as_bytes())
-        .chain_update([b'\n', TYPE_ED25519])
+        .chain_update([b'\n', kind])
         .chain_update(key.as_bytes())
         .finalize()
         .into();
@@ -187,8 +198,6 @@ impl NoteSigner {
 
     /// The signature line for `text`, its newline included.
     pub(super) fn line(&self, text: &str) -> String {
-        let mut bytes = self.public.key_id.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("{LINE_PREFIX}{} {}\n", self.public.name, STANDARD.encode(bytes))
+        signature_line(self.public.name.as_str(), self.public.key_id, &self.key.sign(text.as_bytes()).to_bytes())
     }
 }

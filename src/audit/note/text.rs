@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What opens each signature line: em dash, space (section "Format").
-pub(super) const LINE_PREFIX: &str = "\u{2014} ";
+const LINE_PREFIX: &str = "\u{2014} ";
 
 /// One signature line, decoded but not verified.
 pub(super) struct SignatureLine<'n> {
@@ -28,6 +28,13 @@ impl<'n> SignatureLine<'n> {
             signature: signature.to_vec(),
         })
     }
+}
+
+/// A signature line, its newline included.
+pub(super) fn signature_line(name: &str, key_id: u32, signature: &[u8]) -> String {
+    let mut bytes = key_id.to_be_bytes().to_vec();
+    bytes.extend_from_slice(signature);
+    format!("{LINE_PREFIX}{name} {}\n", STANDARD.encode(bytes))
 }
 
 /// Splits a note into its text and its signature lines (section "Format").
