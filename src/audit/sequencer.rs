@@ -13,6 +13,7 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::keys::{LogKeys, Signed};
 use super::note::{self, NoteError};
 use super::store::{self, Stored};
+use super::tiles;
 use super::tree::{Frontier, TreeError};
 use super::verify::BadCheckpoint;
 use crate::platform::clock::Clock;
@@ -247,6 +248,10 @@ impl<'a> Sequencer<'a> {
         if u64::try_from(leaves) != Ok(tree.size()) {
             return Err(SequencerError::TreeSize { leaves, size: tree.size() });
         }
+        // Of a tree that was begun before tiles were kept; else there is nothing to do.
+        let mut filling = connection.begin().await?;
+        tiles::store::complete(&mut filling, 0, tree.size()).await?;
+        filling.commit().await?;
         if let Some(kept) = &kept {
             let Signed { checkpoint: kept, key } = keys.read(kept).map_err(SequencerError::KeptForged)?;
             if kept.size() > tree.size() {
@@ -297,6 +302,7 @@ impl<'a> Sequencer<'a> {
             let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
             let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
             let stored = Stored { size, note, right_edge };
+            tiles::store::complete(&mut transaction, self.tree.size(), tree.size()).await?;
             store::insert_checkpoint(&mut transaction, &stored, self.parts.clock.now()).await?;
             transaction.commit().await?;
             // Only now: what is kept outside must never speak of more than what is durable.

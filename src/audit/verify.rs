@@ -7,6 +7,7 @@
 mod checkpoints;
 mod finding;
 mod objects;
+pub mod outside;
 mod rows;
 mod store;
 mod walk;

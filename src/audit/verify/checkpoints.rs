@@ -42,6 +42,11 @@ impl Claims {
         self.newest
     }
 
+    /// The next size at which the tree is to be compared.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.roots.first_key_value().map(|(size, _)| *size)
+    }
+
     /// The tree has grown to `size`; `head` is known as long as no position was empty. Tells of neighbours that did not
     /// fit once one fits again.
     pub(super) fn meet(&mut self, size: u64, head: impl FnOnce() -> Option<TreeHead>) -> Option<Finding> {
