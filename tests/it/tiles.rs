@@ -2,7 +2,9 @@
 
 use crate::harness::World;
 use crate::ledger::comes_true;
+use crate::story::whole_ledger;
 use himaya::audit::tiles::access::new_token;
+use himaya::audit::verify::{Finding, verify};
 use himaya::demo::story;
 use himaya::platform::app::App;
 use himaya::platform::config::{Config, LedgerVerifier};
@@ -311,6 +313,29 @@ async fn the_hashes_above_the_leaves_are_made_good_where_the_tree_was_begun_befo
     .await;
     assert_eq!(outside.bytes("tile/1/000.p/2").await, before);
     outside.stop().await;
+    // Its owner changes one: both verifiers say so.
+    let report = whole_ledger(&world).await;
+    assert!(report.leaves >= 530);
+    for (tamper, undo) in [
+        (
+            "UPDATE ledger_nodes SET hash = set_byte(hash, 3, get_byte(hash, 3) # 1) WHERE n = 1",
+            "UPDATE ledger_nodes SET hash = set_byte(hash, 3, get_byte(hash, 3) # 1) WHERE n = 1",
+        ),
+        (
+            "CREATE TABLE node AS TABLE ledger_nodes; DELETE FROM ledger_nodes WHERE n = 0",
+            "INSERT INTO ledger_nodes TABLE node ON CONFLICT DO NOTHING",
+        ),
+    ] {
+        sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
+        let keys = world.app.log_keys().unwrap();
+        let found = verify(&world.app.databases.auditor, &keys, &[], false).await.unwrap().findings;
+        assert!(
+            matches!(found[..], [Finding::TileChanged { .. }]) && found[0].to_string().contains("tile/1/000.p/2"),
+            "{found:?}"
+        );
+        sqlx::raw_sql(undo).execute(&mut owner).await.unwrap();
+    }
+    whole_ledger(&world).await;
     // Nobody changes one: not the app, which cannot even read them, and not the sequencer.
     for (pool, statements) in [
         (&world.app.databases.app, &["SELECT count(*) FROM ledger_nodes", "DELETE FROM ledger_nodes"][..]),
