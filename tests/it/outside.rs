@@ -71,6 +71,9 @@ async fn an_ombudsman_verifies_over_http_keeps_the_checkpoint_and_is_told_which_
         ),
     ] {
         sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
+        // What is not as it was numbered goes out as it is, and is not kept by anybody on the way.
+        let bundle = format!("tile/entries/{}", if tamper.contains("299") { "001.p/44" } else { "000" });
+        assert_eq!(outside.get(&bundle).await.headers()["cache-control"], "no-store", "{bundle}");
         let (whole, text) = ask();
         assert!(!whole && found.iter().all(|found| text.contains(found)), "{text}");
         sqlx::raw_sql(undo).execute(&mut owner).await.unwrap();
