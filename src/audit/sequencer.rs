@@ -14,6 +14,7 @@ use super::keys::{LogKeys, Signed};
 use super::note::{self, NoteError};
 use super::store::{self, Stored};
 use super::tiles;
+use super::tiles::store::NotCompleted;
 use super::tree::{Frontier, TreeError};
 use super::verify::BadCheckpoint;
 use crate::platform::clock::Clock;
@@ -95,6 +96,17 @@ pub enum SequencerError {
     OldKey,
     #[error("the database and the checkpoint kept outside have two different trees of {size} entries")]
     Forked { size: u64 },
+    #[error("the hashes above the leaves cannot be made: {0}")]
+    Nodes(NotCompleted),
+}
+
+impl From<NotCompleted> for SequencerError {
+    fn from(error: NotCompleted) -> Self {
+        match error {
+            NotCompleted::Store(error) => Self::Store(error),
+            error => Self::Nodes(error),
+        }
+    }
 }
 
 impl SequencerError {
@@ -248,10 +260,6 @@ impl<'a> Sequencer<'a> {
         if u64::try_from(leaves) != Ok(tree.size()) {
             return Err(SequencerError::TreeSize { leaves, size: tree.size() });
         }
-        // Of a tree that was begun before tiles were kept; else there is nothing to do.
-        let mut filling = connection.begin().await?;
-        tiles::store::complete(&mut filling, 0, tree.size()).await?;
-        filling.commit().await?;
         if let Some(kept) = &kept {
             let Signed { checkpoint: kept, key } = keys.read(kept).map_err(SequencerError::KeptForged)?;
             if kept.size() > tree.size() {
@@ -265,6 +273,11 @@ impl<'a> Sequencer<'a> {
                 return Err(SequencerError::OldKey);
             }
         }
+        // Of a tree that was begun before tiles were kept, or where somebody deleted some; else there is nothing to do. Nothing is
+        // made of a tree that what is kept outside contradicts.
+        let mut filling = connection.begin().await?;
+        tiles::store::complete(&mut filling, &Frontier::new(), &tree).await?;
+        filling.commit().await?;
         if let Some(stored) = newest
             && kept.as_ref() != Some(&stored.note)
         {
@@ -302,7 +315,7 @@ impl<'a> Sequencer<'a> {
             let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
             let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
             let stored = Stored { size, note, right_edge };
-            tiles::store::complete(&mut transaction, self.tree.size(), tree.size()).await?;
+            tiles::store::complete(&mut transaction, &self.tree, &tree).await?;
             store::insert_checkpoint(&mut transaction, &stored, self.parts.clock.now()).await?;
             transaction.commit().await?;
             // Only now: what is kept outside must never speak of more than what is durable.

@@ -69,6 +69,21 @@ async fn an_ombudsman_verifies_over_http_keeps_the_checkpoint_and_is_told_which_
             "INSERT INTO ledger_entries SELECT * FROM gone",
             &["FOUND: entry 299 is gone", "The first entry that is wrong: 299."],
         ),
+        // So long that no bundle holds it.
+        (
+            "CREATE TABLE short AS SELECT e.* FROM ledger_entries e JOIN ledger_tree t USING (replica, lane, n)
+             WHERE t.position = 6; UPDATE ledger_entries e SET leaf = decode(repeat('00', 70000), 'hex') FROM short s
+             WHERE s.replica = e.replica AND s.lane = e.lane AND s.n = e.n",
+            "UPDATE ledger_entries e SET leaf = s.leaf FROM short s
+             WHERE s.replica = e.replica AND s.lane = e.lane AND s.n = e.n",
+            &["FOUND: entry 6 is gone", "The first entry that is wrong: 6."],
+        ),
+        (
+            "CREATE TABLE unnumbered AS SELECT * FROM ledger_tree WHERE position = 7;
+             DELETE FROM ledger_tree WHERE position = 7",
+            "INSERT INTO ledger_tree TABLE unnumbered",
+            &["FOUND: entry 7 is gone", "The first entry that is wrong: 7."],
+        ),
     ] {
         sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
         // What is not as it was numbered goes out as it is, and is not kept by anybody on the way.
@@ -124,6 +139,14 @@ async fn an_export_is_verified_without_the_service_gone_on_with_and_never_goes_b
     assert!(Command::new("cp").arg("-r").arg(&folder).arg(&old).status().unwrap().success());
 
     grow(&world, 560).await;
+    // A database with another tree than the one that was exported is not exported into the same folder.
+    let mut owner = world.owner().await;
+    let fork =
+        "UPDATE ledger_tree SET leaf_hash = set_byte(leaf_hash, 3, get_byte(leaf_hash, 3) # 1) WHERE position = 257";
+    sqlx::raw_sql(fork).execute(&mut owner).await.unwrap();
+    let (done, text) = export(&config, &folder);
+    assert!(!done && text.contains("there are two logs"), "{text}");
+    sqlx::raw_sql(fork).execute(&mut owner).await.unwrap();
     let (done, text) = export(&config, &folder);
     assert!(done && text.contains("were there"), "{text}");
     let saved: Vec<_> = std::fs::read_dir(folder.join("checkpoints")).unwrap().collect();
@@ -137,7 +160,6 @@ async fn an_export_is_verified_without_the_service_gone_on_with_and_never_goes_b
     assert!(whole, "{text}");
 
     // A database that lost entries is not exported over a folder that has them.
-    let mut owner = world.owner().await;
     sqlx::raw_sql("DELETE FROM ledger_checkpoints WHERE size > 300").execute(&mut owner).await.unwrap();
     let (done, text) = export(&config, &folder);
     assert!(!done && text.contains("rolled back"), "{text}");

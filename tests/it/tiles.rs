@@ -220,6 +220,31 @@ async fn only_what_the_newest_checkpoint_covers_is_served_and_what_never_changes
         .execute(&mut owner)
         .await
         .unwrap();
+    // Somebody took newer checkpoints away: what is kept outside the database says so, and nothing is served.
+    for path in ["checkpoint", "tile/0/000.p/1", "proof/0"] {
+        let refused = outside.get(path).await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(refused.text().await.unwrap().contains("checkpoint_contradicted"), "{path}");
+    }
+    let note: String = sqlx::query_scalar("SELECT note FROM ledger_checkpoints ORDER BY size DESC LIMIT 1")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    std::fs::write(world.app.config.checkpoints.join("checkpoint"), note).unwrap();
+    // Nor is one that is filed under another size than its own.
+    sqlx::raw_sql(
+        "UPDATE ledger_checkpoints SET size = size + 2 WHERE size = (SELECT max(size) FROM ledger_checkpoints)",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(outside.get("checkpoint").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    sqlx::raw_sql(
+        "UPDATE ledger_checkpoints SET size = size - 2 WHERE size = (SELECT max(size) FROM ledger_checkpoints)",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
     let covered = outside.checkpoint().await.size();
     assert!((1..=9).contains(&covered));
     assert_eq!(outside.get("tile/0/000.p/10").await.status(), StatusCode::NOT_FOUND);
@@ -305,13 +330,12 @@ async fn the_hashes_above_the_leaves_are_made_good_where_the_tree_was_begun_befo
     outside.stop().await;
     world.stop().await;
     let mut owner = world.owner().await;
-    sqlx::raw_sql("DELETE FROM ledger_nodes").execute(&mut owner).await.unwrap();
+    sqlx::raw_sql("DELETE FROM ledger_nodes WHERE n = 0").execute(&mut owner).await.unwrap();
     let outside = Outside::of(&world, 0).await;
     comes_true("the sequencer makes them good when it begins", async || {
-        outside.get("tile/1/000.p/2").await.status() == StatusCode::OK
+        outside.bytes("tile/1/000.p/2").await == before
     })
     .await;
-    assert_eq!(outside.bytes("tile/1/000.p/2").await, before);
     outside.stop().await;
     // Nobody changes one: not the app, which cannot even read them, and not the sequencer.
     for (pool, statements) in [
@@ -342,6 +366,11 @@ async fn hashes_above_the_leaves_that_somebody_changed_or_deleted_are_found() {
         (
             "CREATE TABLE node AS TABLE ledger_nodes; DELETE FROM ledger_nodes WHERE n = 0",
             "INSERT INTO ledger_nodes TABLE node ON CONFLICT DO NOTHING",
+        ),
+        // Nearly all of them, so that it looks as if there had never been any.
+        (
+            "DELETE FROM ledger_nodes; INSERT INTO ledger_nodes VALUES (7, 99, decode(repeat('00', 32), 'hex'))",
+            "DELETE FROM ledger_nodes; INSERT INTO ledger_nodes TABLE node",
         ),
     ] {
         sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();

@@ -4,11 +4,13 @@
 //! A file is whole or not there. What stands in the folder is left as it is, so a run that was interrupted is gone on with, and an export of
 //! an earlier day cannot be made to fit what the database says today: the verifier finds the difference. Nothing is ever deleted.
 
+use super::hashes::Proof;
 use super::http::KeysView;
 use super::model::{BadBytes, Holds, Tile, WIDTH, bundle};
+use super::newest::{Newest, NoneGiven, newest};
 use super::store;
 use crate::audit::keys::{LogKeys, Signed};
-use crate::audit::tree::Hash;
+use crate::audit::tree::{Hash, TreeHead, verify_consistency};
 use crate::audit::verify::BadCheckpoint;
 use sqlx::{PgConnection, PgPool};
 use std::io::{self, Write as _};
@@ -21,15 +23,18 @@ pub enum ExportError {
     Store(#[from] sqlx::Error),
     #[error("the folder cannot be written: {0}")]
     Folder(#[from] io::Error),
-    #[error("there is no checkpoint yet")]
-    Empty,
+    #[error("{0}")]
+    NoneGiven(#[from] NoneGiven),
     #[error("the checkpoint {place} is not this log's: {why}")]
     Forged { place: &'static str, why: BadCheckpoint },
     #[error(
         "the folder has a checkpoint of {kept} entries, the database one of {stored}: the database was rolled back"
     )]
     RolledBack { kept: u64, stored: u64 },
-    #[error("the folder has another checkpoint of {0} entries: there are two logs")]
+    #[error(
+        "the folder's checkpoint of {0} entries is of another tree than the database's: there are two logs. Keep the folder as it is: \
+         with the database's checkpoint it is the evidence"
+    )]
     Forked(u64),
     #[error(
         "a row of the tree is gone, between entries {first} and {last}: nothing of it can be exported from there on"
@@ -63,25 +68,32 @@ pub async fn export(
     pool: &PgPool,
     keys: &LogKeys,
     introductions: Vec<String>,
+    checkpoints: &Path,
     folder: &Path,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
-    let note = store::newest(pool).await?.ok_or(ExportError::Empty)?;
-    let read = |place, note: &str| keys.read(note).map_err(|why| ExportError::Forged { place, why });
-    let Signed { checkpoint, .. } = read("in the database", &note)?;
+    let Newest { signed: Signed { checkpoint, .. }, note } = newest(pool, keys, checkpoints).await?;
+    let read = |place, note: &[u8]| {
+        keys.read(&String::from_utf8_lossy(note)).map_err(|why| ExportError::Forged { place, why })
+    };
+    let mut connection = pool.acquire().await?;
     let size = checkpoint.size();
     std::fs::create_dir_all(folder)?;
     if let Some(kept) = there(&folder.join("checkpoint"))? {
-        let kept = read("in the folder", &String::from_utf8_lossy(&kept))?.checkpoint;
-        if kept.size() > size {
-            return Err(ExportError::RolledBack { kept: kept.size(), stored: size });
+        let kept = read("in the folder", &kept)?.checkpoint.head();
+        if kept.size > size {
+            return Err(ExportError::RolledBack { kept: kept.size, stored: size });
         }
-        if kept.size() == size && kept.root() != checkpoint.root() {
-            return Err(ExportError::Forked(size));
-        }
+        grown(&mut connection, kept, checkpoint.head()).await?;
     }
+    // What was exported once is never written over.
+    let history = folder.join("checkpoints").join(format!("{size:020}"));
+    let history_is_there = match there(&history)?.filter(|kept| !kept.is_empty()) {
+        None => false,
+        Some(kept) if read("in the folder's history", &kept)?.checkpoint.head() == checkpoint.head() => true,
+        Some(_) => return Err(ExportError::Forked(size)),
+    };
     let mut export = Export { folder, done: Exported { size, written: 0, kept: 0 } };
-    let mut connection = pool.acquire().await?;
     for n in 0..size.div_ceil(WIDTH) {
         for holds in [Holds::Hashes(0), Holds::Entries] {
             if let Some(tile) = Tile::of(holds, n, size) {
@@ -95,13 +107,24 @@ pub async fn export(
     }
     let keys = serde_json::to_vec(&KeysView { introductions }).map_err(io::Error::other)?;
     place(&folder.join("keys"), &keys)?;
-    place(&folder.join("checkpoints").join(format!("{size:020}")), note.as_bytes())?;
+    if !history_is_there {
+        place(&history, note.as_bytes())?;
+    }
     // All of it is on the disk before the checkpoint says that it is there.
     rustix::fs::syncfs(std::fs::File::open(folder)?).map_err(io::Error::from)?;
     place(&folder.join("checkpoint"), note.as_bytes())?;
     rustix::fs::syncfs(std::fs::File::open(folder)?).map_err(io::Error::from)?;
     progress(size, size);
     Ok(export.done)
+}
+
+/// Refuses unless the tree of `kept` is the beginning of the one that the database has now.
+async fn grown(connection: &mut PgConnection, kept: TreeHead, stored: TreeHead) -> Result<(), ExportError> {
+    let gone = ExportError::Gone { first: 0, last: stored.size.saturating_sub(1) };
+    let proof = Proof::consistency(kept.size, stored.size).map_err(|_| ExportError::Forked(kept.size))?;
+    let hashes = store::runs(connection, &proof.needed()).await?;
+    let hashes = proof.from(&hashes).ok_or(gone)?;
+    verify_consistency(&kept, &stored, &hashes).map_err(|_| ExportError::Forked(kept.size))
 }
 
 impl Export<'_> {
@@ -117,12 +140,11 @@ impl Export<'_> {
         let bytes = match tile.holds() {
             Holds::Hashes(_) => {
                 let hashes = store::hashes(connection, tile).await?;
-                hashes.iter().flat_map(Hash::as_bytes).copied().collect()
+                hashes.iter().flatten().flat_map(Hash::as_bytes).copied().collect()
             }
             Holds::Entries => {
                 let kept = store::entries(connection, tile).await?;
-                let leaves = kept.iter().map(|one| one.leaf.as_deref());
-                bundle(leaves).map_err(|_| ExportError::TooLong { first, last })?
+                bundle(kept.iter().map(store::Kept::bytes)).map_err(|_| ExportError::TooLong { first, last })?
             }
         };
         // An entry that is gone stands as one without bytes, for the verifier to find; a row of the tree cannot.

@@ -1,11 +1,12 @@
 //! What is answered to those who check the ledger from outside.
 
 use super::access::Fetching;
-use super::hashes::Proof;
-use super::model::{Holds, Tile, bundle};
+use super::hashes::{Proof, Run};
+use super::model::{HASH_BYTES, Holds, Tile, bundle};
+use super::newest::{self, Newest, NoneGiven};
 use super::store;
 use crate::audit::keys::introductions;
-use crate::audit::tree::{Hash, leaf_hash};
+use crate::audit::tree::{TreeHead, verify_inclusion};
 use crate::platform::app::App;
 use crate::platform::http::{InPath, Lasting};
 use crate::platform::problem::{Problem, ProblemDocument};
@@ -36,12 +37,24 @@ pub struct KeysView {
     pub introductions: Vec<String>,
 }
 
-/// The newest checkpoint that is served, and how many leaves it covers.
-async fn newest(app: &App) -> Result<(u64, String), Problem> {
-    let note = store::newest(&app.databases.auditor).await?.ok_or_else(Problem::absent)?;
+/// The newest checkpoint that is served, and the tree that it signs.
+async fn newest(app: &App) -> Result<(TreeHead, String), Problem> {
     let keys = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
-    let signed = keys.read(&note).map_err(|_| Problem::fault("the newest checkpoint is not this log's"))?;
-    Ok((signed.checkpoint.size(), note))
+    match newest::newest(&app.databases.auditor, &keys, &app.config.checkpoints).await {
+        Ok(Newest { signed, note }) => Ok((signed.checkpoint.head(), note)),
+        Err(NoneGiven::Store(error)) => Err(error.into()),
+        Err(NoneGiven::Empty) => Err(Problem::absent()),
+        Err(NoneGiven::Folder(_)) => Err(folder_away()),
+        Err(error) => {
+            tracing::error!(%error, "ALARM: the newest checkpoint is given to nobody: verify the ledger");
+            let detail = "The newest checkpoint contradicts what is kept outside the database. Tell the operator to verify the ledger.";
+            Err(Problem::away("checkpoint_contradicted", detail))
+        }
+    }
+}
+
+fn folder_away() -> Problem {
+    Problem::away("checkpoints_away", "The folder of checkpoints does not answer. Try again in seconds.")
 }
 
 /// The newest checkpoint, a signed note: how many entries there are, and the root of the tree above them.
@@ -64,8 +77,8 @@ pub async fn tile(
     InPath(path): InPath<String>,
 ) -> Result<Response, Problem> {
     let tile = Tile::parse(&path).map_err(|_| Problem::absent())?;
-    let (size, _) = newest(&app).await?;
-    if !tile.is_in(size) {
+    let (head, _) = newest(&app).await?;
+    if !tile.is_in(head.size) {
         return Err(Problem::absent());
     }
     let bytes = bytes(&app, tile).await?;
@@ -85,29 +98,26 @@ struct Bytes {
 
 async fn bytes(app: &App, tile: Tile) -> Result<Bytes, Problem> {
     let mut connection = app.databases.auditor.acquire().await?;
-    let gone = || Problem::fault("ALARM: a row of the tree is gone: verify the ledger");
     match tile.holds() {
         Holds::Hashes(_) => {
             let hashes = store::hashes(&mut connection, tile).await?;
-            if hashes.len() as u64 != tile.width() {
-                return Err(gone());
+            // In the place of a row that was deleted stands what is nothing's hash: whoever checks finds out which one it was.
+            let whole = hashes.iter().all(Option::is_some);
+            if !whole {
+                tracing::error!(%tile, "ALARM: a hash of the tree was deleted: verify the ledger");
             }
-            Ok(Bytes { bytes: hashes.iter().flat_map(Hash::as_bytes).copied().collect(), whole: true })
+            let bytes = hashes.iter().flat_map(|hash| hash.map_or([0; HASH_BYTES], |hash| *hash.as_bytes())).collect();
+            Ok(Bytes { bytes, whole })
         }
         Holds::Entries => {
             let kept = store::entries(&mut connection, tile).await?;
-            if kept.len() as u64 != tile.width() {
-                return Err(gone());
-            }
-            let fits = |one: &store::Kept| {
-                one.leaf.as_deref().is_some_and(|leaf| leaf_hash(leaf).as_bytes().as_slice() == one.leaf_hash)
-            };
             // What was deleted or edited goes out as it is now: whoever checks finds out which entry it was.
-            let whole = kept.iter().all(fits);
+            let whole = kept.iter().all(store::Kept::fits);
             if !whole {
                 tracing::error!("ALARM: an entry was deleted or changed after it was numbered: verify the ledger");
             }
-            let bytes = bundle(kept.iter().map(|one| one.leaf.as_deref())).map_err(|_| gone())?;
+            let bytes = bundle(kept.iter().map(store::Kept::bytes));
+            let bytes = bytes.map_err(|_| Problem::fault("an entry does not fit into a bundle"))?;
             Ok(Bytes { bytes, whole })
         }
     }
@@ -123,12 +133,16 @@ pub async fn proof(
     State(app): State<App>,
     InPath(index): InPath<u64>,
 ) -> Result<Response, Problem> {
-    let (size, note) = newest(&app).await?;
-    let proof = Proof::inclusion(index, size).map_err(|_| Problem::absent())?;
+    let (head, note) = newest(&app).await?;
+    let proof = Proof::inclusion(index, head.size).map_err(|_| Problem::absent())?;
     let mut connection = app.databases.auditor.acquire().await?;
-    let hashes = store::runs(&mut connection, &proof.needed()).await?;
-    let hashes =
-        proof.from(&hashes).ok_or_else(|| Problem::fault("ALARM: a row of the tree is gone: verify the ledger"))?;
+    let changed = || Problem::fault("ALARM: the tree is not what the checkpoint signs: verify the ledger");
+    let leaf = Run { level: 0, first: index, count: 1 };
+    let runs = store::runs(&mut connection, &[proof.needed(), vec![leaf]].concat()).await?;
+    let hashes = proof.from(&runs).ok_or_else(changed)?;
+    // Nobody is given a proof to keep that proves nothing.
+    let leaf = runs.root(&(index..index.saturating_add(1))).ok_or_else(changed)?;
+    verify_inclusion(&leaf, index, &head, &hashes).map_err(|_| changed())?;
     let mut text = format!("{PROOF}\nindex {index}\n");
     for hash in hashes {
         let _ = writeln!(text, "{hash}");
@@ -145,7 +159,6 @@ pub async fn proof(
 pub async fn keys(_fetching: Fetching, State(app): State<App>) -> Result<Json<KeysView>, Problem> {
     let folder = app.config.checkpoints.clone();
     let read = tokio::task::spawn_blocking(move || introductions(&folder)).await;
-    let away = || Problem::away("checkpoints_away", "The folder of checkpoints does not answer. Try again in seconds.");
-    let introductions = read.map_err(|_| away())?.map_err(|_| away())?;
+    let introductions = read.map_err(|_| folder_away())?.map_err(|_| folder_away())?;
     Ok(Json(KeysView { introductions }))
 }

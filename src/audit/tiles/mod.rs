@@ -5,7 +5,7 @@
 //! table. Those of the levels above are stored by the sequencer with the checkpoint that covers them: worked out on demand, one tile of
 //! the second level would take sixteen million leaves.
 //!
-//! `model` is the names and bytes of tiles, `hashes` finds any part of the tree in them, `store` is all SQL; `access` says who may fetch,
+//! `model` is the names and bytes of tiles, `newest` judges the checkpoint that is given to others, `hashes` finds any part of the tree in them, `store` is all SQL; `access` says who may fetch,
 //! `http` answers them, and `export` writes the same into a folder, where [`super::verify::outside`] reads it without this service.
 
 pub mod access;
@@ -13,6 +13,7 @@ pub mod export;
 pub mod hashes;
 pub mod http;
 pub mod model;
+pub mod newest;
 pub(crate) mod store;
 
 pub use http::routes;

@@ -78,6 +78,12 @@ impl Frontier {
         Ok(())
     }
 
+    /// The right edge of the tree of its first `size` leaves, whose size is this one's without some of its lower bits.
+    #[must_use]
+    pub fn begin(&self, size: u64) -> Self {
+        Self { size, edge: self.edge.iter().copied().take(size.count_ones() as usize).collect() }
+    }
+
     /// The number of leaves.
     #[must_use]
     pub const fn size(&self) -> u64 {

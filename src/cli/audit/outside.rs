@@ -143,7 +143,10 @@ pub async fn export(folder: &Path, at: &At, key: Option<NoteVerifier>) -> Outcom
     let databases = db::connect(&config.database).await?;
     let introductions = introductions(&config.checkpoints)?;
     let mut bar = Bar::new();
-    let exported = tiles::export(&databases.auditor, &keys, introductions, folder, |done, all| bar.at(done, all)).await;
+    let exported = tiles::export(&databases.auditor, &keys, introductions, &config.checkpoints, folder, |done, all| {
+        bar.at(done, all)
+    })
+    .await;
     bar.end();
     let exported = exported?;
     println!(
