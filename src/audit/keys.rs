@@ -75,6 +75,17 @@ impl LogKeys {
         Ok(Self(keys))
     }
 
+    /// Since when the key after this one signs, as the introductions say: none where nobody replaced it, or they do not say.
+    #[must_use]
+    pub fn replaced_at(&self, key: usize, introductions: &[String]) -> Option<DateTime<Utc>> {
+        let (by, next) = (self.0.get(key)?, self.0.get(key.checked_add(1)?)?);
+        let from = |note: &String| {
+            let opened = note::open(note, std::slice::from_ref(by)).ok()?;
+            Some(DateTime::parse_from_rfc3339(opened.text().lines().nth(2)?).ok()?.to_utc())
+        };
+        introductions.iter().filter(|note| introduced_by(by, note).as_ref() == Some(next)).filter_map(from).min()
+    }
+
     /// From the oldest to the newest.
     #[must_use]
     pub fn all(&self) -> &[NoteVerifier] {

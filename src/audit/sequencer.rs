@@ -25,6 +25,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
+pub(in crate::audit) use switch::LONGEST;
 use switch::{Office, Signing};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};

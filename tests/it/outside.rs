@@ -176,6 +176,11 @@ async fn an_export_is_verified_without_the_service_gone_on_with_and_never_goes_b
     let (whole, text) = ask(&["--save", folder.join("saved").to_str().unwrap()]);
     assert!(!whole && text.contains("The first entry that is wrong: 77."), "{text}");
     assert!(!folder.join("saved").exists(), "what is not whole is not saved");
+    assert!(text.contains("this is the first time") && text.contains("kept as evidence"), "{text}");
+    let beside = |file: &std::fs::DirEntry| file.file_name().to_string_lossy().starts_with("saved.found-");
+    let found: Vec<_> = std::fs::read_dir(&folder).unwrap().map(Result::unwrap).filter(beside).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(std::fs::read(found[0].path()).unwrap(), std::fs::read(folder.join("checkpoint")).unwrap());
     outside.stop().await;
 }
 

@@ -178,6 +178,21 @@ fn there(file: &Path) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// When the folder cannot be written.
 pub fn place(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(file, bytes, false)
+}
+
+/// The same, and it is there after a power failure.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn place_durably(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(file, bytes, true)?;
+    // The name itself is durable only with the folder.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn put(file: &Path, bytes: &[u8], durably: bool) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -186,6 +201,9 @@ pub fn place(file: &Path, bytes: &[u8]) -> io::Result<()> {
     beside.as_mut_os_string().push(".tmp");
     let mut written = std::fs::File::create(&beside)?;
     written.write_all(bytes)?;
+    if durably {
+        written.sync_all()?;
+    }
     drop(written);
     std::fs::rename(&beside, file)
 }

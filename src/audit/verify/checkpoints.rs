@@ -74,6 +74,17 @@ impl Claims {
         Some(Finding::TreeChanged { kept: self.kept, first, last, count })
     }
 
+    /// The walk could not go on to the end of a tree that has this head: what it claims itself is all that is known.
+    pub(super) fn cut_off(&mut self, head: &TreeHead) -> Vec<Finding> {
+        let roots = std::mem::take(&mut self.roots);
+        if roots.get(&head.size).is_some_and(|roots| roots.iter().any(|root| *root != head.root)) {
+            self.differs(head.size);
+        }
+        let says = roots.last_key_value().map(|(says, _)| *says).filter(|says| *says > head.size);
+        let gone = says.map(|says| Finding::EntriesGone { kept: self.kept, says, leaves: head.size });
+        self.told().into_iter().chain(gone).collect()
+    }
+
     /// The walk is over with so many leaves.
     pub(super) fn end(&mut self, leaves: u64) -> Vec<Finding> {
         let gone = self.roots.last_key_value().map(|(says, _)| *says);

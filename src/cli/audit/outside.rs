@@ -12,7 +12,7 @@ use himaya::guard::statement::hex;
 use himaya::platform::config::Config;
 use himaya::platform::db;
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -78,8 +78,15 @@ pub async fn from_outside(told: Outside, checkpoint: &[PathBuf], key: Option<Not
     let token = told.token_file.as_deref().map(std::fs::read_to_string).transpose()?.map(Zeroizing::new);
     let token = token.map(|token| Zeroizing::new(token.trim().to_owned()));
     let mut saved = checkpoint.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
-    if let Some(file) = told.save.as_deref().filter(|file| file.exists()) {
-        saved.push(std::fs::read_to_string(file)?);
+    if let Some(file) = &told.save {
+        // Only what is not there was never saved: what cannot be read may be what would tell of a fork.
+        match std::fs::read_to_string(file) {
+            Ok(text) => saved.push(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                println!("Nothing is saved in {} yet: this is the first time.", file.display());
+            }
+            Err(error) => return Err(format!("{} cannot be read: {error}", file.display()).into()),
+        }
     }
     let distinct: HashSet<[u8; 32]> = told.witness.iter().map(|witness| witness.key().to_bytes()).collect();
     if distinct.len() < told.witness.len() {
@@ -93,14 +100,32 @@ pub async fn from_outside(told: Outside, checkpoint: &[PathBuf], key: Option<Not
     bar.end();
     say(&report, &asked);
     if !report.ok() {
+        if let Some(file) = told.save.as_deref().filter(|_| !report.checkpoint.is_empty()) {
+            evidence(file, &report)?;
+        }
         return Ok(ExitCode::FAILURE);
     }
     if let Some(file) = &told.save {
-        tiles::place(file, report.checkpoint.as_bytes())?;
+        tiles::place_durably(file, report.checkpoint.as_bytes())?;
         println!("The checkpoint is saved in {}.", file.display());
     }
     println!("The ledger is whole.");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps what was served beside what was saved: two signed checkpoints that contradict one another convict whoever signed them.
+fn evidence(saved: &Path, report: &Report) -> io::Result<()> {
+    let root = report.checkpoint.lines().nth(2).unwrap_or_default();
+    let root: String = root.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let mut found = saved.to_owned();
+    found.as_mut_os_string().push(format!(".found-{}-{root}", report.size));
+    tiles::place_durably(&found, report.checkpoint.as_bytes())?;
+    match std::fs::read_to_string(saved) {
+        Ok(text) => println!("Saved before, in {}:\n{text}", saved.display()),
+        Err(_) => println!("Nothing was saved before in {}.", saved.display()),
+    }
+    println!("Found now, kept as evidence in {}:\n{}", found.display(), report.checkpoint);
+    Ok(())
 }
 
 fn say(report: &Report, asked: &Told) {

@@ -8,21 +8,22 @@ use crate::audit::tree::{Hash, leaf_hash, tree_root};
 pub(super) struct Fetched {
     pub(super) tile: Tile,
     pub(super) bundle: Tile,
-    pub(super) hashes: Option<Vec<u8>>,
-    pub(super) entries: Option<Vec<u8>>,
+    pub(super) hashes: Result<Option<Vec<u8>>, String>,
+    pub(super) entries: Result<Option<Vec<u8>>, String>,
 }
 
 /// What an entry is.
 pub(super) enum Entry {
-    Leaf { place: Place, previous: Hash, policy: [u8; 32] },
+    Leaf { place: Place, previous: Hash, policy: [u8; 32], hour: i64 },
     Gone,
     Edited,
     NotALeaf,
 }
 
 /// What could not be read at all.
-#[derive(Clone, Copy)]
 pub(super) enum Unread {
+    /// The source says why.
+    Refused(Tile, String),
     Missing(Tile),
     Bytes(Tile, BadBytes),
 }
@@ -55,12 +56,12 @@ pub(super) fn check(batch: &[Fetched]) -> Vec<Result<Checked, Unread>> {
 
 fn one(fetched: &Fetched) -> Result<Checked, Unread> {
     let Fetched { tile, bundle, hashes, entries } = fetched;
-    let bytes = hashes.as_deref().ok_or(Unread::Missing(*tile))?;
+    let bytes = got(*tile, hashes)?;
     let hashes = tile.hashes(bytes).map_err(|reason| Unread::Bytes(*tile, reason))?;
     let root = (tile.width() == WIDTH).then(|| tree_root(&hashes));
-    let entries = match entries.as_deref() {
-        None => Err(Unread::Missing(*bundle)),
-        Some(bytes) => match bundle.entries(bytes) {
+    let entries = match got(*bundle, entries) {
+        Err(unread) => Err(unread),
+        Ok(bytes) => match bundle.entries(bytes) {
             Err(reason) => Err(Unread::Bytes(*bundle, reason)),
             Ok(entries) => Ok(entries.iter().zip(&hashes).map(|(bytes, hash)| entry(bytes, hash)).collect()),
         },
@@ -68,9 +69,17 @@ fn one(fetched: &Fetched) -> Result<Checked, Unread> {
     Ok(Checked { tile: *tile, hashes, root, entries })
 }
 
+fn got(tile: Tile, fetched: &Result<Option<Vec<u8>>, String>) -> Result<&[u8], Unread> {
+    match fetched {
+        Ok(bytes) => bytes.as_deref().ok_or(Unread::Missing(tile)),
+        Err(why) => Err(Unread::Refused(tile, why.clone())),
+    }
+}
+
 fn entry(bytes: &[u8], hash: &Hash) -> Entry {
     if leaf_hash(bytes) == *hash {
-        return Leaf::parse(bytes).map_or(Entry::NotALeaf, |Leaf { place, previous, policy, .. }| Entry::Leaf {
+        return Leaf::parse(bytes).map_or(Entry::NotALeaf, |Leaf { place, previous, policy, hour, .. }| Entry::Leaf {
+            hour,
             place,
             previous,
             policy,

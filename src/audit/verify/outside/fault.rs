@@ -5,6 +5,7 @@ use crate::audit::keys::FollowError;
 use crate::audit::note::NoteError;
 use crate::audit::tiles::model::{BadBytes, HEIGHT, Tile};
 use crate::audit::verify::{BadCheckpoint, Finding};
+use chrono::{DateTime, Utc};
 
 /// One thing that is not as the log promises. Entries are counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,10 @@ pub enum Fault {
         "the checkpoint is signed by a key that had been replaced when saved checkpoint {saved} was signed: that key was stolen"
     )]
     OldKey { saved: u64 },
+    #[error(
+        "the checkpoint is signed by a key that another replaced at {since}, and the newest entry is of long after: that key was stolen"
+    )]
+    RetiredKey { since: DateTime<Utc> },
     #[error("what {witness} is said to have cosigned is not what they cosigned: {reason}")]
     CosignatureForged { witness: String, reason: NoteError },
     #[error("{given} of the named witnesses cosigned the checkpoint, and {needed} are asked for")]
@@ -33,6 +38,8 @@ pub enum Fault {
     },
     #[error("{what} {reason}{}", of(*first))]
     Bytes { what: String, reason: BadBytes, first: Option<u64> },
+    #[error("{what} cannot be read: {why}{}", of(*first))]
+    Unreadable { what: String, why: String, first: Option<u64> },
     #[error("entry {0} is gone: it has its number, and no bytes")]
     Gone(u64),
     #[error("entry {0} is not what was numbered: its bytes do not have the hash that stands in the tree")]
@@ -76,6 +83,21 @@ impl Fault {
         Self::Above { tile: tile.to_string(), first, last: first.saturating_add(covers - 1) }
     }
 
+    /// Whether it says that there are two logs, that one was rolled back, or that it is not the log at all: told before everything else, however
+    /// much else there is.
+    #[must_use]
+    pub const fn is_grave(&self) -> bool {
+        matches!(
+            self,
+            Self::Keys(_)
+                | Self::CheckpointForged { .. }
+                | Self::OldKey { .. }
+                | Self::RetiredKey { .. }
+                | Self::OtherRoot
+                | Self::Saved(_)
+        )
+    }
+
     /// Which entry it is about; where a chain is broken, the earlier one that may have been changed.
     #[must_use]
     pub fn entry(&self) -> Option<u64> {
@@ -86,7 +108,7 @@ impl Fault {
             | Self::LaneBroken { entry, .. }
             | Self::ChainBroken { entry, before: None, .. } => Some(*entry),
             Self::ChainBroken { before: Some(before), .. } => Some(*before),
-            Self::Missing { first, .. } | Self::Bytes { first, .. } => *first,
+            Self::Missing { first, .. } | Self::Bytes { first, .. } | Self::Unreadable { first, .. } => *first,
             _ => None,
         }
     }

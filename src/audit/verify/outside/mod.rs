@@ -68,7 +68,7 @@ pub struct Report {
     pub witnesses: Vec<(String, u64)>,
     /// Each policy under which entries were made, in the order of its first one.
     pub policy_changes: Vec<PolicyChange>,
-    /// At most a hundred, in the order of the entries.
+    /// At most a hundred in the order of the entries, and before them whatever says that there are two logs or that one was rolled back.
     pub faults: Vec<Fault>,
     /// Those beyond.
     pub unlisted: u64,
@@ -78,7 +78,8 @@ impl Report {
     /// Whether the ledger is as it promises to be.
     #[must_use]
     pub fn ok(&self) -> bool {
-        self.faults.is_empty()
+        let read = !self.checkpoint.is_empty() && self.entries == self.size;
+        read && self.faults.is_empty() && self.unlisted == 0
     }
 
     /// The first entry that is wrong, where one can be named.
@@ -88,7 +89,7 @@ impl Report {
     }
 
     fn find(&mut self, fault: Fault) {
-        if self.faults.len() < LISTED {
+        if fault.is_grave() || self.faults.len() < LISTED {
             self.faults.push(fault);
         } else {
             self.unlisted += 1;
@@ -99,7 +100,7 @@ impl Report {
 /// Verifies what a source has. `progress` is told how many entries of how many are done.
 ///
 /// # Errors
-/// [`SourceError`] when it cannot be read; then nothing is known. What is missing or wrong in it is a [`Fault`].
+/// [`SourceError`] when its checkpoint cannot be read; then nothing is known. What is missing, wrong or unreadable behind it is a [`Fault`].
 pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, u64)) -> Result<Report, SourceError> {
     let mut report = Report { keys: 1, ..Report::default() };
     let Some(checkpoint) = source.read("checkpoint").await? else {
@@ -127,8 +128,12 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
     };
     report.size = checkpoint.size();
     cosigned(&mut report, told);
+    // One that is to take over signs beside it.
+    let newest = keys.announced(&report.checkpoint).unwrap_or(key);
+    let retired = keys.replaced_at(newest, &introductions);
     let mut claims = Claims::new(Kept::Outside);
-    for (which, saved) in (1..).zip(&told.saved) {
+    let history = source.history().await?;
+    for (which, saved) in (1..).zip(told.saved.iter().chain(&history)) {
         match keys.read(saved) {
             Ok(saved) => {
                 // A key that has been replaced signs nothing any more.
@@ -141,7 +146,7 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
             Err(reason) => report.find(Fault::CheckpointForged { saved: Some(which), reason }),
         }
     }
-    let walk = Walk::new(checkpoint.head(), claims, report);
+    let walk = Walk::new(checkpoint.head(), claims, retired, report);
     entries(source, walk, &mut progress).await
 }
 
@@ -167,7 +172,7 @@ fn cosigned(report: &mut Report, told: &Told) {
 async fn entries(source: &Source, mut walk: Walk, progress: &mut impl FnMut(u64, u64)) -> Result<Report, SourceError> {
     let size = walk.size();
     let last = size.div_ceil(WIDTH);
-    let mut next = fetch(source, size, 0..BATCH.min(last)).await?;
+    let mut next = fetch(source, size, 0..BATCH.min(last)).await;
     let mut from = BATCH.min(last);
     while !next.is_empty() {
         let until = from.saturating_add(BATCH).min(last);
@@ -175,42 +180,41 @@ async fn entries(source: &Source, mut walk: Walk, progress: &mut impl FnMut(u64,
         let checking = tokio::task::spawn_blocking(move || check(&batch));
         let (checked, fetched) = tokio::join!(checking, fetch(source, size, from..until));
         let checked = checked.map_err(|_| SourceError::Ended)?;
-        (next, from) = (fetched?, until);
+        (next, from) = (fetched, until);
         for tile in checked {
             if !walk.tile(tile) {
                 return Ok(walk.end());
             }
             for (tile, hashes) in walk.above() {
-                compare(source, &mut walk, tile, &hashes).await?;
+                compare(source, &mut walk, tile, &hashes).await;
             }
         }
         progress(walk.entries(), size);
     }
     for (tile, hashes) in walk.unfinished() {
-        compare(source, &mut walk, tile, &hashes).await?;
+        compare(source, &mut walk, tile, &hashes).await;
     }
     Ok(walk.end())
 }
 
-async fn fetch(source: &Source, size: u64, tiles: std::ops::Range<u64>) -> Result<Vec<Fetched>, SourceError> {
+async fn fetch(source: &Source, size: u64, tiles: std::ops::Range<u64>) -> Vec<Fetched> {
     let asked = tiles.filter_map(|n| Some((Tile::of(Holds::Hashes(0), n, size)?, Tile::of(Holds::Entries, n, size)?)));
     let fetched = stream::iter(asked.map(|(tile, bundle)| async move {
         let (hashes, entries) = tokio::join!(source.tile(tile), source.tile(bundle));
-        Ok(Fetched { tile, bundle, hashes: hashes?, entries: entries? })
+        let why = |error: SourceError| error.to_string();
+        Fetched { tile, bundle, hashes: hashes.map_err(why), entries: entries.map_err(why) }
     }));
-    fetched.buffered(ABREAST).collect::<Vec<Result<Fetched, SourceError>>>().await.into_iter().collect()
+    fetched.buffered(ABREAST).collect().await
 }
 
 /// A tile above the leaves: what others would make proofs of.
-async fn compare(
-    source: &Source,
-    walk: &mut Walk,
-    tile: Tile,
-    hashes: &[crate::audit::tree::Hash],
-) -> Result<(), SourceError> {
-    let Some(bytes) = source.tile(tile).await? else {
-        walk.find(Fault::Missing { what: tile.to_string(), first: None });
-        return Ok(());
+async fn compare(source: &Source, walk: &mut Walk, tile: Tile, hashes: &[crate::audit::tree::Hash]) {
+    let bytes = match source.tile(tile).await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return walk.find(Fault::Missing { what: tile.to_string(), first: None }),
+        Err(error) => {
+            return walk.find(Fault::Unreadable { what: tile.to_string(), why: error.to_string(), first: None });
+        }
     };
     match tile.hashes(&bytes) {
         Ok(served) if served == hashes => {}
@@ -220,5 +224,4 @@ async fn compare(
         }
         Err(reason) => walk.find(Fault::Bytes { what: tile.to_string(), reason, first: None }),
     }
-    Ok(())
 }

@@ -170,7 +170,7 @@ async fn an_edit_that_was_carried_through_all_tiles_is_found_by_the_lane_the_roo
     let changed = Finding::TreeChanged { kept: Kept::Outside, first: 310, last: 900, count: 2 };
     assert_eq!(
         report.faults,
-        [Fault::ChainBroken { entry: 303, place, before: Some(300) }, Fault::OtherRoot, Fault::Saved(changed)]
+        [Fault::OtherRoot, Fault::Saved(changed), Fault::ChainBroken { entry: 303, place, before: Some(300) }]
     );
 }
 
@@ -183,8 +183,8 @@ async fn entries_that_changed_places_are_found() {
     let log = Log::of(&one);
     log.put("checkpoint", signed(&all, 1).as_bytes());
     let report = log.verify(|_| ()).await;
-    assert!(matches!(report.faults[0], Fault::LaneBroken { entry: 300, expected: 100, .. }), "{:?}", report.faults);
-    assert_eq!((report.first_wrong(), report.faults.last()), (Some(300), Some(&Fault::OtherRoot)));
+    assert!(matches!(report.faults[1], Fault::LaneBroken { entry: 300, expected: 100, .. }), "{:?}", report.faults);
+    assert_eq!((report.first_wrong(), report.faults.first()), (Some(300), Some(&Fault::OtherRoot)));
     let mut two = all.clone();
     two.swap(300, 301);
     let log = Log::of(&two);
@@ -196,7 +196,7 @@ async fn entries_that_changed_places_are_found() {
     let right = Log::of(&all);
     log.put("tile/1/000.p/3", &right.bytes("tile/1/000.p/3"));
     let above = Fault::Above { tile: "tile/1/000.p/3".to_owned(), first: 256, last: 511 };
-    assert_eq!(log.faults().await, [above, Fault::OtherRoot]);
+    assert_eq!(log.faults().await, [Fault::OtherRoot, above]);
 }
 
 #[tokio::test]
@@ -288,7 +288,15 @@ async fn only_the_logs_own_keys_count_and_each_as_long_as_it_is_in_office() {
     // Whoever stole the old key goes on with it.
     log.put("checkpoint", signed(&all, 1).as_bytes());
     let report = log.verify(|told| told.saved = vec![signed(&all[..200], 1), signed(&all[..250], 9)]).await;
-    assert_eq!(report.faults, [Fault::OldKey { saved: 2 }]);
+    let retired = Fault::RetiredKey { since: DateTime::from_timestamp(1, 0).unwrap() };
+    assert_eq!(report.faults, [Fault::OldKey { saved: 2 }, retired.clone()]);
+    // Whoever comes for the first time is told as well: the newest entry is hours younger than the key that replaced this one.
+    assert_eq!(log.faults().await, [retired]);
+    // While both sign, the old one is in office.
+    let text = note::unverified_text(&signed(&all, 1)).unwrap().to_owned();
+    log.put("checkpoint", note::sign(&text, &[&signer(1), &signer(9)]).unwrap().as_bytes());
+    assert_eq!(log.faults().await, []);
+    log.put("checkpoint", signed(&all, 1).as_bytes());
     introduce(&[introduced(1, 9), introduced(1, 8)]);
     assert_eq!(log.faults().await, [Fault::Keys(FollowError::Forked(signer(1).verifier().key_id()))]);
     introduce(&[]);
@@ -318,9 +326,57 @@ async fn as_many_witnesses_as_are_asked_for_must_have_cosigned() {
     assert!(matches!(&report.faults[..], [Fault::CosignatureForged { witness, .. }] if witness == "witness.example/3"));
 }
 
+#[tokio::test]
+async fn what_cannot_be_read_is_a_fault_and_hides_neither_a_fork_nor_what_comes_after() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    // Longer than a bundle ever is: the others are read.
+    log.put("tile/entries/001", &vec![0; 100_000]);
+    let report = log.verify(|_| ()).await;
+    assert!(
+        matches!(&report.faults[..], [Fault::Unreadable { what, first: Some(256), .. }] if what == "tile/entries/001"),
+        "{:?}",
+        report.faults
+    );
+    assert_eq!((report.entries, report.ok()), (744, false));
+    // A folder in the place of a tile of hashes: the tree does not go on, and what was saved is told first.
+    fs::remove_file(log.0.join("tile/0/002")).unwrap();
+    fs::create_dir(log.0.join("tile/0/002")).unwrap();
+    let mut other = all.clone();
+    edit(&mut other[999]);
+    let report = log.verify(|told| told.saved = vec![signed(&other, 1), signed(&leaves(1100), 1)]).await;
+    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 1000, last: 1000, count: 1 };
+    let gone = Finding::EntriesGone { kept: Kept::Outside, says: 1100, leaves: 1000 };
+    assert_eq!(report.faults[..2], [Fault::Saved(forked), Fault::Saved(gone)]);
+    assert!(matches!(&report.faults[3..], [Fault::Unreadable { first: Some(512), .. }]), "{:?}", report.faults);
+    assert!(!Report::default().ok(), "what was not read is not whole");
+}
+
+#[tokio::test]
+async fn an_export_is_held_to_every_checkpoint_that_it_kept_and_a_fork_is_told_before_a_hundred_others() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    log.put("checkpoints/00000000000000000300", signed(&all[..300], 1).as_bytes());
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.faults.len(), report.saved), (0, 1));
+    let mut other = all[..400].to_vec();
+    edit(&mut other[200]);
+    log.put("checkpoints/00000000000000000400", signed(&other, 1).as_bytes());
+    log.put("tile/entries/001", &log.bytes("tile/entries/000"));
+    let report = log.verify(|_| ()).await;
+    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 400, last: 400, count: 1 };
+    assert_eq!((&report.faults[0], report.faults.len()), (&Fault::Saved(forked), 101));
+}
+
 #[test]
 fn nothing_is_fetched_where_others_could_read_it() {
-    for refused in ["http://ledger.example/ledger", "ftp://ledger.example", "http://127.0.0.1.example/ledger"] {
+    for refused in [
+        "http://ledger.example/ledger",
+        "ftp://ledger.example",
+        "http://127.0.0.1.example/ledger",
+        "http://127.0.0.1:x@evil.example/",
+        "https://a:b@evil.example/",
+    ] {
         assert!(matches!(Source::open(refused, None, None), Err(SourceError::Address(_))), "{refused}");
     }
     for taken in ["https://ledger.example/ledger", "http://127.0.0.1:8080/ledger", "/media/usb/ledger", "ledger"] {

@@ -4,9 +4,11 @@ use super::check::{Checked, Entry, Unread};
 use super::fault::Fault;
 use super::{PolicyChange, Report};
 use crate::audit::entry::Place;
+use crate::audit::sequencer::LONGEST;
 use crate::audit::tiles::model::{HEIGHT, Holds, Tile, WIDTH};
 use crate::audit::tree::{Frontier, Hash, TreeHead, tree_root};
 use crate::audit::verify::checkpoints::Claims;
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -29,16 +31,31 @@ pub(super) struct Walk {
     full: Vec<(Tile, Vec<Hash>)>,
     /// Entries of which it was told that they cannot be read: as many may be missing from the lanes.
     unread: u64,
+    /// Since when the key that signed the checkpoint signs nothing any more, where another replaced it.
+    retired: Option<DateTime<Utc>>,
+    /// The hour of the newest entry.
+    hour: i64,
     report: Report,
 }
 
 impl Walk {
-    pub(super) fn new(head: TreeHead, mut claims: Claims, mut report: Report) -> Self {
+    pub(super) fn new(head: TreeHead, mut claims: Claims, retired: Option<DateTime<Utc>>, mut report: Report) -> Self {
         let tree = Frontier::new();
         if let Some(finding) = claims.meet(0, || Some(tree.head())) {
             report.find(Fault::Saved(finding));
         }
-        Self { head, claims, tree, lanes: HashMap::new(), above: Vec::new(), full: Vec::new(), unread: 0, report }
+        Self {
+            head,
+            claims,
+            tree,
+            lanes: HashMap::new(),
+            above: Vec::new(),
+            full: Vec::new(),
+            unread: 0,
+            retired,
+            hour: 0,
+            report,
+        }
     }
 
     pub(super) const fn size(&self) -> u64 {
@@ -81,6 +98,7 @@ impl Walk {
 
     fn unread(&mut self, unread: Unread, first: Option<u64>) {
         self.find(match unread {
+            Unread::Refused(tile, why) => Fault::Unreadable { what: tile.to_string(), why, first },
             Unread::Missing(tile) => Fault::Missing { what: tile.to_string(), first },
             Unread::Bytes(tile, reason) => Fault::Bytes { what: tile.to_string(), reason, first },
         });
@@ -95,7 +113,8 @@ impl Walk {
             Entry::Gone => self.find(Fault::Gone(entry)),
             Entry::Edited => self.find(Fault::Edited(entry)),
             Entry::NotALeaf => self.find(Fault::NotALeaf(entry)),
-            Entry::Leaf { place, previous, policy } => {
+            Entry::Leaf { place, previous, policy, hour } => {
+                self.hour = self.hour.max(*hour);
                 let position = i64::try_from(entry).unwrap_or(i64::MAX);
                 PolicyChange::count(&mut self.report.policy_changes, *policy, position);
                 self.follow(entry, *place, *previous, hash);
@@ -194,11 +213,16 @@ impl Walk {
         if whole && self.tree.root() != self.head.root {
             self.find(Fault::OtherRoot);
         }
-        if whole {
-            for finding in self.claims.end(self.tree.size()) {
-                self.find(Fault::Saved(finding));
-            }
+        // What was saved is compared with the checkpoint itself where its entries could not be read.
+        let findings = if whole { self.claims.end(self.tree.size()) } else { self.claims.cut_off(&self.head) };
+        for finding in findings {
+            self.find(Fault::Saved(finding));
         }
+        let newest = self.hour.checked_mul(3600).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        if let Some(since) = self.retired.filter(|since| newest.is_some_and(|newest| newest >= *since + LONGEST)) {
+            self.find(Fault::RetiredKey { since });
+        }
+        self.report.faults.sort_by_key(|fault| !fault.is_grave());
         self.report.lanes = self.lanes.len() as u64;
         self.report
     }
