@@ -55,7 +55,7 @@ enum Command {
     Init(Init),
     /// Check the ledger.
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(Box<Audit>),
     /// Check or print the policy.
     #[command(subcommand)]
     Policy(Policy),
@@ -136,7 +136,7 @@ async fn run(command: Command) -> Outcome {
         Command::Restore(told) => restore(told).await,
         Command::Migrate(told) => migrate(&told).await,
         Command::Init(told) => init(told).await,
-        Command::Audit(told) => audit(told).await,
+        Command::Audit(told) => audit(*told).await,
         Command::Policy(Policy::Check { folder }) => {
             let table = policy::check(&folder).await?;
             println!("The policy is whole: {} decisions, and the reviewed matrix is what it answers.", table.asked());

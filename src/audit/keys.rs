@@ -12,6 +12,8 @@ use super::verify::BadCheckpoint;
 use crate::platform::secrets::{LogKey, Version, Versions};
 use chrono::{DateTime, SecondsFormat, Utc};
 use ed25519_dalek::{Signature, VerifyingKey};
+use std::io;
+use std::path::Path;
 
 /// First line of an introduction.
 const INTRODUCES: &str = "himaya ledger key v1";
@@ -80,6 +82,17 @@ impl LogKeys {
         Ok(Self(keys))
     }
 
+    /// Since when the key after this one signs, as the introductions say: none where nobody replaced it, or they do not say.
+    #[must_use]
+    pub fn replaced_at(&self, key: usize, introductions: &[String]) -> Option<DateTime<Utc>> {
+        let (by, next) = (self.0.get(key)?, self.0.get(key.checked_add(1)?)?);
+        let from = |note: &String| {
+            let opened = note::open(note, std::slice::from_ref(by)).ok()?;
+            Some(DateTime::parse_from_rfc3339(opened.text().lines().nth(2)?).ok()?.to_utc())
+        };
+        introductions.iter().filter(|note| introduced_by(by, note).as_ref() == Some(next)).filter_map(from).min()
+    }
+
     /// From the oldest to the newest.
     #[must_use]
     pub fn all(&self) -> &[NoteVerifier] {
@@ -141,6 +154,22 @@ pub fn introduction(
     let (by, own) = (NoteSigner::new(name.clone(), by), NoteSigner::new(name, own));
     let text = introduces(own.verifier(), from);
     Ok(Some((file_name(own.verifier().key()), note::sign(&text, &[&by, &own])?)))
+}
+
+/// Every file among the checkpoints that may introduce a key. What is no text, or no introduction, introduces nobody.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn introductions(folder: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "key") {
+            found.push((path.clone(), String::from_utf8_lossy(&std::fs::read(&path)?).into_owned()));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, note)| note).collect())
 }
 
 /// Where a key's introduction is kept, beside the checkpoints.

@@ -2,8 +2,8 @@
 //! unseen (DESIGN section 5).
 //!
 //! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
-//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `verify` checks all of it; `witnesses` are those
-//! outside who see every checkpoint.
+//! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `tiles` is what others fetch of it;
+//! `verify` checks all of it; `witnesses` are those outside who see every checkpoint.
 
 pub mod checkpoint;
 pub mod entry;
@@ -18,6 +18,7 @@ pub mod search;
 pub mod sequencer;
 pub mod snooping;
 pub(crate) mod store;
+pub mod tiles;
 pub mod tree;
 pub mod unit;
 pub mod verify;

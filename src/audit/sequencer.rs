@@ -13,6 +13,8 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::keys::{LogKeys, Signed};
 use super::note::{self, NoteError};
 use super::store::{self, Stored};
+use super::tiles;
+use super::tiles::store::NotCompleted;
 use super::tree::{Frontier, TreeError};
 use super::verify::BadCheckpoint;
 use crate::platform::clock::Clock;
@@ -24,6 +26,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
+pub(in crate::audit) use switch::LONGEST;
 use switch::{Office, Signing};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -95,6 +98,17 @@ pub enum SequencerError {
     OldKey,
     #[error("the database and the checkpoint kept outside have two different trees of {size} entries")]
     Forked { size: u64 },
+    #[error("the hashes above the leaves cannot be made: {0}")]
+    Nodes(NotCompleted),
+}
+
+impl From<NotCompleted> for SequencerError {
+    fn from(error: NotCompleted) -> Self {
+        match error {
+            NotCompleted::Store(error) => Self::Store(error),
+            error => Self::Nodes(error),
+        }
+    }
 }
 
 impl SequencerError {
@@ -261,6 +275,11 @@ impl<'a> Sequencer<'a> {
                 return Err(SequencerError::OldKey);
             }
         }
+        // Of a tree that was begun before tiles were kept, or where somebody deleted some; else there is nothing to do. Nothing is
+        // made of a tree that what is kept outside contradicts.
+        let mut filling = connection.begin().await?;
+        tiles::store::complete(&mut filling, &Frontier::new(), &tree).await?;
+        filling.commit().await?;
         if let Some(stored) = newest
             && kept.as_ref() != Some(&stored.note)
         {
@@ -298,6 +317,7 @@ impl<'a> Sequencer<'a> {
             let size = i64::try_from(tree.size()).map_err(|_| TreeError::Full)?;
             let right_edge = tree.hashes().iter().map(|hash| hash.as_bytes().to_vec()).collect();
             let stored = Stored { size, note, right_edge };
+            tiles::store::complete(&mut transaction, &self.tree, &tree).await?;
             store::insert_checkpoint(&mut transaction, &stored, self.parts.clock.now()).await?;
             transaction.commit().await?;
             // Only now: what is kept outside must never speak of more than what is durable.

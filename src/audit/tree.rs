@@ -21,7 +21,9 @@ mod tests;
 
 pub use extension::Extension;
 pub use frontier::Frontier;
-pub use proof::{consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use proof::{
+    consistency_proof, consistency_ranges, inclusion_proof, inclusion_ranges, verify_consistency, verify_inclusion,
+};
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +59,14 @@ pub enum TreeError {
         index: u64,
         /// Leaves in the tree.
         size: u64,
+    },
+    /// A subtree was to be appended where none of that height can begin.
+    #[error("no subtree of height {height} can begin behind {size} leaves")]
+    NotAligned {
+        /// Leaves in the tree.
+        size: u64,
+        /// Height of the subtree.
+        height: u32,
     },
     /// The earlier tree is larger than the later one.
     #[error("a tree of {old} leaves cannot be an earlier state of one of {new}")]

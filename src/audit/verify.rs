@@ -4,9 +4,11 @@
 //! What it cannot find: the last entries of a lane, deleted from the queue as well within the moment before they were
 //! numbered; and what was done to both the database and every saved checkpoint by who holds the log's private key.
 
+mod above;
 mod checkpoints;
 mod finding;
 mod objects;
+pub mod outside;
 mod rows;
 mod store;
 mod walk;
@@ -156,6 +158,7 @@ pub async fn verify_with(
     walk.hold_to(agreed);
     walk.take_saved(saved);
     walk.tree(&mut snapshot).await?;
+    walk.above(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;
     if with_records {
         walk.records(&mut snapshot).await?;

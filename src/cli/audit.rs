@@ -1,7 +1,9 @@
-//! `himaya audit verify`.
+//! `himaya audit verify`, with the service's configuration; the rest is in `outside`.
+
+mod outside;
 
 use super::{At, Outcome};
-use himaya::audit::keys::LogKeys;
+use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
 use himaya::audit::verify::{self, Agreed};
 use himaya::doctor::agreements_of;
@@ -11,6 +13,7 @@ use himaya::platform::db;
 use himaya::platform::objects::Objects;
 use himaya::platform::schema::Structure;
 use himaya::platform::secrets::Secrets;
+use outside::{Outside, export, from_outside, verifier};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +24,8 @@ pub enum Audit {
     Verify {
         #[command(flatten)]
         at: At,
+        #[command(flatten)]
+        outside: Outside,
         /// A checkpoint that was saved outside the database; may be given several times.
         #[arg(long)]
         checkpoint: Vec<PathBuf>,
@@ -29,8 +34,23 @@ pub enum Audit {
         records: bool,
         /// The log's first public key, as somebody once wrote it down (`himaya doctor` says it). Then no secret is read, and
         /// later keys count only as far as each was introduced by the one before, in a note beside the checkpoints.
-        #[arg(long)]
+        #[arg(long, visible_alias = "key")]
         log_key: Option<NoteVerifier>,
+    },
+    /// Write the tree into a folder, with its newest checkpoint: whoever has it verifies it with `--tiles`, and needs nothing else.
+    Export {
+        /// Where to; what is there already is gone on with.
+        folder: PathBuf,
+        #[command(flatten)]
+        at: At,
+        /// As for `verify`.
+        #[arg(long, visible_alias = "key")]
+        log_key: Option<NoteVerifier>,
+    },
+    /// Make a token for somebody who checks the ledger from outside.
+    Verifier {
+        /// Who it is.
+        name: String,
     },
 }
 
@@ -42,19 +62,21 @@ async fn log_keys(config: &Config, first: Option<&NoteVerifier>) -> Result<LogKe
     if first.name().as_str() != config.log_origin {
         return Err(format!("--log-key is the key of {}, and log_origin is {}", first.name(), config.log_origin).into());
     }
-    let mut introductions = Vec::new();
-    for entry in std::fs::read_dir(&config.checkpoints)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "key") {
-            // What is not text is no introduction, as anything else that somebody put there.
-            introductions.push(String::from_utf8_lossy(&std::fs::read(path)?).into_owned());
-        }
-    }
-    Ok(LogKeys::follow(first.clone(), &introductions)?)
+    Ok(LogKeys::follow(first.clone(), &introductions(&config.checkpoints)?)?)
 }
 
 pub async fn audit(told: Audit) -> Outcome {
-    let Audit::Verify { at, checkpoint, records, log_key } = told;
+    match told {
+        Audit::Verify { outside, checkpoint, log_key, .. } if outside.tiles.is_some() => {
+            from_outside(outside, &checkpoint, log_key).await
+        }
+        Audit::Verify { at, checkpoint, records, log_key, .. } => verify(&at, &checkpoint, records, log_key).await,
+        Audit::Export { folder, at, log_key } => export(&folder, &at, log_key).await,
+        Audit::Verifier { name } => verifier(&name),
+    }
+}
+
+async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<NoteVerifier>) -> Outcome {
     let config = Config::read(&at.config)?;
     let keys = log_keys(&config, log_key.as_ref()).await?;
     let saved = checkpoint.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;

@@ -7,8 +7,15 @@ use sqlx::migrate::{Migrate as _, Migrator};
 use std::collections::BTreeSet;
 
 /// Tables without a person's or a case's rows: the sequencer's own, and the migrations'.
-pub const WITHOUT_ROW_SECURITY: [&str; 6] =
-    ["_sqlx_migrations", "ledger_checkpoints", "ledger_cosignatures", "ledger_lanes", "ledger_pending", "ledger_tree"];
+pub const WITHOUT_ROW_SECURITY: [&str; 7] = [
+    "_sqlx_migrations",
+    "ledger_checkpoints",
+    "ledger_cosignatures",
+    "ledger_lanes",
+    "ledger_nodes",
+    "ledger_pending",
+    "ledger_tree",
+];
 
 /// What the erasure store holds.
 const ERASURE_COLUMNS: [&str; 7] = [

@@ -219,6 +219,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ("ledger_detail_keys", &["id", "hour", "key_id"]),
     ("ledger_entries", &["replica", "lane", "n", "leaf", "signature", "detail_key"]),
     ("ledger_lanes", &["replica", "lane", "n", "leaf_hash"]),
+    ("ledger_nodes", &["level", "n", "hash"]),
     ("ledger_pending", &["replica", "lane", "n", "entered_at"]),
     ("ledger_tree", &["position", "replica", "lane", "n", "leaf_hash"]),
     (

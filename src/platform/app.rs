@@ -6,6 +6,7 @@ use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
 use crate::audit::snooping::Lookout;
 use crate::audit::store::newest_checkpoint;
+use crate::audit::tiles::access::Verifiers;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub tokens: Tokens,
     pub stretcher: Stretcher,
     pub limits: Limits,
+    /// Who checks the ledger from outside.
+    pub verifiers: Verifiers,
     /// What the door gave out and knows again.
     pub issued: Issued,
     pub passkeys: RelyingParty,
@@ -161,6 +164,7 @@ impl App {
         };
         let gate = Gate::new(Arc::clone(&policy), Arc::clone(&council), ledger, databases.app.clone(), clock.clone());
         let oidc = Provider::open(&config, secrets.pepper.clone(), clock.clone())?;
+        let verifiers = Verifiers::new(&config.ledger_verifiers);
         let limits = Limits::new(secrets.pepper.clone(), config.limits.clone());
         let passkeys = RelyingParty::new(config.passkeys.as_ref(), secrets.pseudonyms.clone())
             .map_err(|refusal| Refusals(vec![refusal]))?;
@@ -173,6 +177,7 @@ impl App {
             tokens: Tokens::new(secrets.token.clone()),
             stretcher,
             limits,
+            verifiers,
             issued: Issued::new(secrets.pseudonyms.clone()),
             passkeys,
             lookout,

@@ -11,6 +11,7 @@ mod passkeys;
 mod patience;
 mod production;
 mod secrets;
+mod verifiers;
 mod witnesses;
 
 pub use attachments::{AttachmentsConfig, S3Config, S3Keys, open_to_others};
@@ -21,6 +22,7 @@ pub use patience::Patience;
 pub use production::{Refusal, Refusals, refusals, sink};
 pub use secrets::keep_passwords;
 pub(crate) use secrets::{make_folder, word as token_in};
+pub use verifiers::LedgerVerifier;
 pub use witnesses::LogWitnessConfig;
 
 use super::secrets::KeeperConfig;
@@ -104,6 +106,9 @@ pub struct Config {
     /// Who else may name people. Without it nobody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcConfig>,
+    /// Who checks the ledger from outside, besides the auditors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ledger_verifiers: Vec<LedgerVerifier>,
     /// Where attachments lie. Without it a trial takes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<AttachmentsConfig>,

@@ -19,6 +19,8 @@ impl Modify for Sessions {
         components.add_security_scheme("access_token", SecurityScheme::Http(token));
         let secret = ApiKey::Header(ApiKeyValue::new("Himaya-Session"));
         components.add_security_scheme("session_secret", SecurityScheme::ApiKey(secret));
+        let verifier = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("64 hexadecimal digits").build();
+        components.add_security_scheme("ledger_verifier", SecurityScheme::Http(verifier));
     }
 }
 
@@ -26,6 +28,9 @@ impl Modify for Sessions {
 /// headers have a shape.
 #[must_use]
 pub fn finished(mut document: Document) -> Document {
+    // The router's way to say that a part of a path has slashes; a document knows none.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             for (status, response) in &mut operation.responses.responses {

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// A failed field: where it is and what it must be. The value is not repeated.
@@ -123,6 +124,14 @@ impl Problem {
         const DETAIL: &str = "There were too many wrong tries. Wait, then try again. On a device on which you have signed \
                               in before, others' tries do not count.";
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", DETAIL) }
+    }
+
+    /// Right requests, and faster than they are answered.
+    #[must_use]
+    pub fn too_fast(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        let detail = "These requests come faster than they are answered. Wait, then go on.";
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_fast", detail) }
     }
 
     #[must_use]

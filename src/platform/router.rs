@@ -1,11 +1,11 @@
 //! The router: every route once, and what holds for all of them.
 //!
 //! Each request runs in a task of its own, to its end: a client that goes away cancels nothing half-way. Each answer has
-//! a request id, is never cached, and every failure is a problem document, those of the framework included.
+//! a request id, is not cached unless it can never change, and every failure is a problem document, those of the framework included.
 
 use crate::platform::app::App;
 use crate::platform::document::{Sessions, finished};
-use crate::platform::http::{Here, LARGEST_BODY};
+use crate::platform::http::{Here, LARGEST_BODY, Lasting};
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::{
@@ -65,6 +65,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(custody::routes())
         .merge(policies::routes())
         .merge(audit::http::routes())
+        .merge(audit::tiles::routes())
 }
 
 /// The API's document, generated from the handlers.
@@ -132,11 +133,14 @@ async fn answer(request: Request, next: Next) -> Response {
     } else if response.status().is_client_error() && !has_body(&response) {
         response = Problem::new(response.status(), "refused", "The request was refused.").render(&id);
     }
+    let lasts = response.extensions_mut().remove::<Lasting>().is_some() && response.status().is_success();
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Asked for with a token: nobody on the way keeps it for others.
+    let kept = if lasts { "private, max-age=31536000, immutable" } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // The route's pattern, never the path: ids stay out of the log.

@@ -137,6 +137,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         policy_sha256: None,
         policy_keepers: None,
         oidc: None,
+        ledger_verifiers: Vec::new(),
         database,
         policies: plan.policies.clone(),
         pins: plan.folder.join("pins"),

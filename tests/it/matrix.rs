@@ -141,6 +141,8 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
         };
         let attachment = hanging.iter().find(|(on, _)| path.contains(on)).map_or("", |(_, id)| id);
         path.replace("{id}", record)
+            .replace("{tile}", "entries/000.p/1")
+            .replace("{index}", "0")
             .replace("{attachment}", attachment)
             .replace("{membership}", &squad)
             .replace("{person}", &played.person.to_string())

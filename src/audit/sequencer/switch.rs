@@ -22,7 +22,7 @@ pub(super) const QUIET: Duration = Duration::from_mins(2);
 pub(super) const NOTICE: Duration = Duration::from_secs(10);
 
 /// How long after the new key's moment entries of the old one are waited for. Whoever stole it could go on for ever.
-pub(super) const LONGEST: Duration = Duration::from_mins(15);
+pub(in crate::audit) const LONGEST: Duration = Duration::from_mins(15);
 
 /// Who signs the next checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

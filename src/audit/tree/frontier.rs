@@ -51,18 +51,37 @@ impl Frontier {
     /// [`TreeError::Full`] after `u64::MAX` leaves; the tree is then unchanged.
     pub fn append(&mut self, leaf: Hash) -> Result<u64, TreeError> {
         let index = self.size;
-        let size = index.checked_add(1).ok_or(TreeError::Full)?;
-        // As in a binary counter: each trailing one of the old size is a complete
+        self.append_subtree(leaf, 0)?;
+        Ok(index)
+    }
+
+    /// Appends the complete subtree of this height (of 2 to its power of leaves) by its root.
+    ///
+    /// # Errors
+    /// [`TreeError::NotAligned`] where such a subtree cannot begin, and as [`Frontier::append`]; the tree is then unchanged.
+    pub fn append_subtree(&mut self, root: Hash, height: u32) -> Result<(), TreeError> {
+        let leaves = 1_u64.checked_shl(height).ok_or(TreeError::Full)?;
+        if !self.size.is_multiple_of(leaves) {
+            return Err(TreeError::NotAligned { size: self.size, height });
+        }
+        let size = self.size.checked_add(leaves).ok_or(TreeError::Full)?;
+        // As in a binary counter: each trailing one of the old number is a complete
         // subtree of just the height that the new one has grown to.
-        let mut grown = leaf;
-        for _ in 0..index.trailing_ones() {
+        let mut grown = root;
+        for _ in 0..(self.size / leaves).trailing_ones() {
             if let Some(left) = self.edge.pop() {
                 grown = node_hash(&left, &grown);
             }
         }
         self.edge.push(grown);
         self.size = size;
-        Ok(index)
+        Ok(())
+    }
+
+    /// The right edge of the tree of its first `size` leaves, whose size is this one's without some of its lower bits.
+    #[must_use]
+    pub fn begin(&self, size: u64) -> Self {
+        Self { size, edge: self.edge.iter().copied().take(size.count_ones() as usize).collect() }
     }
 
     /// The number of leaves.

@@ -1,5 +1,7 @@
 //! Proofs of inclusion and of consistency (RFC 6962 sections 2.1.1 and 2.1.2).
 
+use std::ops::Range;
+
 use super::{Hash, TreeError, TreeHead, check_root, empty_root, halves, node_hash, split_point, tree_root};
 
 /// The audit path `PATH(index, D[n])` for a leaf, lowest sibling first (RFC 6962
@@ -76,6 +78,30 @@ pub fn verify_consistency(old: &TreeHead, new: &TreeHead, proof: &[Hash]) -> Res
     check_root(old_root == old.root && new_root == new.root)
 }
 
+/// Which leaves each hash of [`inclusion_proof`] covers, for whoever keeps roots of subtrees instead of all leaves.
+///
+/// # Errors
+/// As [`inclusion_proof`].
+pub fn inclusion_ranges(index: u64, size: u64) -> Result<Vec<Range<u64>>, TreeError> {
+    let (mut ranges, _) = passed(&inclusion_steps(index, size)?, size);
+    ranges.reverse();
+    Ok(ranges)
+}
+
+/// Which leaves each hash of [`consistency_proof`] covers; likewise.
+///
+/// # Errors
+/// As [`consistency_proof`].
+pub fn consistency_ranges(old_size: u64, new_size: u64) -> Result<Vec<Range<u64>>, TreeError> {
+    let (steps, known) = consistency_steps(old_size, new_size)?;
+    let (mut ranges, rest) = passed(&steps, new_size);
+    if !known {
+        ranges.push(rest);
+    }
+    ranges.reverse();
+    Ok(ranges)
+}
+
 /// On which side of the path a sibling stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -107,6 +133,26 @@ fn siblings<'l>(leaf_hashes: &'l [Hash], steps: &[Side]) -> (Vec<Hash>, &'l [Has
             Side::Right => (right, left),
         };
         passed.push(tree_root(sibling));
+        rest = path;
+    }
+    (passed, rest)
+}
+
+/// The same as [`siblings`], for the places of leaves in place of their hashes.
+fn passed(steps: &[Side], size: u64) -> (Vec<Range<u64>>, Range<u64>) {
+    let mut rest = 0..size;
+    let mut passed = Vec::with_capacity(steps.len());
+    for side in steps {
+        let Some(k) = split_point(rest.end - rest.start) else {
+            break;
+        };
+        let middle = rest.start + k;
+        let (left, right) = (rest.start..middle, middle..rest.end);
+        let (sibling, path) = match side {
+            Side::Left => (left, right),
+            Side::Right => (right, left),
+        };
+        passed.push(sibling);
         rest = path;
     }
     (passed, rest)

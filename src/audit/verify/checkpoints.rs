@@ -42,6 +42,11 @@ impl Claims {
         self.newest
     }
 
+    /// The next size at which the tree is to be compared.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.roots.first_key_value().map(|(size, _)| *size)
+    }
+
     /// The tree has grown to `size`; `head` is known as long as no position was empty. Tells of neighbours that did not
     /// fit once one fits again.
     pub(super) fn meet(&mut self, size: u64, head: impl FnOnce() -> Option<TreeHead>) -> Option<Finding> {
@@ -67,6 +72,17 @@ impl Claims {
     fn told(&mut self) -> Option<Finding> {
         let (first, last, count) = self.differing.take()?;
         Some(Finding::TreeChanged { kept: self.kept, first, last, count })
+    }
+
+    /// The walk could not go on to the end of a tree that has this head: what it claims itself is all that is known.
+    pub(super) fn cut_off(&mut self, head: &TreeHead) -> Vec<Finding> {
+        let roots = std::mem::take(&mut self.roots);
+        if roots.get(&head.size).is_some_and(|roots| roots.iter().any(|root| *root != head.root)) {
+            self.differs(head.size);
+        }
+        let says = roots.last_key_value().map(|(says, _)| *says).filter(|says| *says > head.size);
+        let gone = says.map(|says| Finding::EntriesGone { kept: self.kept, says, leaves: head.size });
+        self.told().into_iter().chain(gone).collect()
     }
 
     /// The walk is over with so many leaves.

@@ -3,6 +3,7 @@
 use super::PolicyChange;
 use crate::audit::entry::Place;
 use crate::audit::mark::RowKind;
+use crate::audit::tiles::model::Tile;
 use crate::guard::statement::hex;
 use std::fmt;
 use uuid::Uuid;
@@ -97,6 +98,8 @@ pub enum Finding {
     ContentGone { kind: RowKind, row: Uuid },
     /// A row is of no kind that this service writes.
     UnknownRow { row: Uuid },
+    /// Hashes above the leaves are gone, or are not those of the leaves.
+    TileChanged { tile: Tile },
     /// Entries were made under a policy to which nobody ever agreed, after two had agreed to another.
     PolicyNotAgreed { change: PolicyChange },
 }
@@ -177,6 +180,10 @@ impl fmt::Display for Finding {
                 f,
                 "Checkpoints were deleted or entries added by another hand: there are {leaves} entries, and the \
                  newest checkpoint in the database is signed for {covered}."
+            ),
+            Self::TileChanged { tile } => write!(
+                f,
+                "Hashes that are served to whoever checks the ledger were changed or deleted: those of {tile} are not the entries'."
             ),
             Self::RecordNotEntered { record, version } => {
                 write!(f, "Record {record}: no entry says that version {version} was ever written.")

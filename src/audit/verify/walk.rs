@@ -209,6 +209,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// How many leaves were walked, if no position was empty.
+    pub(super) fn dense(&self) -> Option<u64> {
+        self.tree.as_ref().map(Frontier::size)
+    }
+
     /// Which key signs when the tree has so many leaves: the checkpoint at which a key takes over is the first that it
     /// signs.
     fn signs_at(&self, size: u64) -> usize {

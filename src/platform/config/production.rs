@@ -1,6 +1,6 @@
 //! What a service that people's lives hang on must not be told. Each refusal names the field and what to do.
 
-use super::{Config, PasskeysConfig, address, witnesses};
+use super::{Config, LedgerVerifier, PasskeysConfig, address, witnesses};
 use crate::guard::trust::pinned;
 use crate::platform::random;
 use crate::platform::secrets::Secrets;
@@ -76,6 +76,7 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     found.extend(config.limits.faults());
     let snooping = config.snooping.faults().into_iter();
     found.extend(snooping.map(|(field, why)| Refusal { field: format!("snooping.{field}"), why }));
+    found.extend(LedgerVerifier::faults(&config.ledger_verifiers));
     found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
     found.extend(config.oidc.iter().flat_map(|oidc| oidc.faults(config.production)));
     found.extend(witnesses::faults(&config.witnesses, config.witnesses_needed, config.production));

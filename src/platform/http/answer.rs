@@ -6,6 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+/// Put into an answer's extensions: what it says never changes, so whoever asked may keep it. Every other answer is not kept.
+#[derive(Clone, Copy)]
+pub struct Lasting;
+
 /// An answer of ids, states and versions.
 pub struct Answer {
     pub(super) status: StatusCode,

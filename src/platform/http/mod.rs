@@ -11,7 +11,7 @@ mod pages;
 mod repeat;
 mod time;
 
-pub use answer::Answer;
+pub use answer::{Answer, Lasting};
 pub use body::{Body, LARGEST_BODY};
 pub use client::{Client, Here};
 pub use origin::{Origin, Peer};

@@ -1,0 +1,385 @@
+//! Logs of a test's own making, whole and changed, in folders.
+
+use super::*;
+use crate::audit::checkpoint::Checkpoint;
+use crate::audit::entry::{Leaf, Place};
+use crate::audit::keys::{FollowError, introduction};
+use crate::audit::note::cosignature::CosignatureKey;
+use crate::audit::note::{self, KeyName, NoteSigner};
+use crate::audit::tiles::export::place;
+use crate::audit::tiles::model::{BadBytes, bundle, hashes_at};
+use crate::audit::tree::{Frontier, Hash, leaf_hash, tree_root};
+use crate::audit::verify::{BadCheckpoint, Finding};
+use crate::platform::random;
+use crate::platform::secrets::Version;
+use chrono::DateTime;
+use ed25519_dalek::SigningKey;
+use std::fs;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+const ORIGIN: &str = "log.example/ledger";
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+fn signer(seed: u8) -> NoteSigner {
+    NoteSigner::new(KeyName::new(ORIGIN).unwrap(), &key(seed))
+}
+
+fn witness(seed: u8) -> CosignatureKey {
+    CosignatureKey::new(KeyName::new(format!("witness.example/{seed}")).unwrap(), &key(100 + seed))
+}
+
+/// Leaves of three lanes, which take turns.
+fn leaves(count: u64) -> Vec<Vec<u8>> {
+    let mut lanes: Vec<(Place, Hash)> = (0..3)
+        .map(|lane| Place { replica: Uuid::from_u128(7), lane, n: 0 })
+        .map(|place| (place, place.origin()))
+        .collect();
+    let mut leaves = Vec::new();
+    for number in 0..count {
+        let (next, previous) = &mut lanes[usize::try_from(number % 3).unwrap()];
+        let policy = if number < count / 2 { [1; 32] } else { [2; 32] };
+        let leaf = Leaf::new(*next, *previous, 5, policy, b"detail", None).to_bytes();
+        (next.n, *previous) = (next.n + 1, leaf_hash(&leaf));
+        leaves.push(leaf);
+    }
+    leaves
+}
+
+fn signed(leaves: &[Vec<u8>], by: u8) -> String {
+    let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+    let mut tree = Frontier::new();
+    for hash in hashes {
+        tree.append(hash).unwrap();
+    }
+    note::sign(&Checkpoint::new(ORIGIN, tree.head()).unwrap().to_text(), &[&signer(by)]).unwrap()
+}
+
+/// A folder with the tiles of these leaves; it goes with the test.
+struct Log(PathBuf);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Log {
+    fn of(leaves: &[Vec<u8>]) -> Self {
+        let log = Self(std::env::temp_dir().join(format!("himaya-outside-{}", random::uuid())));
+        let mut level: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+        for (n, part) in (0..).zip(leaves.chunks(256)) {
+            let tile = Tile::of(Holds::Entries, n, leaves.len() as u64).unwrap();
+            log.put(&tile.to_string(), &bundle(part.iter().map(|leaf| Some(leaf.as_slice()))).unwrap());
+        }
+        for number in 0..3 {
+            assert_eq!(level.len() as u64, hashes_at(number, leaves.len() as u64));
+            for (n, part) in (0..).zip(level.chunks(256)) {
+                let tile = Tile::of(Holds::Hashes(number), n, leaves.len() as u64).unwrap();
+                log.put(&tile.to_string(), &part.iter().flat_map(Hash::as_bytes).copied().collect::<Vec<_>>());
+            }
+            level = level.chunks_exact(256).map(tree_root).collect();
+        }
+        log.put("checkpoint", signed(leaves, 1).as_bytes());
+        log
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        place(&self.0.join(name), bytes).unwrap();
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.join(name)).unwrap()
+    }
+
+    async fn verify(&self, change: impl FnOnce(&mut Told)) -> Report {
+        let mut told = Told { key: signer(1).verifier().clone(), saved: vec![], witnesses: vec![], needed: 0 };
+        change(&mut told);
+        let source = Source::open(self.0.to_str().unwrap(), None, None).unwrap();
+        verify(&source, &told, |_, _| ()).await.unwrap()
+    }
+
+    async fn faults(&self) -> Vec<Fault> {
+        self.verify(|_| ()).await.faults
+    }
+}
+
+/// As somebody changes a stored leaf.
+fn edit(leaf: &mut [u8]) {
+    leaf[100] ^= 1;
+}
+
+#[tokio::test]
+async fn a_whole_log_is_whole_at_every_size() {
+    let all = leaves(70_000);
+    for size in [0, 1, 255, 256, 257, 700, 65_536, 70_000] {
+        let log = Log::of(&all[..size]);
+        let saved = [0, size / 3, size.min(256), size].map(|size| signed(&all[..size], 1)).to_vec();
+        let report = log.verify(|told| told.saved = saved).await;
+        assert_eq!(report.faults, [], "{size}");
+        assert_eq!((report.entries, report.size, report.saved), (size as u64, size as u64, 4));
+        assert_eq!(report.lanes, size.min(3) as u64);
+        assert_eq!(report.first_wrong(), None);
+    }
+    let report = Log::of(&all[..700]).verify(|_| ()).await;
+    assert_eq!(report.policy_changes.len(), 1, "the other begins later");
+}
+
+#[tokio::test]
+async fn policies_are_listed_with_their_entries() {
+    let report = Log::of(&leaves(1000)).verify(|_| ()).await;
+    let told: Vec<_> =
+        report.policy_changes.iter().map(|change| (change.policy[0], change.first, change.last)).collect();
+    assert_eq!(told, [(1, 0, 499), (2, 500, 999)]);
+}
+
+#[tokio::test]
+async fn an_entry_that_is_edited_or_gone_is_named() {
+    let (all, entry) = (leaves(1000), 300_usize);
+    let log = Log::of(&all);
+    let mut part: Vec<Vec<u8>> = all[256..512].to_vec();
+    edit(&mut part[entry - 256]);
+    log.put("tile/entries/001", &bundle(part.iter().map(|leaf| Some(leaf.as_slice()))).unwrap());
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.first_wrong(), &report.faults[..]), (Some(300), &[Fault::Edited(300)][..]));
+    let gone = (256..512).map(|at| (at != entry).then(|| all[at].as_slice()));
+    log.put("tile/entries/001", &bundle(gone).unwrap());
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.first_wrong(), &report.faults[..]), (Some(300), &[Fault::Gone(300)][..]));
+    // Something that has the right hash and is none of our entries.
+    let mut other = all.clone();
+    other[5] = b"hello".to_vec();
+    let report = Log::of(&other).verify(|_| ()).await;
+    assert_eq!(report.faults, [Fault::NotALeaf(5)]);
+}
+
+#[tokio::test]
+async fn an_edit_that_was_carried_through_all_tiles_is_found_by_the_lane_the_root_and_what_was_saved() {
+    let all = leaves(1000);
+    let mut changed = all.clone();
+    edit(&mut changed[300]);
+    let log = Log::of(&changed);
+    log.put("checkpoint", signed(&all, 1).as_bytes());
+    let saved = vec![signed(&all[..256], 1), signed(&all[..310], 1), signed(&all[..900], 1)];
+    let report = log.verify(|told| told.saved = saved).await;
+    assert_eq!(report.first_wrong(), Some(300));
+    let place = Place { replica: Uuid::from_u128(7), lane: 0, n: 101 };
+    let changed = Finding::TreeChanged { kept: Kept::Outside, first: 310, last: 900, count: 2 };
+    assert_eq!(
+        report.faults,
+        [Fault::OtherRoot, Fault::Saved(changed), Fault::ChainBroken { entry: 303, place, before: Some(300) }]
+    );
+}
+
+#[tokio::test]
+async fn entries_that_changed_places_are_found() {
+    let all = leaves(1000);
+    // Two of one lane, and, in another log, two of different lanes.
+    let mut one = all.clone();
+    one.swap(300, 303);
+    let log = Log::of(&one);
+    log.put("checkpoint", signed(&all, 1).as_bytes());
+    let report = log.verify(|_| ()).await;
+    assert!(matches!(report.faults[1], Fault::LaneBroken { entry: 300, expected: 100, .. }), "{:?}", report.faults);
+    assert_eq!((report.first_wrong(), report.faults.first()), (Some(300), Some(&Fault::OtherRoot)));
+    let mut two = all.clone();
+    two.swap(300, 301);
+    let log = Log::of(&two);
+    log.put("checkpoint", signed(&all, 1).as_bytes());
+    let report = log.verify(|told| told.saved = vec![signed(&all[..300], 1), signed(&all[..301], 1)]).await;
+    let saved = Finding::TreeChanged { kept: Kept::Outside, first: 301, last: 301, count: 1 };
+    assert_eq!(report.faults, [Fault::OtherRoot, Fault::Saved(saved)]);
+    // The tile above the leaves says in which two hundred and fifty-six.
+    let right = Log::of(&all);
+    log.put("tile/1/000.p/3", &right.bytes("tile/1/000.p/3"));
+    let above = Fault::Above { tile: "tile/1/000.p/3".to_owned(), first: 256, last: 511 };
+    assert_eq!(log.faults().await, [Fault::OtherRoot, above]);
+}
+
+#[tokio::test]
+async fn a_bundle_that_does_not_fit_its_tile_and_tiles_that_are_cut_or_gone_are_named() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    // The neighbour's bundle: each entry of it is wrong, a hundred are listed.
+    log.put("tile/entries/001", &log.bytes("tile/entries/000"));
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.first_wrong(), report.faults.len(), report.unlisted), (Some(256), 100, 156));
+
+    let log = Log::of(&all);
+    let whole = log.bytes("tile/entries/002");
+    log.put("tile/entries/002", &whole[..1000]);
+    let cut = Fault::Bytes { what: "tile/entries/002".to_owned(), reason: BadBytes::CutOff(4), first: Some(512) };
+    assert_eq!(log.faults().await, std::slice::from_ref(&cut));
+    assert!(cut.to_string().contains("ends within its entry 4") && cut.to_string().contains("entry 512"), "{cut}");
+    fs::remove_file(log.0.join("tile/entries/002")).unwrap();
+    assert_eq!(log.faults().await, [Fault::Missing { what: "tile/entries/002".to_owned(), first: Some(512) }]);
+
+    let log = Log::of(&all);
+    let tile = log.bytes("tile/0/002");
+    log.put("tile/0/002", &tile[..tile.len() - 1]);
+    let reason = BadBytes::Length { expected: 8192, given: 8191 };
+    assert_eq!(log.faults().await, [Fault::Bytes { what: "tile/0/002".to_owned(), reason, first: Some(512) }]);
+    fs::remove_file(log.0.join("tile/0/002")).unwrap();
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.entries, report.first_wrong()), (512, Some(512)));
+
+    let log = Log::of(&all);
+    fs::remove_file(log.0.join("tile/1/000.p/3")).unwrap();
+    assert_eq!(log.faults().await, [Fault::Missing { what: "tile/1/000.p/3".to_owned(), first: None }]);
+    fs::remove_file(log.0.join("checkpoint")).unwrap();
+    assert_eq!(log.faults().await, [Fault::Missing { what: "checkpoint".to_owned(), first: None }]);
+}
+
+#[tokio::test]
+async fn a_log_that_has_grown_meanwhile_is_read_from_its_full_tiles() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    // Partial tiles may be deleted once the full one is there.
+    log.put("checkpoint", signed(&all[..300], 1).as_bytes());
+    let report = log.verify(|_| ()).await;
+    assert_eq!(
+        (report.faults, report.size),
+        (vec![Fault::Missing { what: "tile/1/000.p/1".to_owned(), first: None }], 300)
+    );
+    let full = log.bytes("tile/1/000.p/3");
+    log.put("tile/1/000.p/1", &full[..32]);
+    assert_eq!(log.faults().await, []);
+}
+
+#[tokio::test]
+async fn a_forked_log_and_one_that_lost_entries_are_held_to_what_was_saved() {
+    let (all, mut other) = (leaves(600), leaves(600));
+    other[599] = b"".to_vec();
+    let place = Place { replica: Uuid::from_u128(8), lane: 0, n: 0 };
+    other[599] = Leaf::new(place, place.origin(), 5, [2; 32], b"another", None).to_bytes();
+    let log = Log::of(&other);
+    assert_eq!(log.faults().await, [], "by itself it is whole");
+    let report = log.verify(|told| told.saved = vec![signed(&all, 1)]).await;
+    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 600, last: 600, count: 1 };
+    assert_eq!(report.faults, [Fault::Saved(forked)]);
+    let report = Log::of(&all[..500]).verify(|told| told.saved = vec![signed(&all, 1)]).await;
+    let gone = Finding::EntriesGone { kept: Kept::Outside, says: 600, leaves: 500 };
+    assert_eq!(report.faults, [Fault::Saved(gone)]);
+}
+
+#[tokio::test]
+async fn only_the_logs_own_keys_count_and_each_as_long_as_it_is_in_office() {
+    let all = leaves(300);
+    let log = Log::of(&all);
+    log.put("checkpoint", signed(&all, 9).as_bytes());
+    let report = log.verify(|_| ()).await;
+    assert!(matches!(report.faults[..], [Fault::CheckpointForged { saved: None, reason: BadCheckpoint::Note(_) }]));
+    let version = |seed: u8, from: i64| Version {
+        id: seed.to_string(),
+        from: Some(DateTime::from_timestamp(from, 0).unwrap()),
+        value: key(seed).into(),
+    };
+    let introduced = |old, new| introduction(ORIGIN, &version(old, 0), &version(new, 1)).unwrap().unwrap().1;
+    let introduce = |notes: &[String]| {
+        let view = KeysView { introductions: notes.to_vec() };
+        log.put("keys", &serde_json::to_vec(&view).unwrap());
+    };
+    introduce(&[introduced(1, 9)]);
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.faults, report.keys), (vec![], 2));
+    // Whoever stole the old key goes on with it.
+    log.put("checkpoint", signed(&all, 1).as_bytes());
+    let report = log.verify(|told| told.saved = vec![signed(&all[..200], 1), signed(&all[..250], 9)]).await;
+    let retired = Fault::RetiredKey { since: DateTime::from_timestamp(1, 0).unwrap() };
+    assert_eq!(report.faults, [Fault::OldKey { saved: 2 }, retired.clone()]);
+    // Whoever comes for the first time is told as well: the newest entry is hours younger than the key that replaced this one.
+    assert_eq!(log.faults().await, [retired]);
+    // While both sign, the old one is in office.
+    let text = note::unverified_text(&signed(&all, 1)).unwrap().to_owned();
+    log.put("checkpoint", note::sign(&text, &[&signer(1), &signer(9)]).unwrap().as_bytes());
+    assert_eq!(log.faults().await, []);
+    log.put("checkpoint", signed(&all, 1).as_bytes());
+    introduce(&[introduced(1, 9), introduced(1, 8)]);
+    assert_eq!(log.faults().await, [Fault::Keys(FollowError::Forked(signer(1).verifier().key_id()))]);
+    introduce(&[]);
+    let forged = log.verify(|told| told.saved = vec![signed(&all[..200], 7)]).await.faults;
+    assert!(matches!(forged[..], [Fault::CheckpointForged { saved: Some(1), .. }]), "{forged:?}");
+}
+
+#[tokio::test]
+async fn as_many_witnesses_as_are_asked_for_must_have_cosigned() {
+    let all = leaves(300);
+    let log = Log::of(&all);
+    let note = signed(&all, 1);
+    let text = note::unverified_text(&note).unwrap();
+    let (one, two, three) = (witness(1), witness(2), witness(3));
+    let cosigned = format!("{note}{}{}", one.cosign(text, 1_800_000_000), two.cosign(text, 1_800_000_009));
+    log.put("checkpoint", cosigned.as_bytes());
+    let all_three = || [&one, &two, &three].map(|witness| witness.verifier().clone()).to_vec();
+    let report = log.verify(|told| (told.witnesses, told.needed) = (all_three(), 2)).await;
+    let named = |name: &str, time| (format!("witness.example/{name}"), time);
+    assert_eq!((report.faults, report.witnesses), (vec![], vec![named("1", 1_800_000_000), named("2", 1_800_000_009)]));
+    let report = log.verify(|told| (told.witnesses, told.needed) = (all_three(), 3)).await;
+    assert_eq!(report.faults, [Fault::TooFewWitnesses { given: 2, needed: 3 }]);
+    // Of another checkpoint: whoever put it here has no word of the witness about this one.
+    let other = three.cosign(note::unverified_text(&signed(&all[..200], 1)).unwrap(), 1_800_000_000);
+    log.put("checkpoint", format!("{cosigned}{other}").as_bytes());
+    let report = log.verify(|told| (told.witnesses, told.needed) = (all_three(), 2)).await;
+    assert!(matches!(&report.faults[..], [Fault::CosignatureForged { witness, .. }] if witness == "witness.example/3"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_fault_and_hides_neither_a_fork_nor_what_comes_after() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    // Longer than a bundle ever is: the others are read.
+    log.put("tile/entries/001", &vec![0; 100_000]);
+    let report = log.verify(|_| ()).await;
+    assert!(
+        matches!(&report.faults[..], [Fault::Unreadable { what, first: Some(256), .. }] if what == "tile/entries/001"),
+        "{:?}",
+        report.faults
+    );
+    assert_eq!((report.entries, report.ok()), (744, false));
+    // A folder in the place of a tile of hashes: the tree does not go on, and what was saved is told first.
+    fs::remove_file(log.0.join("tile/0/002")).unwrap();
+    fs::create_dir(log.0.join("tile/0/002")).unwrap();
+    let mut other = all.clone();
+    edit(&mut other[999]);
+    let report = log.verify(|told| told.saved = vec![signed(&other, 1), signed(&leaves(1100), 1)]).await;
+    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 1000, last: 1000, count: 1 };
+    let gone = Finding::EntriesGone { kept: Kept::Outside, says: 1100, leaves: 1000 };
+    assert_eq!(report.faults[..2], [Fault::Saved(forked), Fault::Saved(gone)]);
+    assert!(matches!(&report.faults[3..], [Fault::Unreadable { first: Some(512), .. }]), "{:?}", report.faults);
+    assert!(!Report::default().ok(), "what was not read is not whole");
+}
+
+#[tokio::test]
+async fn an_export_is_held_to_every_checkpoint_that_it_kept_and_a_fork_is_told_before_a_hundred_others() {
+    let all = leaves(1000);
+    let log = Log::of(&all);
+    log.put("checkpoints/00000000000000000300", signed(&all[..300], 1).as_bytes());
+    let report = log.verify(|_| ()).await;
+    assert_eq!((report.faults.len(), report.saved), (0, 1));
+    let mut other = all[..400].to_vec();
+    edit(&mut other[200]);
+    log.put("checkpoints/00000000000000000400", signed(&other, 1).as_bytes());
+    log.put("tile/entries/001", &log.bytes("tile/entries/000"));
+    let report = log.verify(|_| ()).await;
+    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 400, last: 400, count: 1 };
+    assert_eq!((&report.faults[0], report.faults.len()), (&Fault::Saved(forked), 101));
+}
+
+#[test]
+fn nothing_is_fetched_where_others_could_read_it() {
+    for refused in [
+        "http://ledger.example/ledger",
+        "ftp://ledger.example",
+        "http://127.0.0.1.example/ledger",
+        "http://127.0.0.1:x@evil.example/",
+        "https://a:b@evil.example/",
+    ] {
+        assert!(matches!(Source::open(refused, None, None), Err(SourceError::Address(_))), "{refused}");
+    }
+    for taken in ["https://ledger.example/ledger", "http://127.0.0.1:8080/ledger", "/media/usb/ledger", "ledger"] {
+        assert!(Source::open(taken, None, None).is_ok(), "{taken}");
+    }
+}

@@ -1,0 +1,229 @@
+//! What has to be done in the entries' order: lanes, policies, and the tree.
+
+use super::check::{Checked, Entry, Unread};
+use super::fault::Fault;
+use super::{PolicyChange, Report};
+use crate::audit::entry::Place;
+use crate::audit::sequencer::LONGEST;
+use crate::audit::tiles::model::{HEIGHT, Holds, Tile, WIDTH};
+use crate::audit::tree::{Frontier, Hash, TreeHead, tree_root};
+use crate::audit::verify::checkpoints::Claims;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The last entry of a lane.
+struct Last {
+    n: i64,
+    hash: Hash,
+    entry: u64,
+}
+
+pub(super) struct Walk {
+    head: TreeHead,
+    /// What was saved, still to be met.
+    claims: Claims,
+    tree: Frontier,
+    lanes: HashMap<(Uuid, i32), Last>,
+    /// The hashes of each level above the leaves since its last full tile.
+    above: Vec<Vec<Hash>>,
+    /// Tiles of those levels that became full.
+    full: Vec<(Tile, Vec<Hash>)>,
+    /// Entries of which it was told that they cannot be read: as many may be missing from the lanes.
+    unread: u64,
+    /// Since when the key that signed the checkpoint signs nothing any more, where another replaced it.
+    retired: Option<DateTime<Utc>>,
+    /// The hour of the newest entry.
+    hour: i64,
+    report: Report,
+}
+
+impl Walk {
+    pub(super) fn new(head: TreeHead, mut claims: Claims, retired: Option<DateTime<Utc>>, mut report: Report) -> Self {
+        let tree = Frontier::new();
+        if let Some(finding) = claims.meet(0, || Some(tree.head())) {
+            report.find(Fault::Saved(finding));
+        }
+        Self {
+            head,
+            claims,
+            tree,
+            lanes: HashMap::new(),
+            above: Vec::new(),
+            full: Vec::new(),
+            unread: 0,
+            retired,
+            hour: 0,
+            report,
+        }
+    }
+
+    pub(super) const fn size(&self) -> u64 {
+        self.head.size
+    }
+
+    pub(super) const fn entries(&self) -> u64 {
+        self.report.entries
+    }
+
+    pub(super) fn find(&mut self, fault: Fault) {
+        self.report.find(fault);
+    }
+
+    /// Takes the next tile. `false` if nothing can be said of what follows: without its hashes the tree does not go on.
+    pub(super) fn tile(&mut self, checked: Result<Checked, Unread>) -> bool {
+        let first = self.tree.size();
+        match checked {
+            Err(unread) => {
+                self.unread(unread, Some(first));
+                false
+            }
+            Ok(checked) => {
+                match checked.entries {
+                    Ok(entries) => {
+                        for ((entry, read), hash) in (first..).zip(entries).zip(&checked.hashes) {
+                            self.entry(entry, &read, *hash);
+                        }
+                    }
+                    // The tree is that of the hashes; of these entries nothing is known.
+                    Err(unread) => {
+                        self.unread += checked.tile.width();
+                        self.unread(unread, Some(first));
+                    }
+                }
+                self.append(checked.tile, &checked.hashes, checked.root)
+            }
+        }
+    }
+
+    fn unread(&mut self, unread: Unread, first: Option<u64>) {
+        self.find(match unread {
+            Unread::Refused(tile, why) => Fault::Unreadable { what: tile.to_string(), why, first },
+            Unread::Missing(tile) => Fault::Missing { what: tile.to_string(), first },
+            Unread::Bytes(tile, reason) => Fault::Bytes { what: tile.to_string(), reason, first },
+        });
+    }
+
+    fn entry(&mut self, entry: u64, read: &Entry, hash: Hash) {
+        self.report.entries += 1;
+        if !matches!(read, Entry::Leaf { .. }) {
+            self.unread += 1;
+        }
+        match read {
+            Entry::Gone => self.find(Fault::Gone(entry)),
+            Entry::Edited => self.find(Fault::Edited(entry)),
+            Entry::NotALeaf => self.find(Fault::NotALeaf(entry)),
+            Entry::Leaf { place, previous, policy, hour } => {
+                self.hour = self.hour.max(*hour);
+                let position = i64::try_from(entry).unwrap_or(i64::MAX);
+                PolicyChange::count(&mut self.report.policy_changes, *policy, position);
+                self.follow(entry, *place, *previous, hash);
+            }
+        }
+    }
+
+    /// The next entry of its lane. The walk then goes on from what is there, so that one fault is told once. An entry that could
+    /// not be read was told already, and is missing in some lane.
+    fn follow(&mut self, entry: u64, place: Place, previous: Hash, hash: Hash) {
+        let last = self.lanes.insert((place.replica, place.lane), Last { n: place.n, hash, entry });
+        let (expected, named, before) = match &last {
+            Some(last) => (last.n.saturating_add(1), last.hash, Some(last.entry)),
+            None => (0, place.origin(), None),
+        };
+        if place.n != expected {
+            let skipped = place.n.checked_sub(expected).and_then(|skipped| u64::try_from(skipped).ok());
+            match skipped.filter(|skipped| *skipped <= self.unread) {
+                Some(skipped) => self.unread -= skipped,
+                None => self.find(Fault::LaneBroken { entry, place, expected }),
+            }
+        } else if previous != named {
+            self.find(Fault::ChainBroken { entry, place, before });
+        }
+    }
+
+    fn append(&mut self, tile: Tile, hashes: &[Hash], root: Option<Hash>) -> bool {
+        let end = tile.range().end;
+        match root {
+            // Nobody saved a checkpoint in the midst of it.
+            Some(root) if self.claims.next().is_none_or(|size| size >= end) => {
+                if self.tree.append_subtree(root, HEIGHT).is_err() {
+                    return false;
+                }
+                self.meet();
+            }
+            _ => {
+                for hash in hashes {
+                    if self.tree.append(*hash).is_err() {
+                        return false;
+                    }
+                    self.meet();
+                }
+            }
+        }
+        if let Some(root) = root {
+            self.rise(1, root);
+        }
+        true
+    }
+
+    fn meet(&mut self) {
+        let tree = &self.tree;
+        if let Some(finding) = self.claims.meet(tree.size(), || Some(tree.head())) {
+            self.find(Fault::Saved(finding));
+        }
+    }
+
+    /// A hash of a level above the leaves is known.
+    fn rise(&mut self, level: u8, hash: Hash) {
+        let at = usize::from(level) - 1;
+        if self.above.len() <= at {
+            self.above.push(Vec::new());
+        }
+        let Some(hashes) = self.above.get_mut(at) else { return };
+        hashes.push(hash);
+        if hashes.len() as u64 == WIDTH {
+            let hashes = std::mem::take(hashes);
+            let covered = self.tree.size();
+            let n = (covered >> (HEIGHT * (u32::from(level) + 1))).saturating_sub(1);
+            let root = tree_root(&hashes);
+            self.full.extend(Tile::of(Holds::Hashes(level), n, covered).map(|tile| (tile, hashes)));
+            self.rise(level + 1, root);
+        }
+    }
+
+    /// Tiles above the leaves that became full since somebody last asked.
+    pub(super) fn above(&mut self) -> Vec<(Tile, Vec<Hash>)> {
+        std::mem::take(&mut self.full)
+    }
+
+    /// At the end, those that did not.
+    pub(super) fn unfinished(&mut self) -> Vec<(Tile, Vec<Hash>)> {
+        let size = self.tree.size();
+        let left = (1_u8..).zip(std::mem::take(&mut self.above)).filter(|(_, hashes)| !hashes.is_empty());
+        left.filter_map(|(level, hashes)| {
+            let n = size >> (HEIGHT * (u32::from(level) + 1));
+            Some((Tile::of(Holds::Hashes(level), n, size)?, hashes))
+        })
+        .collect()
+    }
+
+    /// All has been read, or all that can be.
+    pub(super) fn end(mut self) -> Report {
+        let whole = self.tree.size() == self.head.size;
+        if whole && self.tree.root() != self.head.root {
+            self.find(Fault::OtherRoot);
+        }
+        // What was saved is compared with the checkpoint itself where its entries could not be read.
+        let findings = if whole { self.claims.end(self.tree.size()) } else { self.claims.cut_off(&self.head) };
+        for finding in findings {
+            self.find(Fault::Saved(finding));
+        }
+        let newest = self.hour.checked_mul(3600).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        if let Some(since) = self.retired.filter(|since| newest.is_some_and(|newest| newest >= *since + LONGEST)) {
+            self.find(Fault::RetiredKey { since });
+        }
+        self.report.faults.sort_by_key(|fault| !fault.is_grave());
+        self.report.lanes = self.lanes.len() as u64;
+        self.report
+    }
+}
