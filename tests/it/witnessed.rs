@@ -196,6 +196,13 @@ async fn two_witnesses_see_every_checkpoint_and_everybody_is_told() {
         assert_eq!(unverified_text(&outside.latest().await.unwrap()), unverified_text(&cosigned));
         assert!(outside.evidence("fork").is_empty() && outside.evidence("unproved").is_empty());
     }
+    // Whoever fetches the ledger is given no newer checkpoint than they have both seen, with their words.
+    let auditor = world.signed_in("auditor1").await.at(&base);
+    let given = auditor.get("/ledger/checkpoint", "audit").await.unwrap();
+    assert_eq!(given.status, 200, "{}", given.text);
+    for outside in [&one, &two] {
+        outside.key.verify(&given.text).unwrap();
+    }
     let said = async |config: &Config| -> Vec<String> {
         let all = doctor::examine(config, &world.clock).await;
         all.iter().filter(|check| check.about.starts_with("witness")).map(ToString::to_string).collect()
