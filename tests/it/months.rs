@@ -131,7 +131,10 @@ impl Month {
                 self.tally.count(&entry, &self.config);
             }
             self.tally.judge(until, &self.config);
-            for added in self.tally.drain(self.config.day(until - TimeDelta::seconds(1))) {
+            let mut drained = self.tally.drain(self.config.day(until - TimeDelta::seconds(1)));
+            // One after the other as on every other run: each is compared with who came before.
+            drained.sort_by_key(|added| (added.day, added.account.0));
+            for added in drained {
                 if added.role == Role::SquadSupervisor {
                     continue;
                 }
@@ -425,7 +428,7 @@ fn of_ten_who_snoop_nine_are_found_and_hardly_anybody_else_is_told_of() {
     // The README's figures.
     assert_eq!(
         (found, planted, false_alerts, user_days),
-        (123, 126, 213, 23_183),
+        (123, 126, 214, 23_183),
         "missed {missed:?}; false {wrong:?}"
     );
 }

@@ -17,6 +17,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,6 +26,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 /// First line of a C2SP `tlog-proof`.
 const PROOF: &str = "c2sp.org/tlog-proof@v1";
+
+/// The folder of checkpoints is large: so many look into it at a time, and never take the threads that passphrases need.
+static LOOKING: Semaphore = Semaphore::const_new(2);
 
 /// The routes of the tree.
 #[must_use]
@@ -174,6 +178,7 @@ pub async fn proof(
     responses((status = 200, body = KeysView), (status = "4XX", body = ProblemDocument)))]
 pub async fn keys(_fetching: Fetching, State(app): State<App>) -> Result<Json<KeysView>, Problem> {
     let folder = app.config.checkpoints.clone();
+    let _place = LOOKING.acquire().await.map_err(|_| folder_away())?;
     let read = tokio::task::spawn_blocking(move || introductions(&folder)).await;
     let introductions = read.map_err(|_| folder_away())?.map_err(|_| folder_away())?;
     Ok(Json(KeysView { introductions }))

@@ -46,6 +46,8 @@ pub enum Fault {
     Edited(u64),
     #[error("entry {0} is no entry of a ledger")]
     NotALeaf(u64),
+    #[error("entry {0} is under one policy too many: no service has had so many, and no others are listed")]
+    TooManyPolicies(u64),
     #[error(
         "entry {entry} is not the next of its lane ({}, lane {}): it is number {}, and {expected} comes next",
         place.replica, place.lane, place.n
@@ -105,6 +107,7 @@ impl Fault {
             Self::Gone(entry)
             | Self::Edited(entry)
             | Self::NotALeaf(entry)
+            | Self::TooManyPolicies(entry)
             | Self::LaneBroken { entry, .. }
             | Self::ChainBroken { entry, before: None, .. } => Some(*entry),
             Self::ChainBroken { before: Some(before), .. } => Some(*before),

@@ -137,6 +137,24 @@ async fn policies_are_listed_with_their_entries() {
 }
 
 #[tokio::test]
+async fn a_policy_for_each_entry_is_told_and_keeps_nobody_busy() {
+    let (mut place, mut previous) = (Place { replica: Uuid::from_u128(7), lane: 0, n: 0 }, None);
+    let mut all = Vec::new();
+    for number in 0..1200_u64 {
+        let mut policy = [0; 32];
+        policy[..8].copy_from_slice(&number.to_be_bytes());
+        let before = previous.unwrap_or_else(|| place.origin());
+        let leaf = Leaf::new(place, before, 5, policy, b"detail", None).to_bytes();
+        (place.n, previous) = (place.n + 1, Some(leaf_hash(&leaf)));
+        all.push(leaf);
+    }
+    let report = Log::of(&all).verify(|_| ()).await;
+    assert_eq!((report.faults.as_slice(), report.policy_changes.len()), (&[Fault::TooManyPolicies(1000)][..], 1000));
+    assert!(!report.ok());
+    assert_eq!(Log::of(&all[..1000]).verify(|_| ()).await.faults, []);
+}
+
+#[tokio::test]
 async fn an_entry_that_is_edited_or_gone_is_named() {
     let (all, entry) = (leaves(1000), 300_usize);
     let log = Log::of(&all);

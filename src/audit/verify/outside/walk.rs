@@ -35,8 +35,12 @@ pub(super) struct Walk {
     retired: Option<DateTime<Utc>>,
     /// The hour of the newest entry.
     hour: i64,
+    too_many_policies: bool,
     report: Report,
 }
+
+/// So many policies are listed at most.
+const POLICIES: usize = 1000;
 
 impl Walk {
     pub(super) fn new(head: TreeHead, mut claims: Claims, retired: Option<DateTime<Utc>>, mut report: Report) -> Self {
@@ -54,6 +58,7 @@ impl Walk {
             unread: 0,
             retired,
             hour: 0,
+            too_many_policies: false,
             report,
         }
     }
@@ -115,10 +120,19 @@ impl Walk {
             Entry::NotALeaf => self.find(Fault::NotALeaf(entry)),
             Entry::Leaf { place, previous, policy, hour } => {
                 self.hour = self.hour.max(*hour);
-                let position = i64::try_from(entry).unwrap_or(i64::MAX);
-                PolicyChange::count(&mut self.report.policy_changes, *policy, position);
+                self.policy(entry, *policy);
                 self.follow(entry, *place, *previous, hash);
             }
+        }
+    }
+
+    /// Policies are few. Whoever invents one for each entry would keep the verifier busy for days.
+    fn policy(&mut self, entry: u64, policy: [u8; 32]) {
+        let known = &mut self.report.policy_changes;
+        if known.len() < POLICIES || known.iter().any(|change| change.policy == policy) {
+            PolicyChange::count(known, policy, i64::try_from(entry).unwrap_or(i64::MAX));
+        } else if !std::mem::replace(&mut self.too_many_policies, true) {
+            self.find(Fault::TooManyPolicies(entry));
         }
     }
 
