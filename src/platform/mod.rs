@@ -1,6 +1,7 @@
 //! What the capabilities stand on: configuration, databases, HTTP, the clock, randomness.
 
 pub mod app;
+pub mod causes;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -67,9 +67,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Takes an entry in. Work at the door and of people without a role is none that anybody could snoop by.
+    /// Takes an entry in. By what is one's own, the door included, nobody snoops: and whoever tries another's passphrase
+    /// must not make that person a suspect.
     pub fn count(&mut self, entry: &Entry, config: &SnoopingConfig) {
-        let Some(organisation) = entry.organisation.filter(|_| entry.role != Role::Unadmitted) else { return };
+        let Some(organisation) = entry.organisation.filter(|_| entry.relation != Relation::Oneself) else { return };
         let done = entry.outcome == Outcome::Done;
         let today = config.day(entry.at);
         if let Some(about) = entry.about.filter(|_| done && changes_who_is_on_it(entry.verb)) {
@@ -270,6 +271,13 @@ mod tests {
         let mut refused = vec![entry(2, 0, Verb::Assign, Outcome::Refused)];
         refused.extend(reads(5));
         assert_eq!(counted(&refused, M::AfterChange), [(2, 0), (3, 0)]);
+    }
+
+    #[test]
+    fn wrong_words_at_the_door_make_nobody_a_suspect() {
+        let door = Entry { relation: Relation::Oneself, ..entry(2, 0, Verb::Read, Outcome::Refused) };
+        let asked = entry(3, 0, Verb::Read, Outcome::Refused);
+        assert_eq!(counted(&[door, asked], M::Refused), [(3, 1)]);
     }
 
     #[test]

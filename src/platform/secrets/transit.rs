@@ -4,6 +4,7 @@
 //! The name of a secret is its additional authenticated data: one that was copied into the place of another does not open.
 
 use super::{Named, Raw, file};
+use crate::platform::causes::causes;
 use crate::platform::config::ConfigError;
 use crate::platform::tls::trusting;
 use axum::body::{Body, to_bytes};
@@ -150,17 +151,6 @@ impl Transit {
         }
         Err(wrong(format!("{address} cannot be reached")))
     }
-}
-
-/// What an error is made of: the outermost says only that there was one.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }
 
 /// Whether a value in a file was sealed by a transit engine.

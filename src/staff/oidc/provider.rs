@@ -4,6 +4,7 @@
 use super::outage;
 use super::store::Tag;
 use super::way::Way;
+use crate::platform::causes::causes;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, OidcConfig};
 use crate::platform::secrets::{Live, Raw};
@@ -297,17 +298,6 @@ fn hashed(pepper: &Raw, usage: &'static str, parts: &[&str]) -> Result<[u8; 32],
         mac.update(part.as_bytes());
     }
     Ok(mac.finalize().into_bytes().into())
-}
-
-/// An error with what caused it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

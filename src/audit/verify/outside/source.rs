@@ -2,6 +2,7 @@
 
 use crate::audit::entry::LEAF_BYTES;
 use crate::audit::tiles::model::{HASH_BYTES, Holds, Tile, WIDTH};
+use crate::platform::causes::causes;
 use crate::platform::tls::trusting;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, Uri, header};
@@ -229,15 +230,4 @@ impl Served {
         }
         Err(wrong("says again and again that it cannot answer now".to_owned()))
     }
-}
-
-/// What an error is made of: the outermost says only that there was one.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }
