@@ -11,7 +11,7 @@ use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::guard::statement::hex;
 use crate::guard::words::words;
 use crate::platform::random;
-use crate::platform::secrets::{Live, Raw};
+use crate::platform::secrets::{Live, Raw, Version};
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -83,17 +83,18 @@ impl Pseudonyms {
     #[must_use]
     pub fn of(&self, account: AccountId, now: DateTime<Utc>) -> String {
         let keys = self.0.get();
-        let key = keys.current(now);
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
-        mac.update(b"himaya ledger pseudonym v1");
-        mac.update(account.0.as_bytes());
-        let tag = mac.finalize().into_bytes();
-        let tag = hex(tag.get(..10).unwrap_or_default());
-        if key.from.is_none() { format!("p-{tag}") } else { format!("p-{}-{tag}", key.id) }
+        pseudonym(keys.current(now), account)
     }
 }
 
 impl Pseudonyms {
+    /// All under which this person ever stood, as far as the service has the keys.
+    pub fn ever(&self, account: AccountId) -> impl Iterator<Item = String> {
+        let keys = self.0.get();
+        let all: Vec<String> = keys.iter().map(|key| pseudonym(key, account)).collect();
+        all.into_iter()
+    }
+
     /// What stands for somebody's days where they are counted: under the same secret, and no pseudonym of the ledger.
     #[must_use]
     pub fn tag(&self, account: AccountId, now: DateTime<Utc>) -> Uuid {
@@ -106,6 +107,15 @@ impl Pseudonyms {
         bytes.copy_from_slice(tag.get(..16).unwrap_or(&[0; 16]));
         Uuid::from_bytes(bytes)
     }
+}
+
+fn pseudonym(key: &Version<Raw>, account: AccountId) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
+    mac.update(b"himaya ledger pseudonym v1");
+    mac.update(account.0.as_bytes());
+    let tag = mac.finalize().into_bytes();
+    let tag = hex(tag.get(..10).unwrap_or_default());
+    if key.from.is_none() { format!("p-{tag}") } else { format!("p-{}-{tag}", key.id) }
 }
 
 impl Entry {

@@ -45,6 +45,7 @@ words! {
         Erasure = "erasure",
         PolicyChange = "policy_change",
         Succession = "succession",
+        Resolution = "resolution",
     }
 }
 

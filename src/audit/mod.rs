@@ -14,6 +14,7 @@ pub mod mark;
 pub mod note;
 pub mod reading;
 pub mod receipt;
+pub mod resolutions;
 pub mod search;
 pub mod sequencer;
 pub mod snooping;

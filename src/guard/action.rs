@@ -146,6 +146,7 @@ pub const ALL_WORK: &[Work] = {
     const RESPONSIBLE: &[Relation] = &[ResponsibleOf, Stranger];
     // Who is named by it is oneself.
     const SUCCESSION: &[Relation] = &[ResponsibleOf, CustodianOf, Oneself, Stranger];
+    const RESOLUTION: &[Relation] = &[Duty, Oneself, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -283,5 +284,9 @@ pub const ALL_WORK: &[Work] = {
         work(K::Succession, V::Decline, SUCCESSION, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
+        work(K::Resolution, V::List, NOBODY, true),
+        work(K::Resolution, V::Propose, NOBODY, false),
+        work(K::Resolution, V::Countersign, RESOLUTION, false),
+        work(K::Resolution, V::Read, RESOLUTION, true),
     ]
 };

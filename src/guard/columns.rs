@@ -554,6 +554,23 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
+    // A pseudonym is a keyed hash; who it is stands nowhere.
+    (
+        "resolutions",
+        &[
+            "id",
+            "number",
+            "organisation_id",
+            "person",
+            "note",
+            "made_at",
+            "agreed_by",
+            "agreed_at",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
     // A subject is a keyed hash, a state and a ticket are hashes.
     ("oidc_links", &["id", "account_id", "subject", "issuer", "pepper", "made_at", "last_used_at"]),
     ("oidc_attempts", &["state", "session_id", "tries_bucket", "tries_window", "expires_at"]),

@@ -74,6 +74,8 @@ words! {
         /// Operational counters in bands: of nobody.
         Status = "status",
         Ledger = "ledger",
+        /// That two auditors be told who a pseudonym of the ledger is.
+        Resolution = "resolution",
         /// Two custodians open CUSTODY, once, for one reason.
         Opening = "opening",
         /// Somebody must look at a case that is not theirs, at once.
@@ -172,4 +174,6 @@ ids! {
     PolicyId,
     /// That others answer for an organisation.
     SuccessionId,
+    /// That a pseudonym of the ledger be resolved.
+    ResolutionId,
 }

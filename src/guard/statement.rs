@@ -12,10 +12,12 @@ pub use cases::{
     ProposalStatement, TeamLine, Window,
 };
 pub use founding::{FoundingMember, FoundingStatement, MembershipStatement, StatedAgreement, StatedSuccession};
-pub use kinds::{AccessReason, Act, BarReason, ErasureReason, HoldReason, OrganisationKind, SharedPurpose};
+pub use kinds::{
+    AccessReason, Act, BarReason, ErasureReason, HoldReason, OrganisationKind, ResolutionReason, SharedPurpose,
+};
 
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AccountId, CaseId, OpeningId, OrganisationId, PolicyId, RecordKind, SharedKeyId};
+use super::record::{AccountId, CaseId, OpeningId, OrganisationId, PolicyId, RecordKind, ResolutionId, SharedKeyId};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -48,6 +50,7 @@ statements! {
     CustodyStatement => "himaya/custody/v1",
     OpeningStatement => "himaya/opening/v1",
     PolicyStatement => "himaya/policy/v1",
+    ResolutionStatement => "himaya/resolution/v1",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -136,6 +139,20 @@ pub struct PolicyStatement {
     pub before_until: DateTime<Utc>,
     pub made_at: DateTime<Utc>,
     /// Afterwards it cannot be countersigned any more.
+    pub lapses_at: DateTime<Utc>,
+}
+
+/// Two auditors are to be told who a pseudonym of the ledger is. Signed by both.
+#[derive(Serialize, Deserialize)]
+pub struct ResolutionStatement {
+    pub resolution: ResolutionId,
+    /// The auditors' office.
+    pub organisation: OrganisationId,
+    /// The pseudonym.
+    pub person: String,
+    pub reason: ResolutionReason,
+    pub made_at: DateTime<Utc>,
+    /// Afterwards it is not countersigned, and nobody is told.
     pub lapses_at: DateTime<Utc>,
 }
 

@@ -62,6 +62,7 @@ mod planted;
 mod policies;
 mod policies_closed;
 mod pool;
+mod resolving;
 mod restoring;
 mod revocation;
 mod roster;

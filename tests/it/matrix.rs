@@ -89,6 +89,11 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let absence = officer.post("/api/v1/absences", &away).await.unwrap();
     assert_eq!(absence.status, 201, "{}", absence.text);
     let absence = absence.id("id").to_string();
+    let (one, other) = (world.signed_in("auditor1").await, world.signed_in("auditor2").await);
+    let (_, person) = crate::resolving::pseudonym_of_operator(&world, &one).await;
+    let asked = crate::resolving::ask(&one, &person).await;
+    assert_eq!(crate::resolving::agree(&other, &asked).await.status, 200);
+    let resolution = asked.id("id").to_string();
     let kept_off = json!({ "account": world.country.person("ssupervisor2").unwrap().account, "reason": "kinship" });
     let bar = squads.post(&format!("/api/v1/cases/{}/bars", played.case), &kept_off).await.unwrap();
     let bar = bar.id("id").to_string();
@@ -126,6 +131,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             path if path.starts_with("/api/v1/cases/") => &case,
             path if path.starts_with("/api/v1/tasks/") => &task,
             path if path.starts_with("/api/v1/alerts/") => &alert,
+            path if path.starts_with("/api/v1/ledger/resolutions/") => &resolution,
             path if path.starts_with("/api/v1/roster/shifts/") => &shift,
             path if path.starts_with("/api/v1/absences/") => &absence,
             path if path.starts_with("/api/v1/organisations/") => &squad,

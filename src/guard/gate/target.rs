@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub enum Target {
     /// Work that names no record yet: creating, listing.
     Kind(RecordKind),
-    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence, an opening.
+    /// A call, a notice, the slip of one, a house, a consent; a task, an alert, a shift, an absence, an opening, a resolution.
     Record(RecordKind, Uuid),
     /// A placement, or what hangs on it: where the person arrives, the care, the consents.
     OnPlacement(RecordKind, Uuid),
@@ -107,6 +107,7 @@ pub(super) async fn relations_in(
             let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
             Ok(responsible.then_some(Relation::ResponsibleOf).into_iter().collect())
         }
+        Target::Record(RecordKind::Resolution, id) => store::relations_to_resolution(connection, who.account, id).await,
         Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {
             store::relations_to_notice(connection, who.account, id).await

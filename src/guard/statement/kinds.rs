@@ -125,3 +125,15 @@ words! {
         InvestigationOpen = "investigation_open",
     }
 }
+
+words! {
+    /// Why two auditors ask who a pseudonym is. A code, as with access.
+    pub enum ResolutionReason {
+        /// A rule told of a day that is not like others.
+        Suspicion = "suspicion",
+        Complaint = "complaint",
+        /// Something became known outside that only somebody here could know.
+        Leak = "leak",
+        CourtOrder = "court_order",
+    }
+}

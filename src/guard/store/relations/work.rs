@@ -115,3 +115,24 @@ pub async fn relations_to_absence(
         ])
     }))
 }
+
+/// How a person stands to a resolution: it waits at their office, or they have signed it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn relations_to_resolution(
+    connection: &mut PgConnection,
+    account: AccountId,
+    resolution: Uuid,
+) -> Result<Vec<Relation>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT (registered_by IS NOT DISTINCT FROM $2 OR agreed_by IS NOT DISTINCT FROM $2) AS "signed!"
+           FROM resolutions WHERE id = $1"#,
+        resolution,
+        account.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    // Only the office's own are seen at all.
+    Ok(row.map_or_else(Vec::new, |row| relations([(true, Relation::Duty), (row.signed, Relation::Oneself)])))
+}
