@@ -12,7 +12,7 @@ use cli::oidc::{Oidc, oidc};
 use cli::serve::until_told;
 use cli::witness::{Witness, witness};
 use cli::{At, Outcome, doctor, serve};
-use himaya::demo::{Demo, stay, story};
+use himaya::demo::{Demo, stay, story, ways};
 use himaya::guard::policy;
 use himaya::platform::config::Config;
 use himaya::platform::{db, router, secrets};
@@ -176,7 +176,9 @@ async fn demo(listen: &str, once: bool) -> Outcome {
     let policies = std::fs::canonicalize("policies")?;
     println!("Starting a private PostgreSQL and founding the country; this takes some seconds.");
     let demo = Demo::start(home, policies, listener).await?;
-    let played = stay::play(&demo.country, story::play(&demo.country).await?).await?;
+    let played = story::play(&demo.country).await?;
+    let played = stay::play(&demo.country, played).await?;
+    let played = ways::play(&demo.country, played).await?;
     println!("\nThe story, played over HTTP:");
     for line in &played.lines {
         println!("{line}");

@@ -27,7 +27,8 @@ pub struct NewAbsence {
     #[serde(deserialize_with = "moment")]
     pub until: DateTime<Utc>,
     /// All open cases to which the officer is assigned if absent.
-    #[garde(skip)]
+    #[garde(inner(length(max = 200)))]
+    #[schema(max_items = 200)]
     pub cases: Option<Vec<CaseId>>,
 }
 

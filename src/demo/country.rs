@@ -67,6 +67,15 @@ pub const ORGANISATIONS: &[(&str, &str, &[Person])] = &[
         ],
     ),
     (
+        "assistance",
+        "Migration Service, Desk of Assistance",
+        &[
+            founder("liaison1", "liaison_officer", true),
+            founder("liaison2", "liaison_officer", true),
+            founder("liaison3", "liaison_officer", false),
+        ],
+    ),
+    (
         "coordinator_office",
         "Office of the National Coordinator",
         &[
@@ -153,6 +162,17 @@ impl Country {
             .get(handle)
             .map(|(actor, _)| actor)
             .ok_or_else(|| ActorError::Other(format!("nobody is called {handle}")))
+    }
+
+    /// Somebody, by handle and role.
+    ///
+    /// # Errors
+    /// [`ActorError::Other`] if nobody of that role has that name.
+    pub fn person_of(&self, handle: &str, role: &str) -> Result<&Actor, ActorError> {
+        match self.people.get(handle) {
+            Some((actor, own)) if *own == role => Ok(actor),
+            _ => Err(ActorError::Other(format!("no {role} is called {handle}"))),
+        }
     }
 
     /// Everybody with role: actor and role's word.

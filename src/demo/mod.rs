@@ -1,12 +1,15 @@
 //! `himaya demo`: a fictional country on a private PostgreSQL cluster, the story played once over HTTP, then serving.
 //!
-//! `country` founds it by the real commands, `story` plays a call at three in the morning until it is a sealed case,
-//! `actor` is a person at a client. The tests use the same three.
+//! `country` founds it by the real commands, `story` plays a call at three in the morning until it is a sealed case, `ways` what else
+//! can become of one, and `stay` a person's way through a shelter. `actor` is a person at a client, `cast` the same people by
+//! what each role does. The tests use all of them.
 
 pub mod actor;
+pub mod cast;
 pub mod country;
 pub mod stay;
 pub mod story;
+pub mod ways;
 
 use crate::platform::app::{App, StartError};
 use crate::platform::clock::Clock;

@@ -74,14 +74,18 @@ pub fn document() -> Document {
     finished(api().split_for_parts().1)
 }
 
+/// What everybody is answered beside the API: without a session, and about no record.
+pub const BESIDE: [&str; 3] = ["/api/openapi.json", "/health", "/ready"];
+
 /// The whole service.
 pub fn router(app: App) -> Router {
     let (routes, document) = api().split_for_parts();
     let document = serde_json::to_vec(&finished(document)).unwrap_or_default();
+    let [described, alive, whether_ready] = BESIDE;
     routes
-        .route("/api/openapi.json", get(move || async move { served(&document) }))
-        .route("/health", get(|| async { "alive" }))
-        .route("/ready", get(ready))
+        .route(described, get(move || async move { served(&document) }))
+        .route(alive, get(|| async { "alive" }))
+        .route(whether_ready, get(ready))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "This address does not take that method.")

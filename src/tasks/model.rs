@@ -124,6 +124,7 @@ pub struct NewTask {
     #[serde(deserialize_with = "moment")]
     pub due_at: DateTime<Utc>,
     #[garde(length(chars, min = 1, max = 5000))]
+    #[schema(min_length = 1, max_length = 5000)]
     pub text: String,
 }
 

@@ -7,16 +7,17 @@
 use crate::harness::World;
 use himaya::demo::actor::Actor;
 use himaya::demo::{stay, story};
-use himaya::platform::router::document;
+use himaya::guard::action::Role;
+use himaya::platform::router::{BESIDE, document};
 use reqwest::Method;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use uuid::Uuid;
 
 /// One actor for each role (two of them officers: one on the case, one not; the second duty officer was granted it), then somebody who is not admitted, then somebody who is not signed in.
-const ACTORS: [&str; 13] = [
+const ACTORS: [&str; 14] = [
     "operator1",
     "hsupervisor1",
     "duty1",
@@ -29,6 +30,7 @@ const ACTORS: [&str; 13] = [
     "coordinator1",
     "statistician1",
     "auditor1",
+    "liaison1",
     "admin1",
 ];
 
@@ -43,6 +45,7 @@ pub fn routes() -> Vec<(Method, String)> {
             }
         }
     }
+    routes.extend(BESIDE.map(|path| (Method::GET, path.to_owned())));
     routes.sort_by_key(|(method, path)| {
         let ends = match (method.as_str(), path.as_str()) {
             ("DELETE", "/api/v1/sessions/current") => 4,
@@ -173,6 +176,13 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
     let newcomer = Actor::enrol(&world.base, "newcomer", made.text_of("enrolment_code")).await.unwrap();
     newcomer.sign_in().await.unwrap();
     let mut actors = Vec::new();
+    let roles: BTreeSet<&str> = world
+        .country
+        .everybody()
+        .filter(|(actor, _)| ACTORS.contains(&actor.handle.as_str()))
+        .map(|(_, role)| role)
+        .collect();
+    assert_eq!(roles, Role::ALL.iter().map(|role| role.as_str()).collect(), "somebody of each role tries everything");
     for handle in ACTORS {
         actors.push((handle, world.signed_in(handle).await));
     }
