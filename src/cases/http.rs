@@ -3,7 +3,6 @@
 use super::document::{Content, OF_CASE, OF_PERSON, Place};
 use super::model::{CaseDetail, CaseView, NewPerson, PersonListed, PersonMade, SectionListed, StateChange};
 use super::sections::{ContactAndSafety, Identity};
-use super::states::CaseState;
 use super::{assignments, head, opening, renewal, store, team};
 use crate::audit::unit::Unit;
 use crate::guard::action::{Purpose, Relation, Verb};
@@ -12,7 +11,7 @@ use crate::guard::look::Look;
 use crate::guard::policy::Decision;
 use crate::guard::record::{CaseId, RecordKind, SectionId, SubjectId};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn, Stated};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, IfMatch, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
@@ -55,7 +54,8 @@ pub async fn list(
     get, path = "/api/v1/cases/{id}", operation_id = "read_case", tag = "cases",
     params(("id" = CaseId, Path), ("Purpose" = inline(Purpose), Header)),
     responses(
-        (status = 200, description = "The case.", body = CaseDetail),
+        (status = 200, description = "The case. The `ETag` is the version of its state.", body = CaseDetail,
+            headers(("ETag" = String))),
         (status = 404, description = "There is no such case for the reader.", body = ProblemDocument),
     ),
 )]
@@ -64,13 +64,17 @@ pub async fn read(
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
     Id(id): Id,
-) -> Result<Json<CaseDetail>, Problem> {
+) -> Result<Answer, Problem> {
     let case = CaseId(id);
     let target = Target::OnCase(RecordKind::Case, case, id);
     let leave = app.gate.authorize::<verbs::Read, kinds::Case>(&who, target, purpose).await?;
     let relation = leave.relation();
     let mut look = Look::begin(&app.places, leave).await?;
-    let Some(row) = store::case(&mut look, case).await? else { return Err(look.conclude_absent().await) };
+    // Before the row: what changes in between makes the version too old, never too new.
+    let standing = store::standing(look.sql(), case).await?;
+    let (Some(row), Some(mut version)) = (store::case(&mut look, case).await?, standing) else {
+        return Err(look.conclude_absent().await);
+    };
     let access = store::access_list(&mut look, case).await?;
     let people = store::persons(&mut look, case).await?;
     let mut made = store::sections(&mut look, case).await?;
@@ -95,8 +99,9 @@ pub async fn read(
     }
     if row.epoch_pending && relation == Relation::Assigned {
         detail.case.epoch_pending = !renewal::complete_pending_epoch(&app, &who, case).await?;
+        version += i64::from(!detail.case.epoch_pending);
     }
-    Ok(Json(detail))
+    Ok(Answer::ok(&detail)?.version(version))
 }
 
 /// A section as it is listed: what the policy says of its kind, and its id only to who may open it; who was let in for some
@@ -118,37 +123,43 @@ fn named(detail: &CaseDetail) -> Vec<Uuid> {
     named
 }
 
-/// Takes a case from one state to another: open ⇄ `follow_up` → closed → open.
+/// Takes a case from one state to another: open ⇄ `follow_up` → closed → open. `If-Match` is the `ETag` with which the case was
+/// read: what a colleague did to its state meanwhile is not undone unseen. Their notes and sections have versions of their own.
 #[utoipa::path(
     patch, path = "/api/v1/cases/{id}", operation_id = "change_case_state", tag = "cases",
-    params(("id" = CaseId, Path)),
+    params(("id" = CaseId, Path), ("If-Match" = String, Header)),
     request_body = StateChange,
     responses(
-        (status = 200, description = "The case in its new state.", body = CaseView),
+        (status = 200, description = "The case in its new state.", body = CaseView, headers(("ETag" = String))),
         (status = 404, description = "There is no such case for the writer.", body = ProblemDocument),
         (status = 409, description = "`illegal_transition`: the state does not allow it.", body = ProblemDocument),
+        (status = 412, description = "`changed_meanwhile`: read the case again.", body = ProblemDocument),
         (status = 422, description = "A field is not right.", body = ProblemDocument),
+        (status = 428, description = "`If-Match` is missing.", body = ProblemDocument),
     ),
 )]
 pub async fn change_state(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
+    if_match: IfMatch,
     body: Body<StateChange>,
-) -> Result<Json<CaseView>, Problem> {
+) -> Result<Answer, Problem> {
     let case = CaseId(id);
     let target = Target::OnCase(RecordKind::Case, case, id);
     let leave = app.gate.authorize::<verbs::Write, kinds::Case>(&who, target, None).await?;
     let relation = leave.relation();
     let change = body.check()?;
     let mut unit = Unit::begin(&app.places, leave).await?;
-    let mut row = head::lock_and_check(&mut unit, case).await?;
-    let state: CaseState = row.state.become_next(change.state)?;
-    store::set_state(&mut unit, case, state).await?;
+    let checked = head::lock(&mut unit, case).await?;
+    // Before its keys are made anew: that counts as a change of the row as well.
+    if_match.check(store::standing(unit.sql(), case).await?.ok_or_else(Problem::absent)?)?;
+    let mut row = renewal::complete(&mut unit, checked).await?;
+    row.state = row.state.become_next(change.state)?;
+    let version = store::set_state(&mut unit, case, row.state).await?;
     head::sign_new_head(&mut unit, case).await?;
     let _ = unit.commit().await?;
-    row.state = state;
-    Ok(Json(CaseView::of(&row, relation)))
+    Ok(Answer::ok(&CaseView::of(&row, relation))?.version(version))
 }
 
 /// Adds a person to a case, with their sections.

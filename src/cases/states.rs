@@ -27,11 +27,13 @@ words! {
 
 /// A step that the state does not allow, by name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{what} is `{from}`, which does not become `{to}`. Nothing was stored.")]
+#[error("{what} is `{from}`, which does not become `{to}`.{hint} Nothing was stored.")]
 pub struct IllegalTransition {
     what: &'static str,
     from: &'static str,
     to: &'static str,
+    /// What to do first, with a space before it; empty where nothing leads there.
+    hint: &'static str,
 }
 
 impl From<IllegalTransition> for Problem {
@@ -41,7 +43,8 @@ impl From<IllegalTransition> for Problem {
 }
 
 impl CaseState {
-    /// The state after this one: open ⇄ follow-up → closed, and closed → open when it is taken up again.
+    /// The state after this one: open ⇄ follow-up → closed, and closed → open when it is taken up again. So a case is closed in
+    /// two steps, and follow-up, in which somebody asks how the person is, is never passed by.
     ///
     /// # Errors
     /// [`IllegalTransition`] for every other step, the one to the same state included.
@@ -50,7 +53,21 @@ impl CaseState {
             (Self::Open, Self::FollowUp) | (Self::FollowUp, Self::Open | Self::Closed) | (Self::Closed, Self::Open) => {
                 Ok(next)
             }
-            _ => Err(IllegalTransition { what: "the case", from: self.as_str(), to: next.as_str() }),
+            _ => Err(IllegalTransition {
+                what: "the case",
+                from: self.as_str(),
+                to: next.as_str(),
+                hint: self.first_step_to(next),
+            }),
+        }
+    }
+
+    /// What leads to a state that is two steps away.
+    const fn first_step_to(self, next: Self) -> &'static str {
+        match (self, next) {
+            (Self::Open, Self::Closed) => " Take it to `follow_up` first, and then to `closed`.",
+            (Self::Closed, Self::FollowUp) => " Take it to `open` first, and then to `follow_up`.",
+            _ => "",
         }
     }
 }
@@ -66,7 +83,7 @@ impl ProsecutionStage {
             | (Self::CoerciveMeasures, Self::Charged)
             | (Self::Charged, Self::InCourt)
             | (Self::InCourt, Self::Sentenced | Self::Acquitted) => Ok(next),
-            _ => Err(IllegalTransition { what: "the prosecution", from: self.as_str(), to: next.as_str() }),
+            _ => Err(IllegalTransition { what: "the prosecution", from: self.as_str(), to: next.as_str(), hint: "" }),
         }
     }
 
@@ -81,7 +98,7 @@ impl ProsecutionStage {
             (Some(before), Some(after)) if before == after => Ok(()),
             (Some(before), Some(after)) => before.become_next(after).map(|_| ()),
             (Some(before), None) => {
-                Err(IllegalTransition { what: "the prosecution", from: before.as_str(), to: "not stated" })
+                Err(IllegalTransition { what: "the prosecution", from: before.as_str(), to: "not stated", hint: "" })
             }
         }
     }
@@ -108,6 +125,21 @@ mod tests {
     fn a_refused_step_names_both_states() {
         let text = CaseState::Closed.become_next(CaseState::FollowUp).unwrap_err().to_string();
         assert!(text.contains("`closed`") && text.contains("`follow_up`"), "{text}");
+    }
+
+    #[test]
+    fn a_state_two_steps_away_is_refused_with_the_step_that_comes_first() {
+        let text = |from: CaseState, to| from.become_next(to).unwrap_err().to_string();
+        let closing = text(CaseState::Open, CaseState::Closed);
+        assert!(
+            closing.contains("Take it to `follow_up` first, and then to `closed`. Nothing was stored."),
+            "{closing}"
+        );
+        let again = text(CaseState::Closed, CaseState::FollowUp);
+        assert!(again.contains("Take it to `open` first, and then to `follow_up`. Nothing was stored."), "{again}");
+        for state in CaseState::ALL.iter().copied() {
+            assert!(!text(state, state).contains("first"), "{state}");
+        }
     }
 
     #[test]

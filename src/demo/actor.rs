@@ -305,6 +305,15 @@ impl Actor {
         self.send(request).await
     }
 
+    /// Takes what was read from one state to another.
+    ///
+    /// # Errors
+    /// [`ActorError::Http`] if there is no answer.
+    pub async fn patch(&self, path: &str, etag: &str, body: &Value) -> Result<Reply, ActorError> {
+        let request = self.request(Method::PATCH, path).await.header("if-match", etag).json(body);
+        self.send(request).await
+    }
+
     /// Takes away.
     ///
     /// # Errors

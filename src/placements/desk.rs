@@ -52,13 +52,13 @@ pub async fn list(
 /// Open a placement: what is needed to care for the person.
 #[utoipa::path(operation_id = "read_placement", get, path = "/api/v1/placements/{id}", tag = "placements",
     params(("id" = PlacementId, Path), ("Purpose" = inline(Purpose), Header)),
-    responses((status = 200, body = PlacementView), (status = "4XX", body = ProblemDocument)))]
+    responses((status = 200, body = PlacementView, headers(("ETag" = String))), (status = "4XX", body = ProblemDocument)))]
 pub async fn read(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
     Stated(purpose): Stated,
-) -> Result<Json<PlacementView>, Problem> {
+) -> Result<Answer, Problem> {
     let target = Target::OnPlacement(RecordKind::Placement, id);
     let leave = app.gate.authorize::<verbs::Read, kinds::Placement>(&who, target, purpose).await?;
     let mut look = Look::begin(&app.places, leave).await?;
@@ -66,8 +66,8 @@ pub async fn read(
     let Some(sealed) = look.fetch::<PlacementContent>(&[id]).await?.pop() else {
         return Err(look.conclude_absent().await);
     };
-    let version = (id, sealed.version());
-    let receipt = look.conclude(vec![id], vec![version]).await?;
+    let version = sealed.version();
+    let receipt = look.conclude(vec![id], vec![(id, version)]).await?;
     let opened = vault::open(receipt, &who, vec![sealed])?.pop().ok_or_else(Problem::absent)?.disclose();
     if opened.schema_version != SCHEMA_VERSION || opened.person != row.person {
         return Err(vault::VaultError::Tampered.into());
@@ -75,7 +75,8 @@ pub async fn read(
     let PlacementContent { person, needs, officers, workers, manager, basis, consent, .. } = opened;
     // The shelter is not told which case it is.
     let case = (row.squad == who.organisation).then_some(row.case);
-    Ok(Json(PlacementView { row: row.shown, case, person, needs, basis, officers, workers, manager, consent }))
+    let view = PlacementView { row: row.shown, case, person, needs, basis, officers, workers, manager, consent };
+    Ok(Answer::ok(&view)?.version(version))
 }
 
 /// Acknowledge a request: somebody at the shelter has it.

@@ -27,9 +27,17 @@ pub(super) fn held<T: DeserializeOwned, U, V: Does, K: About>(
 
 /// The content of a placement that this unit is about.
 pub(super) async fn content<V: Does, K: About>(unit: &mut Unit<V, K>, row: &Row) -> Result<PlacementContent, Problem> {
+    Ok(versioned(unit, row).await?.0)
+}
+
+/// [`content`], with the version in which it lies there.
+pub(super) async fn versioned<V: Does, K: About>(
+    unit: &mut Unit<V, K>,
+    row: &Row,
+) -> Result<(PlacementContent, i64), Problem> {
     let id = row.shown.id.0;
     let sealed = unit.fetch::<PlacementContent>(&[id]).await?.pop().ok_or_else(Problem::absent)?;
-    fitting(held(unit, &sealed)?, row)
+    Ok((fitting(held(unit, &sealed)?, row)?, sealed.version()))
 }
 
 /// The content belongs to this row: it is not sealed on under one that was changed in the database.
@@ -104,7 +112,8 @@ pub(super) async fn officers<V: Does, K: About>(
     Ok(officers)
 }
 
-/// Seals everything under a placement's key again, with a fresh one, to the people whom the changed content names.
+/// Seals everything under a placement's key again, with a fresh one, to the people whom the changed content names: it lies
+/// there in the next version afterwards.
 ///
 /// # Errors
 /// A fault when something there cannot be opened; as the database refuses.

@@ -11,7 +11,7 @@ use crate::guard::gate::{Does, Target, kinds, verbs};
 use crate::guard::record::{PlacementId, RecordKind};
 use crate::guard::session::Who;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IfMatch, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
 use std::sync::Arc;
@@ -141,19 +141,22 @@ pub async fn exit(
     go_on(unit, &row, step).await
 }
 
-/// Name others who care for the person from here on. Who is not named any more opens nothing more.
+/// Name others who care for the person from here on. Who is not named any more opens nothing more. `If-Match` is the `ETag` with
+/// which the placement was read, since the whole list is replaced.
 #[utoipa::path(operation_id = "assign_workers", put, path = "/api/v1/placements/{id}/workers", tag = "placements",
-    request_body = Acceptance, params(("id" = PlacementId, Path)),
-    responses((status = 200, body = Stands), (status = "4XX", body = ProblemDocument)))]
+    request_body = Acceptance, params(("id" = PlacementId, Path), ("If-Match" = String, Header)),
+    responses((status = 200, body = Stands, headers(("ETag" = String))), (status = "4XX", body = ProblemDocument)))]
 pub async fn assign_workers(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
+    if_match: IfMatch,
     body: Body<Acceptance>,
 ) -> Result<Answer, Problem> {
     let (mut unit, row) = begin::<verbs::Assign>(&app, &who, id).await?;
     let how = body.check()?;
-    let content = sealing::content(&mut unit, &row).await?;
+    let (content, version) = sealing::versioned(&mut unit, &row).await?;
+    if_match.check(version)?;
     // Who is named anew is told of the person: for that the conditions must hold, as at the acceptance. To take somebody away
     // nothing is asked.
     if how.workers.iter().any(|worker| !content.workers.contains(worker)) {
@@ -173,5 +176,5 @@ pub async fn assign_workers(
     sealing::reseal(&mut unit, &row, None, |content| PlacementContent { workers, manager: Some(me), ..content })
         .await?;
     let _committed = unit.commit().await?;
-    stands(&row, row.shown.state)
+    Ok(stands(&row, row.shown.state)?.version(version + 1))
 }

@@ -1,6 +1,6 @@
 //! Before the door and behind it: what is asked again at each step, what is left of who never came, and who cares from then on.
 
-use crate::shelter::{Placing, status};
+use crate::shelter::{Placing, etag, status};
 use chrono::TimeDelta;
 use himaya::demo::actor::Reply;
 use himaya::demo::stay::{CONDITIONS, said};
@@ -15,7 +15,8 @@ async fn certify(placing: &Placing, conditions: &[&str]) {
 
 async fn name(placing: &Placing, placement: &str, workers: &[Uuid]) -> Reply {
     let named = json!({ "workers": workers });
-    placing.manager.put(&format!("{placement}/workers"), "\"0\"", &named).await.unwrap()
+    let etag = etag(&placing.manager, placement).await;
+    placing.manager.put(&format!("{placement}/workers"), &etag, &named).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod bucket;
 mod bucket_failing;
 mod canary;
 mod cancelled;
+mod case_states;
 mod catalogue;
 mod credentials;
 mod custody;

@@ -9,6 +9,7 @@ use himaya::demo::stay::{CONDITIONS, asked, open_house, said};
 use himaya::demo::story::Played;
 use himaya::demo::{stay, story};
 use himaya::guard::session::SessionSecret;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use uuid::Uuid;
@@ -81,6 +82,12 @@ impl Placing {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
         owner.close().await.unwrap();
     }
+}
+
+/// The version with which somebody of the shelter reads a placement.
+pub async fn etag(who: &Actor, placement: &str) -> String {
+    let read = who.get(placement, "care").await.unwrap();
+    read.etag.unwrap_or_else(|| panic!("{}", read.text))
 }
 
 pub async fn status(who: &Actor, path: &str, purpose: &str) -> u16 {
@@ -195,14 +202,20 @@ async fn who_is_not_named_any_more_opens_neither_placement_nor_care() {
     assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "medical": "x" })).await.unwrap().status, 200);
     let both = json!({ "workers": [placing.worker.account, other.account] });
     let workers = format!("{placement}/workers");
-    assert_eq!(placing.manager.put(&workers, "\"0\"", &both).await.unwrap().status, 200);
+    assert_eq!(
+        placing.manager.put(&workers, &etag(&placing.manager, &placement).await, &both).await.unwrap().status,
+        200
+    );
     assert_eq!(status(&other, &placement, "care").await, 200);
     // The care comes to the new carer with the next writing of somebody who holds it.
     assert_eq!(status(&other, &care, "care").await, 404);
     assert_eq!(placing.worker.put(&care, "\"1\"", &json!({ "medical": "y" })).await.unwrap().status, 200);
     assert_eq!(status(&other, &care, "care").await, 200);
     let one = json!({ "workers": [other.account] });
-    assert_eq!(placing.manager.put(&workers, "\"0\"", &one).await.unwrap().status, 200);
+    assert_eq!(
+        placing.manager.put(&workers, &etag(&placing.manager, &placement).await, &one).await.unwrap().status,
+        200
+    );
     for path in [&placement, &care] {
         assert_eq!(status(&placing.worker, path, "care").await, 404, "{path}");
     }
@@ -502,6 +515,31 @@ async fn a_refusal_or_a_consent_taken_back_ends_a_request_that_is_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_carers_is_replaced_as_it_was_read_or_not_at_all() {
+    let placing = Placing::new().await;
+    let other = placing.world.signed_in("worker2").await;
+    let placement = placing.placed("admitted").await;
+    let workers = format!("{placement}/workers");
+    let (first, both) = (placing.worker.account, json!({ "workers": [placing.worker.account, other.account] }));
+    let read = etag(&placing.manager, &placement).await;
+    let bare = placing.manager.request(Method::PUT, &workers).await.json(&both);
+    let bare = placing.manager.send(bare).await.unwrap();
+    assert_eq!((bare.status, bare.code()), (428, "if_match_needed"), "{}", bare.text);
+    let done = placing.manager.put(&workers, &read, &both).await.unwrap();
+    assert_eq!(done.status, 200, "{}", done.text);
+    // Who still sees the list as it was would take the second carer off again without knowing of them.
+    let one = json!({ "workers": [first] });
+    let stale = placing.manager.put(&workers, &read, &one).await.unwrap();
+    assert_eq!((stale.status, stale.code()), (412, "changed_meanwhile"), "{}", stale.text);
+    assert_eq!(status(&other, &placement, "care").await, 200);
+    assert_eq!(done.etag, Some(etag(&placing.manager, &placement).await));
+    // A worker names nobody, whatever version they read.
+    let refused = placing.worker.put(&workers, &read, &one).await.unwrap();
+    assert_eq!((refused.status, refused.code()), (404, "not_found"), "{}", refused.text);
+    assert_eq!(placing.manager.put(&workers, &done.etag.unwrap(), &one).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn care_is_the_carers_own_and_is_never_left_without_one() {
     let placing = Placing::new().await;
     let other = placing.world.signed_in("worker2").await;
@@ -512,16 +550,22 @@ async fn care_is_the_carers_own_and_is_never_left_without_one() {
     assert_eq!(placing.worker.put(&care, "\"0\"", &json!({ "plan": "x" })).await.unwrap().status, 200);
     let workers = format!("{placement}/workers");
     let only_other = json!({ "workers": [other.account] });
-    let lost = placing.manager.put(&workers, "\"0\"", &only_other).await.unwrap();
+    let lost = placing.manager.put(&workers, &etag(&placing.manager, &placement).await, &only_other).await.unwrap();
     assert_eq!((lost.status, lost.code()), (409, "care_would_be_lost"), "{}", lost.text);
     assert_eq!(status(&placing.worker, &care, "care").await, 200);
     // A manager who was a carer too is none any more.
     let both = json!({ "workers": [placing.worker.account, placing.manager.account] });
-    assert_eq!(placing.manager.put(&workers, "\"0\"", &both).await.unwrap().status, 200);
+    assert_eq!(
+        placing.manager.put(&workers, &etag(&placing.manager, &placement).await, &both).await.unwrap().status,
+        200
+    );
     assert_eq!(placing.worker.put(&care, "\"1\"", &json!({ "plan": "y" })).await.unwrap().status, 200);
     assert_eq!(status(&placing.manager, &care, "care").await, 200);
     let one = json!({ "workers": [placing.worker.account] });
-    assert_eq!(placing.manager.put(&workers, "\"0\"", &one).await.unwrap().status, 200);
+    assert_eq!(
+        placing.manager.put(&workers, &etag(&placing.manager, &placement).await, &one).await.unwrap().status,
+        200
+    );
     assert_eq!(status(&placing.manager, &care, "care").await, 404);
 }
 
@@ -584,8 +628,9 @@ async fn a_row_that_was_changed_in_the_database_carries_no_content_on() {
     ] {
         assert_eq!((reply.status, reply.code()), (500, "fault"), "{}", reply.text);
     }
+    let etag = etag(&placing.manager, &one).await;
     placing.sql("UPDATE placements SET shelter_id = squad_id".to_owned()).await;
     let workers = json!({ "workers": [placing.worker.account] });
-    let moved = placing.manager.put(&format!("{one}/workers"), "\"0\"", &workers).await.unwrap();
-    assert!(moved.status >= 400, "{}", moved.text);
+    let moved = placing.manager.put(&format!("{one}/workers"), &etag, &workers).await.unwrap();
+    assert_eq!(moved.status, 404, "{}", moved.text);
 }

@@ -18,6 +18,7 @@ use crate::guard::look::Look;
 use crate::guard::record::{CaseId, OrganisationId};
 use crate::platform::problem::Problem;
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A word that this service wrote and does not know: somebody else wrote it.
@@ -50,6 +51,11 @@ impl TryFrom<Row> for CaseRow {
             opened_at: row.opened_at,
         })
     }
+}
+
+/// The version of a case's own row: each change of its state counts it up, and each renewal of its keys.
+pub async fn standing(connection: &mut PgConnection, case: CaseId) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT standing FROM cases WHERE id = $1", case.0).fetch_optional(connection).await
 }
 
 /// The case that a look is about.
@@ -153,17 +159,21 @@ pub async fn insert_case<V: Does, K: About>(
     Ok(())
 }
 
+/// The new state; the row's version afterwards.
 pub async fn set_state<V: Does, K: About>(
     unit: &mut Unit<V, K>,
     case: CaseId,
     state: CaseState,
-) -> Result<(), Problem> {
+) -> Result<i64, Problem> {
     unit.wrote(RowKind::Case, case.0);
-    let done =
-        sqlx::query!("UPDATE cases SET state = $2, standing = standing + 1 WHERE id = $1", case.0, state.as_str())
-            .execute(unit.sql())
-            .await?;
-    one(done.rows_affected())
+    let standing = sqlx::query_scalar!(
+        "UPDATE cases SET state = $2, standing = standing + 1 WHERE id = $1 RETURNING standing",
+        case.0,
+        state.as_str()
+    )
+    .fetch_optional(unit.sql())
+    .await?;
+    standing.ok_or_else(|| Problem::fault("a case is not as it was locked"))
 }
 
 /// The case goes on in a new epoch.
