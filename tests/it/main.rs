@@ -81,6 +81,7 @@ mod software_key;
 mod standing_in;
 mod status;
 mod steps;
+mod stolen;
 mod story;
 mod structure;
 mod succession;
