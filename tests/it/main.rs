@@ -43,6 +43,7 @@ mod hidden;
 mod holding;
 mod houses;
 mod injected;
+mod injected_walls;
 mod issuer;
 mod key_matrix;
 mod killed;
