@@ -16,6 +16,7 @@ mod attachments_sealed;
 mod auditor;
 mod bad_input;
 mod bars;
+mod basis;
 mod bribed;
 mod browser;
 mod bucket;
