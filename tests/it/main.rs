@@ -22,6 +22,7 @@ mod browser;
 mod bucket;
 mod bucket_failing;
 mod canary;
+mod canary_fields;
 mod cancelled;
 mod catalogue;
 mod credentials;
