@@ -40,6 +40,7 @@ mod erasing_restored;
 mod erasure;
 mod fail_closed;
 mod faults;
+mod given_up;
 mod harness;
 mod hidden;
 mod holding;
