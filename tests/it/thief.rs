@@ -229,8 +229,11 @@ pub async fn unwrapped(world: &World, keys: &PersonKeys, record: &Ciphertext) ->
             privates.extend(shares.iter().filter_map(|share| keys.stolen_shared(shared, share)));
         }
         for private in &privates {
-            if let Some(key) = private.try_record_key(&wrap, case, record.key, record.epoch, grant) {
-                return Some(key);
+            // Also as it was wrapped before there was a case.
+            let opened = |case| private.try_record_key(&wrap, case, record.key, record.epoch, grant);
+            let key = [case, None].into_iter().find_map(opened);
+            if key.is_some() {
+                return key;
             }
         }
     }
