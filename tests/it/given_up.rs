@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// After how many polls the clients go away: one of them at once, and the last after the end.
-const POLLS: std::ops::Range<usize> = 0..8;
+/// After how many polls the clients go away: one of them at once, and the last after the end of most requests. `cancelled.rs` waits longer.
+const POLLS: std::ops::Range<usize> = 0..4;
 
 /// How much of everything there is, in one snapshot.
 type Counts = BTreeMap<String, i64>;
