@@ -288,6 +288,7 @@ pub struct Accepted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn the_clock_escalates_at_half_three_quarters_and_the_whole() {
@@ -300,6 +301,40 @@ mod tests {
         assert_eq!(at(24 * 60 - 1), Escalation::ThreeQuarters);
         assert_eq!(at(24 * 60), Escalation::Overdue);
         assert_eq!(escalation(start, Some(start), start + TimeDelta::days(9)), Escalation::Acknowledged);
+    }
+
+    #[test]
+    fn who_it_is_about_and_how_to_call_back_go_over_on_a_ground_that_names_the_person_and_on_no_other() {
+        for basis in Basis::ALL.iter().copied() {
+            for (leave_behind, person, call_back) in [false, true]
+                .into_iter()
+                .flat_map(|leave| [false, true].map(|person| (leave, person)))
+                .flat_map(|(leave, person)| [false, true].map(|back| (leave, person, back)))
+            {
+                let told = |person, call_back| {
+                    let mut told =
+                        json!({ "safe_to_talk": "yes", "kind": "crisis", "place": "a yellow house", "said": "Help." });
+                    if person {
+                        told["person"] = json!({ "first_name": "Leyla" });
+                    }
+                    if call_back {
+                        told["call_back"] = json!({ "number": "+994 00 000 00 00" });
+                    }
+                    told
+                };
+                let call = serde_json::from_value(told(person, call_back)).unwrap();
+                let sent = NoticeContent::of(basis, leave_behind, call);
+                let names = basis != Basis::Pseudonymous;
+                if !names && !leave_behind && (person || call_back) {
+                    let refused = format!("{:?}", sent.err().unwrap());
+                    assert!(refused.contains("field: \"leave_behind\""), "{refused}");
+                    continue;
+                }
+                let sent = serde_json::to_value(sent.ok().unwrap()).unwrap();
+                let expected = told(names && person, names && call_back);
+                assert_eq!(sent, json!({ "basis": basis, "call": expected }), "{basis} {leave_behind}");
+            }
+        }
     }
 
     #[test]
