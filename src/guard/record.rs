@@ -86,6 +86,8 @@ words! {
         Policy = "policy",
         /// Other responsible persons of an organisation.
         Succession = "succession",
+        /// Two persons let readers go on while the ledger cannot do all of its work.
+        Outage = "outage",
     }
 }
 
@@ -172,4 +174,6 @@ ids! {
     PolicyId,
     /// That others answer for an organisation.
     SuccessionId,
+    /// That readers go on while the ledger lacks something.
+    OutageId,
 }

@@ -1,7 +1,8 @@
 //! What somebody wants to do something to, and how they stand to it.
 
 use crate::guard::action::Relation;
-use crate::guard::record::{CaseId, RecordKind};
+use crate::guard::outage;
+use crate::guard::record::{CaseId, OrganisationId, RecordKind};
 use crate::guard::session::Who;
 use crate::guard::store;
 use sqlx::PgConnection;
@@ -22,7 +23,7 @@ pub enum Target {
     OnNotice(RecordKind, Uuid, Uuid),
     /// A case, or something on it: a section, a note, a person, an attachment.
     OnCase(RecordKind, CaseId, Uuid),
-    /// Something of an organisation: its founding, its members, its CUSTODY, the policy that it answers for.
+    /// Something of an organisation: its founding, its members, its CUSTODY, the policy that it answers for, its outages.
     OfOrganisation(RecordKind, Uuid, Uuid),
     /// The person's own account or session.
     Own(RecordKind, Uuid),
@@ -106,6 +107,10 @@ pub(super) async fn relations_in(
         Target::OfOrganisation(RecordKind::Policy, organisation, _) => {
             let responsible = who.member.as_ref().is_some_and(|m| m.responsible && m.organisation.0 == organisation);
             Ok(responsible.then_some(Relation::ResponsibleOf).into_iter().collect())
+        }
+        Target::OfOrganisation(RecordKind::Outage, organisation, _) => {
+            let member = who.member.as_ref();
+            Ok(member.map(|member| outage::relation(member, OrganisationId(organisation))).into_iter().collect())
         }
         Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {

@@ -84,5 +84,6 @@ pub mod kinds {
         Custody => Custody,
         Policy => Policy,
         Succession => Succession,
+        Outage => Outage,
     }
 }
