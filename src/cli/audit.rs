@@ -6,7 +6,8 @@ use super::{At, Outcome};
 use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
 use himaya::audit::verify::{self, Agreed, OutageReport};
-use himaya::doctor::{agreements_of, outages_of};
+use himaya::doctor::{NoCouncil, agreements_of, outages_of};
+use himaya::guard::policy::DecisionTable;
 use himaya::platform::clock::Clock;
 use himaya::platform::config::Config;
 use himaya::platform::db;
@@ -17,6 +18,7 @@ use outside::{Outside, export, from_outside, verifier};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[derive(clap::Subcommand)]
 pub enum Audit {
@@ -91,7 +93,9 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         let objects = Objects::open(attachments, &config.secrets)?;
         report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
     }
-    let outages = match outages_of(&config, &Clock::default()).await {
+    let policy = DecisionTable::from_dir(&config.policies).await.map(Arc::new).map_err(NoCouncil::from);
+    let found = async { outages_of(&config, policy?, &Clock::default()).await };
+    let outages = match found.await {
         Ok(outages) => report.compare_outages(&databases.auditor, outages).await.map(|()| None)?,
         Err(error) => Some(error.to_string()),
     };
@@ -160,9 +164,11 @@ fn in_words(told: &OutageReport) -> String {
     let OutageReport { outage, ended_at, reads } = told;
     let lacks: Vec<&str> = outage.lacks.iter().map(|lack| lack.as_str()).collect();
     let ended = ended_at.map(|at| format!(", ended at {at}")).unwrap_or_default();
+    let might =
+        if outage.might { "" } else { " By the policy of today, one of them might not: then it opened nothing." };
     format!(
         "Outage {}: officers of {} could read in spite of {} ({}), proposed by account {}, agreed to by account {}, from {} until \
-         {}{ended}. {reads} reads.",
+         {}{ended}. {reads} reads.{might}",
         outage.id,
         outage.organisation,
         lacks.join(" and "),

@@ -3,7 +3,7 @@
 use super::agreed::{NoCouncil, trust_by_pins};
 use super::{Findings, PATIENCE};
 use crate::audit::verify::Outages;
-use crate::guard::outage::{Reader, Signers};
+use crate::guard::outage::{Outage, Reader, Signers};
 use crate::guard::policy::DecisionTable;
 use crate::guard::store::all_outages;
 use crate::platform::clock::Clock;
@@ -15,8 +15,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`NoCouncil`].
-pub async fn outages_of(config: &Config, clock: &Clock) -> Result<Outages, NoCouncil> {
-    let policy = Arc::new(DecisionTable::from_dir(&config.policies).await?);
+pub async fn outages_of(config: &Config, policy: Arc<DecisionTable>, clock: &Clock) -> Result<Outages, NoCouncil> {
     let trust = trust_by_pins(config, Arc::clone(&policy), clock);
     let reader = Reader { trust: &trust, policy: &policy, signers: Signers::Ever };
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect(&config.database.app).await?;
@@ -31,15 +30,15 @@ pub async fn outages_of(config: &Config, clock: &Clock) -> Result<Outages, NoCou
 }
 
 pub(super) async fn open(findings: &mut Findings, config: &Config, clock: &Clock) {
-    let found = match outages_of(config, clock).await {
+    // What is wrong with the policy's files is said elsewhere.
+    let Ok(policy) = DecisionTable::from_dir(&config.policies).await else { return };
+    let found = match outages_of(config, Arc::new(policy), clock).await {
         Ok(found) => found,
-        // What is wrong with the policy's files is said elsewhere.
-        Err(NoCouncil::Policy(_)) => return,
         Err(error) => return findings.wrong("outages", error.to_string()),
     };
     let now = clock.now();
-    let open =
-        found.signed.iter().filter(|(outage, ended_at)| ended_at.is_none() && outage.from <= now && now < outage.until);
+    let is_open = |outage: &Outage| outage.might && outage.from <= now && now < outage.until;
+    let open = found.signed.iter().filter(|(outage, ended_at)| ended_at.is_none() && is_open(outage));
     let mut wrong: Vec<String> = open
         .map(|(outage, _)| {
             format!(
@@ -50,7 +49,7 @@ pub(super) async fn open(findings: &mut Findings, config: &Config, clock: &Clock
         })
         .collect();
     wrong.extend(found.unsigned.iter().map(|id| {
-        format!("outage {id} lies in the database as agreed to, and two who might did not sign it: find out who wrote it there")
+        format!("outage {id} lies in the database as agreed to, and two persons did not sign it: find out who wrote it there")
     }));
     findings.judge("outages", "nobody reads in spite of what the ledger lacks", &wrong);
 }

@@ -12,7 +12,7 @@ mod kept;
 mod signed;
 
 pub use kept::FILE;
-pub use signed::{LONGEST, Outage, Reader, Signers, relation};
+pub use signed::{LONGEST, Outage, Proposed, Reader, Signers, relation};
 
 use super::action::{Relation, Verb};
 use super::policy::DecisionTable;
@@ -114,6 +114,12 @@ impl Outages {
         !lacks.is_empty() && self.counting(lacks, |_| true).is_some()
     }
 
+    /// Whether this process has seen its end.
+    #[must_use]
+    pub fn is_over(&self, outage: OutageId) -> bool {
+        self.seen().over.contains(&outage)
+    }
+
     fn counting(&self, lacks: &[Lack], whose: impl Fn(&Outage) -> bool) -> Option<OutageId> {
         let now = self.clock.now();
         let seen = self.seen();
@@ -155,6 +161,7 @@ impl Outages {
     /// [`OutageError`]: then nothing new is opened.
     pub async fn look(&self) -> Result<(), OutageError> {
         let _alone = self.looking.lock().await;
+        // Before the database: what another process of this machine opened has its row there.
         let kept = kept::read(&self.folder)?;
         let found = self.found(&kept).await?;
         let now = self.clock.now();
@@ -180,6 +187,9 @@ impl Outages {
                     open.push(outage);
                 }
             }
+            over.extend(
+                seen.open.iter().filter(|outage| gone.contains(&outage.id)).map(|outage| (outage.clone(), false)),
+            );
             for id in gone.iter().filter(|id| !kept.over.contains(id)) {
                 tracing::error!(outage = %id, "ALARM: an outage is gone, or who signed it may not any more: it is over");
             }

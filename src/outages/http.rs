@@ -5,7 +5,7 @@ use super::store::{self, OutageRow};
 use crate::audit::unit::Unit;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
-use crate::guard::outage::{Reader, Signers};
+use crate::guard::outage::{Proposed, Reader, Signers};
 use crate::guard::record::{OrganisationId, OutageId, RecordKind};
 use crate::guard::statement::{self, OutageStatement, hex};
 use crate::guard::store::organisation_of_outage;
@@ -16,7 +16,7 @@ use crate::staff::credentials::shows_again;
 use crate::staff::model::same_fingerprint;
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,12 +31,12 @@ const LIST: i64 = 100;
 pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<OutageList>, Problem> {
     let leave = app.gate.authorize::<verbs::List, kinds::Outage>(&who, Target::Kind(RecordKind::Outage), None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let (rows, now) = (store::newest(&mut look, LIST).await?, look.now());
+    let rows = store::newest(&mut look, LIST).await?;
     let mut items = Vec::with_capacity(rows.len());
     let (connection, trust) = look.with_trust();
     let reader = Reader { trust, policy: &app.policy, signers: Signers::Ever };
     for row in rows {
-        items.extend(view(reader, connection, row, now).await?);
+        items.extend(view(&app, reader, connection, row).await?);
     }
     look.conclude(items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
     Ok(Json(OutageList { lacks: app.places.ledger.lacks(), items }))
@@ -44,23 +44,26 @@ pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
 
 /// An outage as it stands; nothing for what nobody has signed who may.
 async fn view(
+    app: &App,
     reader: Reader<'_>,
     connection: &mut PgConnection,
     row: OutageRow,
-    now: DateTime<Utc>,
 ) -> Result<Option<OutageView>, Problem> {
-    let Some((stated, _)) = reader.proposed(connection, &row.note).await? else { return Ok(None) };
+    let now = app.places.clock.now();
+    let Some(Proposed { stated, might: true, .. }) = reader.proposed(connection, &row.note).await? else {
+        return Ok(None);
+    };
     let agreed = match row.agreed_at {
         Some(_) => reader.agreed(connection, &row.note).await?,
         None => None,
     };
-    let agreed_by = agreed.map(|outage| outage.agreed_by);
+    let agreed_by = agreed.filter(|outage| outage.might).map(|outage| outage.agreed_by);
     if stated.outage.0 != row.id || agreed_by.is_none() != row.agreed_at.is_none() {
         return Ok(None);
     }
     let state = match agreed_by {
         _ if row.ended_at.is_some() => OutageState::Ended,
-        _ if stated.until <= now => OutageState::Lapsed,
+        _ if stated.until <= now || app.places.outages.is_over(stated.outage) => OutageState::Lapsed,
         Some(_) => OutageState::Open,
         None => OutageState::Proposed,
     };
@@ -145,7 +148,7 @@ pub async fn propose(
     let row = OutageRow { id: stated.outage.0, note, agreed_at: None, ended_at: None, ended_by: None };
     // Exactly what every process will check.
     let (connection, _) = unit.with_trust();
-    let view = view(app.places.outages.reader(), connection, row, now).await?.ok_or_else(unsigned)?;
+    let view = view(&app, app.places.outages.reader(), connection, row).await?.ok_or_else(unsigned)?;
     let answer = Answer::created(&view)?;
     once.remember(&mut unit, &answer).await?;
     let _committed = unit.commit().await?;
@@ -178,7 +181,7 @@ pub async fn countersign(
     let Some(row) = store::hold(&mut unit).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let (now, reader) = (unit.now(), app.places.outages.reader());
     let (connection, _) = unit.with_trust();
-    let waits = view(reader, connection, row, now).await?.filter(|view| view.state == OutageState::Proposed);
+    let waits = view(&app, reader, connection, row).await?.filter(|view| view.state == OutageState::Proposed);
     let Some(waits) = waits else {
         let anew = "It waits for nobody any more, or whoever proposed it may not now. Propose it anew.";
         return Err(unit.refuse(id, Problem::illegal("not_waiting", anew)).await);
@@ -197,7 +200,7 @@ pub async fn countersign(
     store::agree(&mut unit, waits.id, &note).await?;
     let (connection, _) = unit.with_trust();
     let row = OutageRow { id, note, agreed_at: Some(now), ended_at: None, ended_by: None };
-    let shown = view(reader, connection, row, now).await?.ok_or_else(unsigned)?;
+    let shown = view(&app, reader, connection, row).await?.ok_or_else(unsigned)?;
     let _committed = unit.commit().await?;
     look_at_once(&app).await;
     Answer::ok(&shown)
@@ -218,10 +221,9 @@ pub async fn close(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) 
     let leave = app.gate.authorize::<verbs::Close, kinds::Outage>(&who, target, None).await?;
     let mut unit = Unit::begin(&app.places, leave).await?;
     let Some(row) = store::hold(&mut unit).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
-    let now = unit.now();
     let (connection, trust) = unit.with_trust();
     let reader = Reader { trust, policy: &app.policy, signers: Signers::Ever };
-    let open = view(reader, connection, row, now).await?;
+    let open = view(&app, reader, connection, row).await?;
     let open = open.filter(|view| matches!(view.state, OutageState::Proposed | OutageState::Open));
     let Some(open) = open else {
         return Err(unit.refuse(id, Problem::illegal("not_open", "It is over already, and opens nothing.")).await);

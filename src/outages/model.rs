@@ -18,7 +18,7 @@ words! {
         Open = "open",
         /// Somebody ended it.
         Ended = "ended",
-        /// Its time is over, whether or not anybody agreed to it.
+        /// Its time is over, whether or not anybody agreed to it; or who signed it may not any more.
         Lapsed = "lapsed",
     }
 }

@@ -14,6 +14,7 @@ use himaya::doctor::{Verdict, examine, outages_of};
 use himaya::platform::config::Config;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use std::sync::Arc;
 use uuid::Uuid;
 
 pub const OUTAGES: &str = "/api/v1/outages";
@@ -57,7 +58,13 @@ pub async fn verified(world: &World) -> Report {
     let keys = LogKeys::of(&world.app.config.log_origin, &world.app.secrets.ledger.get()).unwrap();
     let auditor = &world.app.databases.auditor;
     let mut report = verify(auditor, &keys, &[], true).await.unwrap();
-    report.compare_outages(auditor, outages_of(&world.app.config, &world.clock).await.unwrap()).await.unwrap();
+    report
+        .compare_outages(
+            auditor,
+            outages_of(&world.app.config, Arc::clone(&world.app.policy), &world.clock).await.unwrap(),
+        )
+        .await
+        .unwrap();
     report
 }
 

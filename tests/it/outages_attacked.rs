@@ -114,10 +114,18 @@ async fn what_two_did_not_sign_who_may_opens_nothing() {
         assert_eq!(told(&officer, &narrative, "case_work").await, closed("ledger_not_witnessed"), "{what}");
     }
     let report = verified(&world).await;
+    let mut signed_by_two = Vec::new();
     for (what, id, _) in &planted {
-        assert!(report.findings.contains(&Finding::OutageNotSigned { outage: *id }), "{what}");
+        let found = report.findings.contains(&Finding::OutageNotSigned { outage: *id });
+        let told = report.outages.iter().find(|told| told.outage.id == *id);
+        assert!(found != told.is_some_and(|told| !told.outage.might && told.reads == 0), "{what}");
+        signed_by_two.extend(told.map(|_| *what));
     }
-    assert_eq!(report.outages, []);
+    let wanted = ["a second who may not agree", "a first who may not propose", "another organisation's"];
+    assert_eq!(signed_by_two.len(), wanted.len());
+    assert!(wanted.iter().all(|what| signed_by_two.contains(what)), "{signed_by_two:?}");
+    let listed = world.country.person("auditor2").unwrap().get(crate::outages::OUTAGES, "").await.unwrap();
+    assert_eq!(listed.body["items"], json!([]), "what nobody might sign is shown to nobody as open");
 
     // Signed by two who may, and not for now, for what it lacks now, or for whose readers: that is no forgery, and opens nothing here.
     let later = world.clock.now() + TimeDelta::minutes(10);

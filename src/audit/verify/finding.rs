@@ -103,7 +103,7 @@ pub enum Finding {
     TileChanged { tile: Tile },
     /// Entries were made under a policy to which nobody ever agreed, after two had agreed to another.
     PolicyNotAgreed { change: PolicyChange },
-    /// An outage lies in the database as agreed to, and two who might did not sign it.
+    /// An outage lies in the database as agreed to, and two persons did not sign it.
     OutageNotSigned { outage: OutageId },
 }
 
@@ -221,7 +221,7 @@ impl fmt::Display for Finding {
             Self::UnknownRow { row } => write!(f, "Row {row} is of no kind that this service writes."),
             Self::OutageNotSigned { outage } => write!(
                 f,
-                "Outage {outage} lies in the database as agreed to, and two persons who might did not sign it. A service of this version \
+                "Outage {outage} lies in the database as agreed to, and two persons did not sign it. A service of this version \
                  opened nothing by it: find out who wrote it there."
             ),
             Self::PolicyNotAgreed { change: PolicyChange { policy, first, last, entries } } => write!(

@@ -17,7 +17,7 @@ const AROUND: i64 = 1;
 /// What lies in the database of outages to which two are said to have agreed, checked back to the pins.
 #[derive(Default)]
 pub struct Outages {
-    /// Two have signed it who might; and when somebody ended it.
+    /// Two have signed it; and when somebody ended it.
     pub signed: Vec<(Outage, Option<DateTime<Utc>>)>,
     /// They have not.
     pub unsigned: Vec<OutageId>,

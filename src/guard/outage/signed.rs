@@ -29,14 +29,25 @@ pub struct Outage {
     pub agreed_as: Role,
     pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
+    /// By the policy and their roles as they are today, both might sign this: nothing else opens. Who looks back sees those also for whom
+    /// that has changed since.
+    pub might: bool,
+}
+
+/// What one has proposed.
+pub struct Proposed {
+    pub stated: OutageStatement,
+    pub by: Arc<Member>,
+    /// As in [`Outage`].
+    pub might: bool,
 }
 
 /// Whose signatures count.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Signers {
-    /// Members in force, whose accounts nobody disabled: an outage ends with those who made it.
+    /// Members in force, whose accounts nobody disabled and whom the policy lets: an outage ends with those who made it.
     InForce,
-    /// Also those who have left since: for who looks back.
+    /// Also those who have left since, or might not any more: for who looks back.
     Ever,
 }
 
@@ -55,14 +66,14 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Somebody whom the policy lets do this with an outage of this organisation.
-    async fn who_may(
+    /// Somebody who signs this of an organisation's outage, and whether the policy lets them.
+    async fn who(
         &self,
         connection: &mut PgConnection,
         account: AccountId,
         verb: Verb,
         organisation: OrganisationId,
-    ) -> Result<Option<Arc<Member>>, sqlx::Error> {
+    ) -> Result<Option<(Arc<Member>, bool)>, sqlx::Error> {
         let found = match self.signers {
             Signers::InForce => self.trust.member(connection, account).await,
             Signers::Ever => self.trust.signer(connection, account).await,
@@ -73,35 +84,33 @@ impl Reader<'_> {
             Err(_) => return Ok(None),
         };
         let relation = relation(&member, organisation);
-        let decision = self.policy.decide(member.role, relation, RecordKind::Outage, verb, None);
-        Ok((decision == Decision::Allow).then_some(member))
+        let might = self.policy.decide(member.role, relation, RecordKind::Outage, verb, None) == Decision::Allow;
+        Ok((might || self.signers == Signers::Ever).then_some((member, might)))
     }
 
-    /// What somebody who may has proposed, with who it was.
+    /// What somebody has proposed who might.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn proposed(
-        &self,
-        connection: &mut PgConnection,
-        note: &str,
-    ) -> Result<Option<(OutageStatement, Arc<Member>)>, sqlx::Error> {
+    pub async fn proposed(&self, connection: &mut PgConnection, note: &str) -> Result<Option<Proposed>, sqlx::Error> {
         let Ok(claimed) = statement::unverified::<OutageStatement>(note) else { return Ok(None) };
-        let by = self.who_may(connection, claimed.proposed_by, Verb::Propose, claimed.organisation).await?;
-        let Some(by) = by else { return Ok(None) };
+        let by = self.who(connection, claimed.proposed_by, Verb::Propose, claimed.organisation).await?;
+        let Some((by, might)) = by else { return Ok(None) };
         let stated = statement::verified::<OutageStatement>(note, &[(by.account, by.keys.sign)]);
-        Ok(stated.ok().filter(is_whole).map(|stated| (stated, by)))
+        Ok(stated.ok().filter(is_whole).map(|stated| Proposed { stated, by, might }))
     }
 
-    /// What two have agreed to: another person than the one who proposed it, and each of them may.
+    /// What two have agreed to: another person than the one who proposed it, and each of them might.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn agreed(&self, connection: &mut PgConnection, note: &str) -> Result<Option<Outage>, sqlx::Error> {
-        let Some((stated, first)) = self.proposed(connection, note).await? else { return Ok(None) };
+        let Some(Proposed { stated, by: first, might }) = self.proposed(connection, note).await? else {
+            return Ok(None);
+        };
         for account in claimed_signers(note).filter(|account| *account != first.account).take(SECONDS) {
-            let second = self.who_may(connection, account, Verb::Countersign, stated.organisation).await?;
-            let Some(second) = second else { continue };
+            let second = self.who(connection, account, Verb::Countersign, stated.organisation).await?;
+            let Some((second, may_agree)) = second else { continue };
             let both = [(first.account, first.keys.sign), (second.account, second.keys.sign)];
             if statement::verified::<OutageStatement>(note, &both).is_ok() {
                 return Ok(Some(Outage {
@@ -114,6 +123,7 @@ impl Reader<'_> {
                     agreed_as: second.role,
                     from: stated.from,
                     until: stated.until,
+                    might: might && may_agree,
                 }));
             }
         }
