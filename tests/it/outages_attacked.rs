@@ -3,6 +3,7 @@
 use crate::harness::World;
 use crate::outages::{close, closed, countersign, propose, reads, told, unseen, verified};
 use crate::thief::stolen_keys;
+use crate::walls::injected;
 use crate::witnessed::soon;
 use chrono::TimeDelta;
 use himaya::audit::verify::Finding;
@@ -14,7 +15,7 @@ use himaya::guard::statement::{self, Lack, OutageReason, OutageStatement};
 use himaya::platform::app::App;
 use himaya::platform::config::Config;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
 const UNSEEN: &[&str] = &["ledger_not_witnessed"];
@@ -84,6 +85,8 @@ async fn what_two_did_not_sign_who_may_opens_nothing() {
 
     let one = stated(&world, &duty);
     add("one signature", one.outage, statement::sign(&one, duty.account, &duty.keys).unwrap());
+    let one = stated(&world, &first);
+    add("one signature, of who might agree", one.outage, statement::sign(&one, first.account, &first.keys).unwrap());
     let one = stated(&world, &duty);
     add("a key of the thief's own", one.outage, signed(&one, &duty, &ghost));
     let one = stated(&world, &first);
@@ -310,4 +313,49 @@ async fn it_is_over_by_each_process_s_own_clock_and_unseen_is_closed() {
     for serving in serving {
         serving.stop().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn injected_sql_agrees_to_nothing_in_another_s_place_and_other_organisations_see_nothing() {
+    let world = World::new().await;
+    let (_app, serving, base) = world.replica_of(unseen(&world)).await;
+    let [proposer, supervisor, operator] =
+        [world.signed_in("duty1").await, world.signed_in("ssupervisor1").await, world.signed_in("operator1").await];
+    assert_eq!(propose(&proposer.at(&base), UNSEEN, 1).await.status, 201);
+    let line = |account: Uuid| format!("note || '\u{2014} himaya/{account} {}=' || E'\\n'", "A".repeat(91));
+    let (own, theirs) = (line(proposer.account), line(supervisor.account));
+    let squad = world.country.organisations["squad"];
+    let forbidden = [
+        "UPDATE outages SET agreed_at = now()".to_owned(),
+        format!("UPDATE outages SET agreed_at = now(), note = {own}"),
+        format!("UPDATE outages SET agreed_at = now(), note = {theirs}"),
+        "UPDATE outages SET note = 'x'".to_owned(),
+        "UPDATE outages SET made_at = now()".to_owned(),
+        format!("UPDATE outages SET ended_at = now(), ended_by = '{}'", supervisor.account),
+        format!(
+            "INSERT INTO outages (id, organisation_id, note, made_at, agreed_at) VALUES (gen_random_uuid(), '{squad}', 'x', now(), now())"
+        ),
+        "DELETE FROM outages".to_owned(),
+    ];
+    let mut connection = injected(&world, &proposer.secrets().await.1).await;
+    for forbidden in &forbidden {
+        let done = sqlx::raw_sql(AssertSqlSafe(forbidden.clone())).execute(&mut connection).await;
+        assert!(done.is_err(), "{forbidden}: {done:?}");
+    }
+    let seen = async |of: &Actor| {
+        let mut connection = injected(&world, &of.secrets().await.1).await;
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM outages").fetch_one(&mut connection).await.unwrap()
+    };
+    assert_eq!((seen(&supervisor).await, seen(&operator).await), (1, 0));
+    let mut connection = injected(&world, &operator.secrets().await.1).await;
+    for forbidden in ["UPDATE outages SET ended_at = now()", "UPDATE outages SET agreed_at = now()"] {
+        let done = sqlx::raw_sql(forbidden).execute(&mut connection).await;
+        assert!(done.is_err() || done.is_ok_and(|done| done.rows_affected() == 0), "{forbidden}");
+    }
+    // The second signature is let through, so what was refused was not refused for its shape.
+    let agrees = format!("UPDATE outages SET agreed_at = now(), note = {theirs}");
+    let mut connection = injected(&world, &supervisor.secrets().await.1).await;
+    let done = sqlx::raw_sql(AssertSqlSafe(agrees)).execute(&mut connection).await.unwrap();
+    assert_eq!(done.rows_affected(), 1);
+    serving.stop().await.unwrap();
 }
