@@ -18,6 +18,7 @@ pub mod demo;
 pub mod doctor;
 pub mod guard;
 pub mod notices;
+pub mod outages;
 pub mod placements;
 pub mod platform;
 pub mod policies;

@@ -28,6 +28,8 @@ words! {
         Succession = "succession",
         /// A person's day is not like other days of the role.
         Snooping = "snooping",
+        /// Two persons let readers go on while the ledger lacks something, or somebody ended that.
+        Outage = "outage",
     }
 }
 
@@ -61,7 +63,7 @@ pub struct AlertView {
     pub id: AlertId,
     pub what: What,
     pub level: Level,
-    /// The notice, the task, the placement, the opening, the bar, or the organisation whose desk nobody keeps.
+    /// The notice, the task, the placement, the opening, the bar, the outage, or the organisation whose desk nobody keeps.
     pub about: Uuid,
     /// When the clock began, the task was due, the gap begins, or the person said so.
     pub occasion: DateTime<Utc>,

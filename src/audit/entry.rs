@@ -42,7 +42,7 @@ pub struct Entry {
     pub records: Vec<Uuid>,
     /// The case that it is about, or what takes its place: only to count what follows what, and in no entry.
     pub about: Option<Uuid>,
-    /// What was written, if something was.
+    /// What was written, if something was; or the outage that allowed a read.
     pub mark: Option<Mark>,
 }
 
@@ -133,9 +133,17 @@ impl Entry {
             kind: self.kind,
             purpose: self.purpose,
             outcome: self.outcome,
-            records: self.records.clone(),
+            records: self.named(),
             version: self.mark.and_then(|mark| mark.version),
         }
+    }
+}
+
+impl Entry {
+    /// Every record that was named or returned, and the outage that allowed it: so the auditors find all that was read in it.
+    fn named(&self) -> Vec<Uuid> {
+        let marked = self.mark.map(|mark| mark.record).filter(|record| !self.records.contains(record));
+        self.records.iter().copied().chain(marked).collect()
     }
 }
 

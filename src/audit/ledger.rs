@@ -15,6 +15,7 @@ use super::receipt::Receipt;
 use super::snooping::Lookout;
 use super::store::{self, Row};
 use crate::guard::record::AccountId;
+use crate::guard::statement::Lack;
 use crate::guard::trust::Trust;
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
@@ -68,6 +69,22 @@ impl From<LedgerError> for Problem {
                 tracing::error!(%error, "the ledger takes no entry");
                 Self::away("ledger_away", "The ledger takes no entry now, so nothing is shown or stored. Try again.")
             }
+        }
+    }
+}
+
+impl From<Lack> for Problem {
+    fn from(lack: Lack) -> Self {
+        match lack {
+            Lack::Behind => Self::away(
+                "ledger_behind",
+                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
+            ),
+            Lack::NotWitnessed => Self::away(
+                "ledger_not_witnessed",
+                "Too few witnesses have seen the ledger for a quarter of an hour, so no record is opened. Calls can still be \
+                 written. Tell the administrator.",
+            ),
         }
     }
 }
@@ -184,24 +201,10 @@ impl Ledger {
     }
 
     /// Why no record may be opened now: what nobody could find out about must not be read.
-    ///
-    /// # Errors
-    /// 503 with the reason.
-    pub fn may_open(&self) -> Result<(), Problem> {
-        if self.is_behind() {
-            return Err(Problem::away(
-                "ledger_behind",
-                "The ledger has fallen behind, so no record is opened. Calls can still be written. Tell the administrator.",
-            ));
-        }
-        if self.is_unwitnessed() {
-            return Err(Problem::away(
-                "ledger_not_witnessed",
-                "Too few witnesses have seen the ledger for a quarter of an hour, so no record is opened. Calls can still be \
-                 written. Tell the administrator.",
-            ));
-        }
-        Ok(())
+    #[must_use]
+    pub fn lacks(&self) -> Vec<Lack> {
+        let lacks = [(self.is_behind(), Lack::Behind), (self.is_unwitnessed(), Lack::NotWitnessed)];
+        lacks.into_iter().filter(|(is, _)| *is).map(|(_, lack)| lack).collect()
     }
 
     /// Whether the databases are no longer what was migrated: then nothing that they answer counts, and nothing is done.

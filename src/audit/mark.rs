@@ -46,6 +46,7 @@ words! {
         PolicyChange = "policy_change",
         Succession = "succession",
         Resolution = "resolution",
+        Outage = "outage",
     }
 }
 
@@ -124,11 +125,29 @@ impl Mark {
         Self { record, version: Some(version), name: Named::Content { record, version }.name(), digest }
     }
 
+    /// What stands in the leaf of a read that an outage allowed, in the place of random bytes: who knows the outage's id counts such
+    /// reads without opening an entry, and to everybody else the leaf tells nothing.
+    #[must_use]
+    pub fn in_outage(outage: Uuid, salt: [u8; 32]) -> Self {
+        Self { record: outage, version: None, name: in_outage(outage, &salt), digest: salt }
+    }
+
     /// What the ledger says of a row.
     #[must_use]
     pub fn row(row: Uuid, named: Named, digest: [u8; 32]) -> Self {
         Self { record: row, version: None, name: named.name(), digest }
     }
+}
+
+/// The mark of a read that an outage allowed, whose digest is this salt.
+#[must_use]
+pub fn in_outage(outage: Uuid, salt: &[u8; 32]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(b"himaya read in outage v1")
+        .chain_update(outage.as_bytes())
+        .chain_update(salt)
+        .finalize()
+        .into()
 }
 
 #[cfg(test)]

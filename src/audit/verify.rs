@@ -8,6 +8,7 @@ mod above;
 mod checkpoints;
 mod finding;
 mod objects;
+mod outages;
 pub mod outside;
 mod rows;
 mod store;
@@ -15,6 +16,7 @@ mod walk;
 
 pub use checkpoints::BadCheckpoint;
 pub use finding::{Finding, Kept};
+pub use outages::{OutageReport, Outages};
 
 use super::keys::LogKeys;
 use crate::guard::trust::Agreements;
@@ -50,6 +52,8 @@ pub struct Report {
     pub unregistered: u64,
     /// Each policy under which entries were made, in the order of its first one.
     pub policy_changes: Vec<PolicyChange>,
+    /// Each time that two persons let readers go on in spite of the ledger, newest first, where that was asked ([`Report::compare_outages`]).
+    pub outages: Vec<OutageReport>,
     /// At most a hundred.
     pub findings: Vec<Finding>,
     /// Findings beyond those.

@@ -5,8 +5,9 @@ mod outside;
 use super::{At, Outcome};
 use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
-use himaya::audit::verify::{self, Agreed};
-use himaya::doctor::agreements_of;
+use himaya::audit::verify::{self, Agreed, OutageReport};
+use himaya::doctor::{NoCouncil, agreements_of, outages_of};
+use himaya::guard::policy::DecisionTable;
 use himaya::platform::clock::Clock;
 use himaya::platform::config::Config;
 use himaya::platform::db;
@@ -17,6 +18,7 @@ use outside::{Outside, export, from_outside, verifier};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[derive(clap::Subcommand)]
 pub enum Audit {
@@ -91,6 +93,12 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         let objects = Objects::open(attachments, &config.secrets)?;
         report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
     }
+    let policy = DecisionTable::from_dir(&config.policies).await.map(Arc::new).map_err(NoCouncil::from);
+    let found = async { outages_of(&config, policy?, &Clock::default()).await };
+    let outages = match found.await {
+        Ok(outages) => report.compare_outages(&databases.auditor, outages).await.map(|()| None)?,
+        Err(error) => Some(error.to_string()),
+    };
     println!(
         "{} entries, {} in the tree, {} waiting; {} checkpoints, {} records, {} rows and {} files compared.",
         report.entries,
@@ -125,6 +133,12 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
     if let Some(unknown) = &unknown {
         println!("FOUND: what was agreed about the policy is not known, so no entry is held to it: {unknown}");
     }
+    for told in &report.outages {
+        println!("{}", in_words(told));
+    }
+    if let Some(unknown) = &outages {
+        println!("FOUND: whether two persons let anybody read in spite of the ledger is not known: {unknown}");
+    }
     for finding in &report.findings {
         println!("FOUND: {finding}");
     }
@@ -138,9 +152,30 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
     if let Err(changed) = &structure {
         println!("FOUND: {changed}");
     }
-    if report.ok() && structure.is_ok() && unknown.is_none() {
+    if report.ok() && structure.is_ok() && unknown.is_none() && outages.is_none() {
         println!("The ledger is whole.");
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// Who let whom read in spite of the ledger, and how much was read.
+fn in_words(told: &OutageReport) -> String {
+    let OutageReport { outage, ended_at, reads } = told;
+    let lacks: Vec<&str> = outage.lacks.iter().map(|lack| lack.as_str()).collect();
+    let ended = ended_at.map(|at| format!(", ended at {at}")).unwrap_or_default();
+    let might =
+        if outage.might { "" } else { " By the policy of today, one of them might not: then it opened nothing." };
+    format!(
+        "Outage {}: officers of {} could read in spite of {} ({}), proposed by account {}, agreed to by account {}, from {} until \
+         {}{ended}. {reads} reads.{might}",
+        outage.id,
+        outage.organisation,
+        lacks.join(" and "),
+        outage.reason,
+        outage.proposed_by,
+        outage.agreed_by,
+        outage.from,
+        outage.until,
+    )
 }

@@ -42,8 +42,7 @@ pub async fn council_of(config: &Config, secrets: &Secrets, clock: &Clock) -> Re
 /// # Errors
 /// [`NoCouncil`].
 pub async fn agreements_of(config: &Config, clock: &Clock) -> Result<Option<Agreements>, NoCouncil> {
-    let nothing_is_vouched_for = Live::only("none", Zeroizing::new(random::bytes()));
-    let council = council(config, nothing_is_vouched_for, clock, Trust::by_pins_alone).await?;
+    let council = council(config, nothing_is_vouched_for(), clock, Trust::by_pins_alone).await?;
     // What was kept beside the checkpoints is compared as well: agreements that are gone are not agreements that never were.
     council.standing().await?;
     let agreements = council.agreements().await?;
@@ -55,6 +54,16 @@ pub async fn agreements_of(config: &Config, clock: &Clock) -> Result<Option<Agre
         }
         _ => Ok(agreements),
     }
+}
+
+/// Who signed what, by pins and signatures alone.
+pub(super) fn trust_by_pins(config: &Config, policy: Arc<DecisionTable>, clock: &Clock) -> Trust {
+    let voucher = Voucher::new(nothing_is_vouched_for(), clock.clone());
+    Trust::new(config.pins.clone(), policy, voucher).by_pins_alone()
+}
+
+fn nothing_is_vouched_for() -> Live<Raw> {
+    Live::only("none", Zeroizing::new(random::bytes()))
 }
 
 async fn council(

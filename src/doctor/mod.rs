@@ -2,19 +2,21 @@
 //! thing what it is, or what is wrong and what to do.
 //!
 //! It changes nothing, and needs no more than the service has: each question goes to the database as the role that it is
-//! about. `roles` asks what the roles may do, `schema` what the tables are, `ledger` looks at checkpoints and pins,
+//! about. `roles` asks what the roles may do, `schema` what the tables are, `ledger` looks at checkpoints and pins, `outages` who reads in spite of it,
 //! `secrets` at the values of secrets and what needs the older ones, `machine` at clocks, disks and certificates.
 
 mod agreed;
 mod certificate;
 mod ledger;
 mod machine;
+mod outages;
 mod roles;
 mod schema;
 mod secrets;
 mod store;
 
 pub use agreed::{NoCouncil, agreements_of, council_of};
+pub use outages::outages_of;
 pub use schema::WITHOUT_ROW_SECURITY;
 
 use crate::guard::policy;
@@ -167,6 +169,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
                 schema::examine(&mut findings, &mut connection).await;
                 ledger::pins(&mut findings, config, secrets.as_ref(), &mut connection).await;
                 agreed::policy(&mut findings, config, secrets.as_ref(), clock).await;
+                outages::open(&mut findings, config, clock).await;
                 machine::clocks(&mut findings, "database.app", clock, &mut connection).await;
                 machine::data_directory(&mut findings, "database.app", address);
             }

@@ -106,6 +106,8 @@ words! {
         Recuse = "recuse",
         /// What a supervisor put in the way is taken out of it.
         Lift = "lift",
+        /// It is over by itself, as those who made it said: nobody does it.
+        Lapse = "lapse",
     }
 }
 
@@ -147,6 +149,8 @@ pub const ALL_WORK: &[Work] = {
     // Who is named by it is oneself.
     const SUCCESSION: &[Relation] = &[ResponsibleOf, CustodianOf, Oneself, Stranger];
     const RESOLUTION: &[Relation] = &[Duty, Oneself, Stranger];
+    // Whoever works in the organisation whose readers it is for, and everybody else.
+    const OUTAGE: &[Relation] = &[Duty, Stranger];
     const NOBODY: &[Relation] = &[Stranger];
     &[
         work(K::Call, V::Create, NOBODY, false),
@@ -282,6 +286,10 @@ pub const ALL_WORK: &[Work] = {
         work(K::Succession, V::Countersign, SUCCESSION, false),
         work(K::Succession, V::Found, SUCCESSION, false),
         work(K::Succession, V::Decline, SUCCESSION, false),
+        work(K::Outage, V::List, NOBODY, false),
+        work(K::Outage, V::Propose, OUTAGE, false),
+        work(K::Outage, V::Countersign, OUTAGE, false),
+        work(K::Outage, V::Close, OUTAGE, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
         work(K::Resolution, V::List, NOBODY, true),

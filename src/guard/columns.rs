@@ -571,6 +571,21 @@ pub const CLEAR: &[(&str, &[&str])] = &[
             "standing",
         ],
     ),
+    (
+        "outages",
+        &[
+            "id",
+            "organisation_id",
+            "note",
+            "made_at",
+            "agreed_at",
+            "ended_at",
+            "ended_by",
+            "registered_by",
+            "register_no",
+            "standing",
+        ],
+    ),
     // A subject is a keyed hash, a state and a ticket are hashes.
     ("oidc_links", &["id", "account_id", "subject", "issuer", "pepper", "made_at", "last_used_at"]),
     ("oidc_attempts", &["state", "session_id", "tries_bucket", "tries_window", "expires_at"]),

@@ -2,15 +2,18 @@
 //! a receipt.
 
 use super::gate::{About, Authorized, Does, ledger_problem};
+use super::outage::Outages;
 use super::record::AccountId;
 use super::store::{self, SealedRow};
 use super::trust::{Member, Trust};
 use super::vault::{self, Sealed, VaultError};
 use crate::audit::entry::Entry;
 use crate::audit::ledger::Ledger;
+use crate::audit::mark::Mark;
 use crate::audit::receipt::Receipt;
 use crate::platform::clock::Clock;
 use crate::platform::problem::Problem;
+use crate::platform::{metrics, random};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use std::collections::HashMap;
@@ -25,6 +28,8 @@ pub struct Places {
     pub visits: PgPool,
     pub erasure: PgPool,
     pub ledger: Arc<Ledger>,
+    /// Who goes on reading while the ledger lacks something.
+    pub outages: Arc<Outages>,
     pub trust: Arc<Trust>,
     pub clock: Clock,
 }
@@ -36,10 +41,14 @@ async fn conclude<V: Does, K: About>(
     named: Vec<Uuid>,
     versions: Vec<(Uuid, i64)>,
 ) -> Result<Receipt, Problem> {
-    if !versions.is_empty() {
-        places.ledger.may_open()?;
+    let mut entry: Entry = authorized.entry(&places.clock, named);
+    let lacks = if versions.is_empty() { vec![] } else { places.ledger.lacks() };
+    if let Some(lack) = lacks.first() {
+        let outage = places.outages.opens(authorized.who().member.as_deref(), entry.relation, &lacks);
+        let outage = outage.ok_or_else(|| Problem::from(*lack))?;
+        entry.mark = Some(Mark::in_outage(outage.0, random::bytes()));
+        metrics::read_in_outage();
     }
-    let entry: Entry = authorized.entry(&places.clock, named);
     places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)
 }
 

@@ -13,6 +13,7 @@ pub mod custody;
 pub mod gate;
 pub mod keys;
 pub mod look;
+pub mod outage;
 pub mod passkey;
 pub mod passphrase;
 pub mod policy;

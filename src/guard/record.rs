@@ -88,6 +88,8 @@ words! {
         Policy = "policy",
         /// Other responsible persons of an organisation.
         Succession = "succession",
+        /// Two persons let readers go on while the ledger cannot do all of its work.
+        Outage = "outage",
     }
 }
 
@@ -176,4 +178,6 @@ ids! {
     SuccessionId,
     /// That a pseudonym of the ledger be resolved.
     ResolutionId,
+    /// That readers go on while the ledger lacks something.
+    OutageId,
 }

@@ -13,11 +13,14 @@ pub use cases::{
 };
 pub use founding::{FoundingMember, FoundingStatement, MembershipStatement, StatedAgreement, StatedSuccession};
 pub use kinds::{
-    AccessReason, Act, BarReason, ErasureReason, HoldReason, OrganisationKind, ResolutionReason, SharedPurpose,
+    AccessReason, Act, BarReason, ErasureReason, HoldReason, Lack, OrganisationKind, OutageReason, ResolutionReason,
+    SharedPurpose,
 };
 
 use super::keys::{KemPublic, PersonKeys, PublicKeys};
-use super::record::{AccountId, CaseId, OpeningId, OrganisationId, PolicyId, RecordKind, ResolutionId, SharedKeyId};
+use super::record::{
+    AccountId, CaseId, OpeningId, OrganisationId, OutageId, PolicyId, RecordKind, ResolutionId, SharedKeyId,
+};
 use crate::audit::note::{self, KeyName, NoteSigner, NoteVerifier};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::VerifyingKey;
@@ -51,6 +54,7 @@ statements! {
     OpeningStatement => "himaya/opening/v1",
     PolicyStatement => "himaya/policy/v1",
     ResolutionStatement => "himaya/resolution/v1",
+    OutageStatement => "himaya/outage/v1",
 }
 
 /// A public key pair as it stands in a statement (hexadecimal).
@@ -154,6 +158,22 @@ pub struct ResolutionStatement {
     pub made_at: DateTime<Utc>,
     /// Afterwards it is not countersigned, and nobody is told.
     pub lapses_at: DateTime<Utc>,
+}
+
+/// The assigned and duty readers of one organisation go on reading while the ledger lacks something. Signed by who proposes it, and
+/// by who agrees; it counts once, since its id is drawn at random and what is over is remembered.
+#[derive(Serialize, Deserialize)]
+pub struct OutageStatement {
+    pub outage: OutageId,
+    /// Whose readers.
+    pub organisation: OrganisationId,
+    /// In spite of what.
+    pub lacks: Vec<Lack>,
+    pub reason: OutageReason,
+    pub proposed_by: AccountId,
+    pub from: DateTime<Utc>,
+    /// Four hours later at most.
+    pub until: DateTime<Utc>,
 }
 
 /// Somebody who keeps a part of CUSTODY; perhaps of another organisation.

@@ -10,6 +10,7 @@ use crate::audit::tiles::access::Verifiers;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
+use crate::guard::outage::Outages;
 use crate::guard::passphrase::Stretcher;
 use crate::guard::policy::{DecisionTable, PolicyError};
 use crate::guard::sweep::Eraser;
@@ -154,11 +155,20 @@ impl App {
         {
             ledger.set_office(key);
         }
+        let outages = Outages::new(
+            databases.app.clone(),
+            Arc::clone(&trust),
+            Arc::clone(&policy),
+            Arc::clone(&ledger),
+            clock.clone(),
+            config.checkpoints.clone(),
+        );
         let places = Places {
             main: databases.app.clone(),
             visits: databases.visits.clone(),
             erasure: databases.erasure.clone(),
             ledger: Arc::clone(&ledger),
+            outages,
             trust,
             clock: clock.clone(),
         };

@@ -17,6 +17,8 @@ const BACKLOG: &str = "himaya_ledger_backlog_seconds";
 const BEHIND: &str = "himaya_ledger_behind";
 const COSIGNED: &str = "himaya_witness_cosigned_timestamp_seconds";
 const UNWITNESSED: &str = "himaya_ledger_unwitnessed";
+const OUTAGES: &str = "himaya_ledger_outages";
+const IN_OUTAGE: &str = "himaya_ledger_outage_reads_total";
 const REFUSED: &str = "himaya_refusals_total";
 const BUSY: &str = "himaya_passphrase_pool_busy_total";
 const TOO_MANY: &str = "himaya_too_many_tries_total";
@@ -60,6 +62,11 @@ fn describe() {
     describe_gauge!(BEHIND, "1 while no record is opened because entries wait too long");
     describe_gauge!(COSIGNED, "When each witness last cosigned a checkpoint, in seconds since 1970; 0 for never");
     describe_gauge!(UNWITNESSED, "1 while no record is opened because too few witnesses see the ledger");
+    describe_gauge!(
+        OUTAGES,
+        "Outages that two persons opened and that count now: some go on reading in spite of the ledger"
+    );
+    describe_counter!(IN_OUTAGE, "Reads of records that an outage allowed");
     describe_counter!(REFUSED, "Requests that the policy refused");
     describe_counter!(SUSPECTED, "Days of people, unlike others of their role, that the auditors were told of");
     describe_counter!(BUSY, "Sign-ins and enrolments that were told to come back: the passphrase pool was full");
@@ -164,4 +171,14 @@ pub fn standing(main: bool, erasure: bool, sequencer: bool) {
     for (name, up) in [(MAIN, main), (ERASURE, erasure), (SEQUENCER, sequencer)] {
         gauge!(name).set(f64::from(u8::from(up)));
     }
+}
+
+/// So many outages count now.
+pub fn outages(open: usize) {
+    gauge!(OUTAGES).set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
+}
+
+/// A record is read that only an outage opens.
+pub fn read_in_outage() {
+    counter!(IN_OUTAGE).increment(1);
 }

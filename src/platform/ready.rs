@@ -12,7 +12,7 @@ const FRESH: Duration = Duration::from_secs(15);
 
 /// What the service stands on, as it was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "six facts that are seen apart, each called by its name")]
+#[expect(clippy::struct_excessive_bools, reason = "seven facts that are seen apart, each called by its name")]
 pub struct Standing {
     pub main: bool,
     pub erasure: bool,
@@ -22,6 +22,8 @@ pub struct Standing {
     pub behind: bool,
     /// Too few of those outside have seen the ledger.
     pub unwitnessed: bool,
+    /// Two persons let some go on reading in spite of either.
+    pub outage: bool,
     /// Its policy is not the one that was agreed to: it opens nothing but a repair.
     pub closed: bool,
 }
@@ -49,7 +51,7 @@ impl Readiness {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).ending = true;
     }
 
-    /// Says "ready", or what is missing.
+    /// Says "ready", or what is missing. In an outage, "outage": whoever is let on must be led here.
     ///
     /// # Errors
     /// 503 with a code for the first thing that is missing.
@@ -68,14 +70,19 @@ impl Readiness {
             Some((_, Standing { erasure: false, .. })) => {
                 not("erasure_store_away", "The erasure store does not answer.")
             }
-            Some((_, Standing { sequencer: false, .. })) => not("no_sequencer", "No replica sequences the ledger."),
-            Some((_, Standing { behind: true, .. })) => not("ledger_behind", "The ledger's entries wait too long."),
-            Some((_, Standing { unwitnessed: true, .. })) => {
+            Some((_, Standing { sequencer: false, outage: false, .. })) => {
+                not("no_sequencer", "No replica sequences the ledger.")
+            }
+            Some((_, Standing { behind: true, outage: false, .. })) => {
+                not("ledger_behind", "The ledger's entries wait too long.")
+            }
+            Some((_, Standing { unwitnessed: true, outage: false, .. })) => {
                 not("ledger_not_witnessed", "Too few witnesses have seen the ledger for a quarter of an hour.")
             }
             Some((_, Standing { closed: true, .. })) => {
                 not("policy_not_agreed", "The policy of this process is not the one that two persons agreed to.")
             }
+            Some((_, Standing { outage: true, .. })) => Ok("outage"),
             Some(_) => Ok("ready"),
         }
     }
@@ -93,8 +100,15 @@ mod tests {
     fn everything_is_needed_and_what_is_old_is_not_believed() {
         let (ready, now) = (Readiness::default(), Instant::now());
         assert_eq!(code(&ready, now), "starting");
-        let well =
-            Standing { main: true, erasure: true, sequencer: true, behind: false, unwitnessed: false, closed: false };
+        let well = Standing {
+            main: true,
+            erasure: true,
+            sequencer: true,
+            behind: false,
+            unwitnessed: false,
+            closed: false,
+            outage: false,
+        };
         for (standing, said) in [
             (Standing { main: false, ..well }, "main_database_away"),
             (Standing { erasure: false, ..well }, "erasure_store_away"),
@@ -102,6 +116,9 @@ mod tests {
             (Standing { behind: true, ..well }, "ledger_behind"),
             (Standing { unwitnessed: true, ..well }, "ledger_not_witnessed"),
             (Standing { closed: true, ..well }, "policy_not_agreed"),
+            (Standing { behind: true, unwitnessed: true, outage: true, ..well }, "outage"),
+            (Standing { behind: true, outage: true, closed: true, ..well }, "policy_not_agreed"),
+            (Standing { behind: true, outage: true, sequencer: false, ..well }, "outage"),
             (well, "ready"),
         ] {
             ready.saw(standing, now);

@@ -9,7 +9,7 @@ use crate::platform::http::{Here, LARGEST_BODY, Lasting};
 use crate::platform::metrics;
 use crate::platform::problem::Problem;
 use crate::{
-    absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, placements,
+    absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, outages, placements,
     policies, roster, staff, status, supervision, tasks,
 };
 use axum::Router;
@@ -64,6 +64,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(absences::routes())
         .merge(custody::routes())
         .merge(policies::routes())
+        .merge(outages::routes())
         .merge(audit::http::routes())
         .merge(audit::tiles::routes())
 }

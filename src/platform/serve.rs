@@ -131,6 +131,7 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
                 behind: true,
                 unwitnessed: ledger.is_unwitnessed(),
                 closed: app.council.is_closed(),
+                outage: false,
             },
             Duration::ZERO,
         );
@@ -144,6 +145,7 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         let oldest = backlog.oldest(now).max(queued);
         standing.behind = oldest >= BEHIND;
         ledger.set_behind(standing.behind);
+        standing.outage = app.places.outages.opens_for_somebody(&ledger.lacks());
         app.ready.saw(standing, Instant::now());
         metrics::standing(standing.main, standing.erasure, standing.sequencer);
         metrics::backlog(oldest, standing.behind);
@@ -227,6 +229,7 @@ impl Serving {
                 let (council, stopped) = (Arc::clone(&app.council), stopped.clone());
                 async move { council.watch(stopped).await }
             }),
+            tokio::spawn(Arc::clone(&app.places.outages).watch(stopped.clone())),
             tokio::spawn(erased.run(stopped.clone())),
             tokio::spawn({
                 let (pool, clock) = (app.databases.lookout.clone(), app.places.clock.clone());

@@ -29,6 +29,7 @@ pub async fn read(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
     look.conclude(vec![], vec![]).await?.spend();
     let ledger_behind = app.places.ledger.is_behind();
     let ledger_not_witnessed = app.places.ledger.is_unwitnessed();
+    let ledger_outage = app.places.outages.opens_for_somebody(&app.places.ledger.lacks());
     let system = app.ready.told(Instant::now()).unwrap_or_else(|problem| problem.code()).to_owned();
     let at = app.places.clock.now();
     Ok(Json(Status {
@@ -43,5 +44,6 @@ pub async fn read(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Jso
         system,
         ledger_behind,
         ledger_not_witnessed,
+        ledger_outage,
     }))
 }

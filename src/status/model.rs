@@ -28,6 +28,8 @@ pub struct Status {
     pub ledger_behind: bool,
     /// Too few witnesses have seen the ledger, so no record is opened now.
     pub ledger_not_witnessed: bool,
+    /// In spite of that, two persons let officers of a squad go on reading.
+    pub ledger_outage: bool,
 }
 
 /// Notices to the squad. A band is `0`, `1-2`, `3-9`, or the number from ten on.

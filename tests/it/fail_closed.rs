@@ -93,7 +93,7 @@ async fn refused_in_the_end(world: &World, path: &str) {
 }
 
 /// Until every entry has its place.
-async fn all_placed(owner: &mut PgConnection) {
+pub async fn all_placed(owner: &mut PgConnection) {
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
     for _ in 0..200 {
         tick.tick().await;

@@ -61,6 +61,8 @@ mod months;
 mod oidc;
 mod oidc_away;
 mod oidc_keys;
+mod outages;
+mod outages_attacked;
 mod outside;
 mod passkeys;
 mod passkeys_browser;

@@ -31,7 +31,7 @@ fn log_key(world: &World) -> NoteVerifier {
     world.app.log_keys().unwrap().all()[0].clone()
 }
 
-fn witnessed(url: &str, key: &CosignatureVerifier) -> LogWitnessConfig {
+pub fn witnessed(url: &str, key: &CosignatureVerifier) -> LogWitnessConfig {
     LogWitnessConfig { url: url.to_owned(), vkey: key.to_string(), token_file: None, authority: None }
 }
 
@@ -90,7 +90,7 @@ impl Beside {
 }
 
 /// The world's configuration with witnesses.
-fn watched(world: &World, witnesses: Vec<LogWitnessConfig>, needed: usize) -> Config {
+pub fn watched(world: &World, witnesses: Vec<LogWitnessConfig>, needed: usize) -> Config {
     Config { witnesses, witnesses_needed: Some(needed), ..world.app.config.clone() }
 }
 
@@ -99,7 +99,7 @@ fn call() -> serde_json::Value {
 }
 
 /// Becomes true within a minute: witnesses that failed are left alone for some time.
-async fn soon(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+pub async fn soon(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     for _ in 0..600 {
         tick.tick().await;
@@ -277,7 +277,7 @@ async fn liar(answer: impl Fn(String) -> (StatusCode, &'static str, String) + Cl
     format!("http://{address}")
 }
 
-fn liars_key(number: u8) -> CosignatureKey {
+pub fn liars_key(number: u8) -> CosignatureKey {
     CosignatureKey::new(
         KeyName::new(format!("liar{number}.example")).unwrap(),
         &SigningKey::from_bytes(&[100 + number; 32]),

@@ -4,6 +4,7 @@ use super::PolicyChange;
 use crate::audit::entry::Place;
 use crate::audit::mark::RowKind;
 use crate::audit::tiles::model::Tile;
+use crate::guard::record::OutageId;
 use crate::guard::statement::hex;
 use std::fmt;
 use uuid::Uuid;
@@ -102,6 +103,8 @@ pub enum Finding {
     TileChanged { tile: Tile },
     /// Entries were made under a policy to which nobody ever agreed, after two had agreed to another.
     PolicyNotAgreed { change: PolicyChange },
+    /// An outage lies in the database as agreed to, and two persons did not sign it.
+    OutageNotSigned { outage: OutageId },
 }
 
 impl fmt::Display for Finding {
@@ -216,6 +219,11 @@ impl fmt::Display for Finding {
                 write!(f, "Object {object}: an attachment's bytes are not those that were stored.")
             }
             Self::UnknownRow { row } => write!(f, "Row {row} is of no kind that this service writes."),
+            Self::OutageNotSigned { outage } => write!(
+                f,
+                "Outage {outage} lies in the database as agreed to, and two persons did not sign it. A service of this version \
+                 opened nothing by it: find out who wrote it there."
+            ),
             Self::PolicyNotAgreed { change: PolicyChange { policy, first, last, entries } } => write!(
                 f,
                 "{entries} entries, at positions {first} to {last}, were made under policy {}, to which two responsible persons \

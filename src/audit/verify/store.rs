@@ -214,3 +214,18 @@ pub async fn is_object(pool: &PgPool, object: Uuid) -> Result<bool, sqlx::Error>
         .fetch_one(pool)
         .await
 }
+
+/// The leaves that say that they were made from the first of these hours to the last, in no order.
+pub fn leaves_of_hours(
+    connection: &mut PgConnection,
+    first: i64,
+    last: i64,
+) -> BoxStream<'_, Result<Vec<u8>, sqlx::Error>> {
+    // Where a leaf says the hour (`Leaf::to_bytes`): big-endian, so that bytes compare as the numbers do.
+    sqlx::query_scalar!(
+        "SELECT leaf FROM ledger_entries WHERE substring(leaf FROM 65 FOR 8) BETWEEN int8send($1) AND int8send($2)",
+        first,
+        last
+    )
+    .fetch(connection)
+}

@@ -1,7 +1,8 @@
 //! What somebody wants to do something to, and how they stand to it.
 
 use crate::guard::action::Relation;
-use crate::guard::record::{CaseId, RecordKind};
+use crate::guard::outage;
+use crate::guard::record::{CaseId, OrganisationId, RecordKind};
 use crate::guard::session::Who;
 use crate::guard::store;
 use sqlx::PgConnection;
@@ -22,7 +23,7 @@ pub enum Target {
     OnNotice(RecordKind, Uuid, Uuid),
     /// A case, or something on it: a section, a note, a person, an attachment.
     OnCase(RecordKind, CaseId, Uuid),
-    /// Something of an organisation: its founding, its members, its CUSTODY, the policy that it answers for.
+    /// Something of an organisation: its founding, its members, its CUSTODY, the policy that it answers for, its outages.
     OfOrganisation(RecordKind, Uuid, Uuid),
     /// The person's own account or session.
     Own(RecordKind, Uuid),
@@ -108,6 +109,10 @@ pub(super) async fn relations_in(
             Ok(responsible.then_some(Relation::ResponsibleOf).into_iter().collect())
         }
         Target::Record(RecordKind::Resolution, id) => store::relations_to_resolution(connection, who.account, id).await,
+        Target::OfOrganisation(RecordKind::Outage, organisation, _) => {
+            let member = who.member.as_ref();
+            Ok(member.map(|member| outage::relation(member, OrganisationId(organisation))).into_iter().collect())
+        }
         Target::Record(RecordKind::Absence, id) => store::relations_to_absence(connection, who.account, id).await,
         Target::Record(_, id) | Target::OnNotice(_, id, _) => {
             store::relations_to_notice(connection, who.account, id).await

@@ -85,5 +85,6 @@ pub mod kinds {
         Policy => Policy,
         Succession => Succession,
         Resolution => Resolution,
+        Outage => Outage,
     }
 }

@@ -137,3 +137,25 @@ words! {
         CourtOrder = "court_order",
     }
 }
+
+words! {
+    /// What the ledger lacks, so that no record is opened. The words are those of the problem that readers are told.
+    pub enum Lack {
+        /// Entries wait too long for their place in the tree.
+        Behind = "ledger_behind",
+        /// Too few of those outside have seen it.
+        NotWitnessed = "ledger_not_witnessed",
+    }
+}
+
+words! {
+    /// Why records must be read in spite of what the ledger lacks. A code: it lies open.
+    pub enum OutageReason {
+        DangerToLife = "danger_to_life",
+        PersonMissing = "person_missing",
+        /// Officers are out, and need what stands on their case.
+        OperationUnderWay = "operation_under_way",
+        /// A notice's 24 hours run, and nobody can read it.
+        NoticeWaits = "notice_waits",
+    }
+}

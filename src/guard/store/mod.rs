@@ -5,11 +5,13 @@
 //!
 //! A file a subject: `session` who is asking, `statements` who vouches for whom, `relations` how they stand to a record,
 //! `sealed` and `wraps` what is sealed and for whom, `visit` all of these for one section, `erasure` the second database, `answers` what was answered before,
-//! `custody` what two custodians reach, `policies` which policy was agreed to.
+//! `custody` what two custodians reach, `policies` which policy was agreed to,
+//! `outages` which readers were let on.
 
 mod answers;
 mod custody;
 mod erasure;
+mod outages;
 mod policies;
 mod relations;
 mod sealed;
@@ -21,6 +23,7 @@ mod wraps;
 pub use answers::*;
 pub use custody::*;
 pub use erasure::*;
+pub use outages::*;
 pub use policies::*;
 pub use relations::*;
 pub use sealed::*;
