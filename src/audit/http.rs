@@ -1,7 +1,7 @@
 //! The auditor's view: the ledger under pseudonyms.
 
 use super::reading::{EntryView, Reading};
-use super::{search, snooping, store};
+use super::{oversight, search, snooping, store};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::RecordKind;
@@ -17,7 +17,11 @@ use utoipa_axum::routes;
 /// The routes of the ledger.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(search::search)).routes(routes!(snooping::http::list))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(search::search))
+        .routes(routes!(snooping::http::list))
+        .merge(oversight::routes())
 }
 
 /// Read the ledger, newest entries first. Looking into it is an entry itself.

@@ -283,5 +283,7 @@ pub const ALL_WORK: &[Work] = {
         work(K::Succession, V::Decline, SUCCESSION, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
+        work(K::Oversight, V::List, NOBODY, true),
+        work(K::Oversight, V::Renew, NOBODY, false),
     ]
 };

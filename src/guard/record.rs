@@ -74,6 +74,8 @@ words! {
         /// Operational counters in bands: of nobody.
         Status = "status",
         Ledger = "ledger",
+        /// What the people of one's own organisation did, by the ledger; and the monthly key of those who see it.
+        Oversight = "oversight",
         /// Two custodians open CUSTODY, once, for one reason.
         Opening = "opening",
         /// Somebody must look at a case that is not theirs, at once.
@@ -152,7 +154,7 @@ ids! {
     CredentialId,
     /// A device on which somebody has signed in.
     DeviceId,
-    /// One epoch of a key that an organisation holds together: INTAKE, REVIEW or LEDGER.
+    /// One epoch of a key that an organisation holds together: INTAKE, REVIEW, LEDGER or OVERSIGHT.
     SharedKeyId,
     MembershipId,
     TaskId,

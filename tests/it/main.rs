@@ -55,6 +55,8 @@ mod oidc;
 mod oidc_away;
 mod oidc_keys;
 mod outside;
+mod own_entries;
+mod own_entries_attacked;
 mod passkeys;
 mod passkeys_browser;
 mod passkeys_lost;
