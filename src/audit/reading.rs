@@ -74,7 +74,8 @@ impl Reading {
         let positions: Vec<i64> =
             if log.all().len() > 1 { rows.iter().map(|row| row.position).collect() } else { vec![] };
         let stored = store::checkpoints_at(&app.databases.auditor, &positions).await?;
-        let offices = stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect();
+        let offices =
+            stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect();
         Ok(Self { log, opened, offices, rows })
     }
 

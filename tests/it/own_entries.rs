@@ -43,7 +43,7 @@ pub async fn lists(supervisor: &Actor, limit: u32) -> Vec<Value> {
         found.extend(reply.body["items"].as_array().unwrap().clone());
         match reply.body["next"].as_str() {
             None => return found,
-            Some(next) => cursor = next.to_owned(),
+            Some(next) => next.clone_into(&mut cursor),
         }
     }
 }
@@ -97,7 +97,8 @@ async fn a_supervisor_sees_every_entry_of_the_own_people_by_name_and_none_of_oth
     opened_by(&world, opening, "ssupervisor2", "duty1").await;
     placed(&world).await;
     let last = newest(&world).await;
-    let all: Vec<Value> = audits(&auditor, json!({})).await.into_iter().filter(|entry| position(entry) > before).collect();
+    let all: Vec<Value> =
+        audits(&auditor, json!({})).await.into_iter().filter(|entry| position(entry) > before).collect();
     let by_custody = all.iter().filter(|entry| entry["detail"]["relation"] == "custodian_of").count();
     assert!(by_custody >= 2, "{by_custody}");
     for (handle, organisation) in OVERSEEN {
@@ -238,7 +239,11 @@ async fn whoever_is_kept_off_a_case_reads_nothing_of_it_here() {
     let seen = lists(&other, 100).await;
     assert!(seen.iter().all(|entry| !names(entry, played.case) && !names(entry, barred.id("id"))));
     let reading = |entry: &&Value| entry["detail"]["kind"] == "narrative" && entry["detail"]["outcome"] == "done";
-    assert!(seen.iter().filter(reading).all(|entry| entry["detail"]["withheld"] == true && entry["detail"]["records"] == json!([])));
+    assert!(
+        seen.iter()
+            .filter(reading)
+            .all(|entry| entry["detail"]["withheld"] == true && entry["detail"]["records"] == json!([]))
+    );
     let bars: Vec<&Value> = seen.iter().filter(|entry| entry["detail"]["kind"] == "bar").collect();
     assert!(!bars.is_empty() && bars.iter().all(|entry| entry["detail"]["records"] == json!([])), "{bars:?}");
 }
@@ -258,7 +263,8 @@ async fn without_a_supervisors_key_entries_go_on_and_with_one_they_are_sealed_to
     let call = json!({ "content": { "safe_to_talk": "yes" } });
     assert_eq!(operator.post("/api/v1/calls", &call).await.unwrap().status, 201);
     let sealed = async || -> Vec<bool> {
-        let keys = "SELECT k.oversight_id IS NOT NULL FROM ledger_detail_keys k WHERE k.id NOT IN (SELECT id FROM before)
+        let keys =
+            "SELECT k.oversight_id IS NOT NULL FROM ledger_detail_keys k WHERE k.id NOT IN (SELECT id FROM before)
                     AND k.key_id IS NOT NULL ORDER BY 1";
         sqlx::query_scalar(keys).fetch_all(&mut world.owner().await).await.unwrap()
     };
@@ -314,18 +320,16 @@ async fn a_supervisor_who_left_holds_nothing_of_what_is_done_after_the_next_key(
     let held = "SELECT w.account_id FROM ledger_detail_keys k JOIN shared_keys s ON s.id = k.oversight_id
                 JOIN shared_key_wraps w ON w.key_id = s.id
                 WHERE s.organisation_id = $1 AND k.id NOT IN (SELECT id FROM before)";
-    let holders: Vec<Uuid> = sqlx::query_scalar(held)
-        .bind(world.country.organisations["squad"])
-        .fetch_all(&mut owner)
-        .await
-        .unwrap();
+    let holders: Vec<Uuid> =
+        sqlx::query_scalar(held).bind(world.country.organisations["squad"]).fetch_all(&mut owner).await.unwrap();
     assert!(holders.contains(&one.account) && !holders.contains(&other.account), "{holders:?}");
     // What the one who left did, the other still sees, by name; and looking again makes no further key.
     assert!(!finds(&one, json!({ "person": "ssupervisor2" })).await.is_empty());
-    let epochs: i64 = sqlx::query_scalar("SELECT count(*) FROM shared_keys WHERE purpose = 'oversight' AND organisation_id = $1")
-        .bind(world.country.organisations["squad"])
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    let epochs: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM shared_keys WHERE purpose = 'oversight' AND organisation_id = $1")
+            .bind(world.country.organisations["squad"])
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
     assert_eq!(epochs, 2);
 }

@@ -74,7 +74,9 @@ async fn injected_sql_in_a_session_gets_the_own_organisations_sealed_entries_and
     assert!(!sections.is_empty());
     let of_cases = "SELECT count(*) FROM supervised_cases_of($1)";
     let mut seen: Vec<BTreeSet<i64>> = Vec::new();
-    for handle in ["hsupervisor1", "ssupervisor1", "manager1", "operator1", "officer1", "worker1", "auditor1", "admin1", ""] {
+    for handle in
+        ["hsupervisor1", "ssupervisor1", "manager1", "operator1", "officer1", "worker1", "auditor1", "admin1", ""]
+    {
         let secret = if handle.is_empty() { String::new() } else { world.signed_in(handle).await.secrets().await.1 };
         let mut session = injected(&world, &secret).await;
         let positions: Vec<i64> = sqlx::query_scalar(all).fetch_all(&mut session).await.unwrap();
@@ -161,13 +163,14 @@ async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() 
     let place = (u32::try_from(lane).unwrap(), u64::try_from(n).unwrap());
     let place = Context::new("ledger_entries", replica.into_bytes(), "detail", place.0, place.1);
     sqlx::raw_sql("CREATE TABLE kept AS TABLE ledger_entries").execute(&mut owner).await.unwrap();
-    let detail: Vec<u8> = sqlx::query_scalar("SELECT detail FROM ledger_entries WHERE (replica, lane, n) = ($1, $2, $3)")
-        .bind(replica)
-        .bind(lane)
-        .bind(n)
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
+    let detail: Vec<u8> =
+        sqlx::query_scalar("SELECT detail FROM ledger_entries WHERE (replica, lane, n) = ($1, $2, $3)")
+            .bind(replica)
+            .bind(lane)
+            .bind(n)
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
     let plain = bytes::open(&sealing, 1, &place, &detail).unwrap();
     let mut forged: Value = serde_json::from_slice(&plain).unwrap();
     forged["verb"] = json!("write");
@@ -209,5 +212,4 @@ async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() 
     let auditor = world.signed_in("auditor1").await;
     let audited = crate::own_entries::audits(&auditor, json!({ "person": "p-nobody" })).await;
     assert!(audited.contains(altered.as_ref().unwrap()), "{audited:?}");
-
 }

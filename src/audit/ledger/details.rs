@@ -93,7 +93,8 @@ impl Details {
         }
         if held.ledger.is_none() {
             let auditors = self.auditors(&mut held).await?;
-            let work = |only: &dyn Fn(&Entry) -> bool| entries.iter().all(|entry| is_founding(entry.kind) && only(entry));
+            let work =
+                |only: &dyn Fn(&Entry) -> bool| entries.iter().all(|entry| is_founding(entry.kind) && only(entry));
             match auditors {
                 Auditors::Ready(key) => (held.ledger, held.common) = (Some(key), None),
                 Auditors::Unfounded if work(&|_| true) => {}
@@ -130,7 +131,8 @@ impl Details {
     /// auditors alone read it.
     async fn own(&self, held: &mut Held, organisation: OrganisationId) -> Result<Arc<DetailKey>, LedgerError> {
         let now = Instant::now();
-        if let Some(own) = held.own.get(&organisation).filter(|own| now.saturating_duration_since(own.looked) < LOOKED) {
+        if let Some(own) = held.own.get(&organisation).filter(|own| now.saturating_duration_since(own.looked) < LOOKED)
+        {
             return Ok(Arc::clone(&own.key));
         }
         let oversight = self.oversight(organisation).await;
@@ -158,9 +160,8 @@ impl Details {
     /// Makes a key and stores it, wrapped to the auditors first, where there are any.
     async fn make(&self, held: &Held, oversight: Option<&SharedKey>) -> Result<Arc<DetailKey>, LedgerError> {
         let (id, secret) = (random::uuid(), Zeroizing::new(random::bytes::<32>()));
-        let wrap = |to: &SharedKey| {
-            keys::wrap(&*secret, &to.recipient, &detail_context(id)).map_err(|_| LedgerError::Seal)
-        };
+        let wrap =
+            |to: &SharedKey| keys::wrap(&*secret, &to.recipient, &detail_context(id)).map_err(|_| LedgerError::Seal);
         let sealed = held.ledger.as_ref().map(wrap).transpose()?;
         let key = NewDetailKey {
             id,

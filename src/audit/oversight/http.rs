@@ -1,6 +1,6 @@
 //! A supervisor reads what the own people did. What is sought stands in the body and not in the address, which would keep it.
 
-use super::model::{Cursor, FoundOfOwn, OwnDetail, OwnEntry, SoughtOfOwn};
+use super::model::{Cursor, FoundOfOwn, OwnDetail, OwnEntry, SoughtOfOwn, cut};
 use super::people::People;
 use super::store;
 use crate::audit::entry::{Detail, Pseudonyms};
@@ -131,8 +131,11 @@ async fn look_through(
         (fitting, looked_through)
     });
     let (fitting, looked_through) = fitting.await.map_err(|_| Problem::fault("a search broke off"))?;
-    let named: Vec<Uuid> =
-        fitting.iter().filter_map(|(_, entry)| entry.detail.as_ref()).flat_map(|detail| detail.records.clone()).collect();
+    let named: Vec<Uuid> = fitting
+        .iter()
+        .filter_map(|(_, entry)| entry.detail.as_ref())
+        .flat_map(|detail| detail.records.clone())
+        .collect();
     let shown = store::shown(&app.places, who, &named).await?;
     let mut items: Vec<(Cursor, OwnEntry)> = fitting
         .into_iter()
@@ -145,9 +148,7 @@ async fn look_through(
             _ => true,
         })
         .collect();
-    let full = items.len() >= page;
-    items.truncate(page);
-    let next = if full { items.last().map(|(place, _)| *place) } else { end };
+    let next = cut(&mut items, page, end);
     let items = items.into_iter().map(|(_, entry)| entry).collect();
     Ok(FoundOfOwn { items, looked_through, next: next.map(Cursor::text) })
 }

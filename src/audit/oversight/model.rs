@@ -152,6 +152,13 @@ impl Cursor {
     }
 }
 
+/// Cuts what was found to a page. Where to go on: behind a full page, else behind all that was looked through, if there is more.
+pub(super) fn cut<T>(items: &mut Vec<(Cursor, T)>, page: usize, end: Option<Cursor>) -> Option<Cursor> {
+    let full = items.len() >= page;
+    items.truncate(page);
+    if full { items.last().map(|(place, _)| *place) } else { end }
+}
+
 /// What each record may be called to the supervisor: itself, or the case on which it hangs. What is not in it is withheld.
 pub(super) struct Shown(pub(super) HashMap<Uuid, Uuid>);
 
@@ -175,6 +182,95 @@ impl OwnDetail {
             records: records.into_iter().collect(),
             withheld,
             asked: detail.asked.map(|asked| Asked { person: asked.person.and_then(handle), ..asked }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::entry::Pseudonyms;
+    use crate::platform::secrets::{Live, Version, Versions};
+    use zeroize::Zeroizing;
+
+    fn pseudonyms(keys: u8) -> Pseudonyms {
+        let value = |seed: u8| Version {
+            id: seed.to_string(),
+            from: (seed > 0).then_some(DateTime::UNIX_EPOCH),
+            value: Zeroizing::new([seed; 32]),
+        };
+        Pseudonyms::new(Live::new(Versions::new(value(0), (1..keys).map(value).collect())))
+    }
+
+    fn people() -> People {
+        let colleague =
+            |id, handle: &str| Colleague { account: AccountId(Uuid::from_u128(id)), handle: handle.to_owned() };
+        People::new(vec![colleague(1, "one"), colleague(2, "two")], &pseudonyms(2))
+    }
+
+    fn detail(person: &str, records: &[u128]) -> Detail {
+        Detail {
+            salt: String::new(),
+            at: DateTime::UNIX_EPOCH,
+            person: person.to_owned(),
+            organisation: None,
+            role: Role::SquadOfficer,
+            relation: Relation::Assigned,
+            verb: Verb::Read,
+            kind: RecordKind::Narrative,
+            purpose: None,
+            outcome: Outcome::Done,
+            records: records.iter().copied().map(Uuid::from_u128).collect(),
+            version: None,
+            asked: Some(Asked { person: Some(person.to_owned()), ..Asked::default() }),
+        }
+    }
+
+    #[test]
+    fn people_are_named_by_every_pseudonym_they_ever_had_and_others_by_none() {
+        let (people, shown) = (people(), Shown(HashMap::new()));
+        let account = AccountId(Uuid::from_u128(2));
+        let ever = pseudonyms(2).ever_of(account);
+        assert_eq!(ever.len(), 2);
+        for pseudonym in &ever {
+            let own = OwnDetail::of(detail(pseudonym, &[]), &people, &shown);
+            assert_eq!(own.person.map(|person| person.account), Some(account));
+            assert_eq!(own.asked.and_then(|asked| asked.person).as_deref(), Some("two"));
+        }
+        let other = pseudonyms(2).ever_of(AccountId(Uuid::from_u128(3)));
+        let own = OwnDetail::of(detail(&other[0], &[]), &people, &shown);
+        assert!(own.person.is_none() && own.asked.is_some_and(|asked| asked.person.is_none()));
+        assert_eq!((people.find("two"), people.find(&account.to_string())), (Some(account), Some(account)));
+        assert_eq!((people.find("three"), people.find(&Uuid::from_u128(3).to_string())), (None, None));
+    }
+
+    #[test]
+    fn where_something_is_withheld_colleagues_are_too() {
+        let people = people();
+        let id = Uuid::from_u128;
+        // 1 is a colleague; 7 a section of the case 8; 9 is nothing of which this supervisor may know.
+        let shown = Shown(HashMap::from([(id(1), id(1)), (id(7), id(8)), (id(8), id(8))]));
+        let own = |records: &[u128]| {
+            let own = OwnDetail::of(detail("p-1", records), &people, &shown);
+            (own.records, own.withheld)
+        };
+        assert_eq!(own(&[7, 8, 1]), (vec![id(1), id(8)], false));
+        assert_eq!(own(&[7, 9, 1]), (vec![id(8)], true));
+        assert_eq!(own(&[9]), (vec![], true));
+        assert_eq!(own(&[]), (vec![], false));
+    }
+
+    #[test]
+    fn a_page_goes_on_behind_its_last_entry() {
+        let at = |position| Cursor { hour: 5, position };
+        let (all, end) = ([(at(9), 'a'), (at(7), 'b'), (at(4), 'c')], Some(at(1)));
+        for (page, left, next) in [(2, 2, Some(at(7))), (3, 3, Some(at(4))), (4, 3, end)] {
+            let mut items = all.to_vec();
+            assert_eq!((cut(&mut items, page, end), items.len()), (next, left));
+        }
+        assert_eq!(Cursor::parse(&at(9).text()), Some(at(9)));
+        for text in ["", "5", "5.", ".9", "a.b", "5.9.1"] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
         }
     }
 }

@@ -14,7 +14,8 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(all: Vec<Colleague>, pseudonyms: &Pseudonyms) -> Self {
-        let ever = |(at, person): (usize, &Colleague)| pseudonyms.ever_of(person.account).into_iter().map(move |p| (p, at));
+        let ever =
+            |(at, person): (usize, &Colleague)| pseudonyms.ever_of(person.account).into_iter().map(move |p| (p, at));
         let by_pseudonym = all.iter().enumerate().flat_map(ever).collect();
         Self { all, by_pseudonym }
     }

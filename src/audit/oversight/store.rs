@@ -48,9 +48,11 @@ pub(super) async fn entries<V: Does, K: About>(
 
 /// Everybody who has or had an account in the own organisation.
 pub(super) async fn people<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Colleague>, sqlx::Error> {
-    let rows = sqlx::query!("SELECT id, handle FROM accounts WHERE organisation_id = my_organisation() ORDER BY handle LIMIT 5000")
-        .fetch_all(look.sql())
-        .await?;
+    let rows = sqlx::query!(
+        "SELECT id, handle FROM accounts WHERE organisation_id = my_organisation() ORDER BY handle LIMIT 5000"
+    )
+    .fetch_all(look.sql())
+    .await?;
     Ok(rows.into_iter().map(|row| Colleague { account: AccountId(row.id), handle: row.handle }).collect())
 }
 
