@@ -4,6 +4,7 @@
 //! 1970 (8) ‖ policy hash (32) ‖ commitment to the detail (32) ‖ mark (32) ‖ digest (32) ‖ two zero bytes. A read fills
 //! mark and digest with random bytes, so that it looks like a write. Numbers are big-endian.
 
+use super::asked::Asked;
 use super::mark::Mark;
 use super::tree::Hash;
 use crate::guard::action::{Purpose, Relation, Role, Verb};
@@ -40,6 +41,8 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Every record that was named or returned.
     pub records: Vec<Uuid>,
+    /// What somebody who looked into the ledger asked for.
+    pub asked: Option<Asked>,
     /// The case that it is about, or what takes its place: only to count what follows what, and in no entry.
     pub about: Option<Uuid>,
     /// What was written, if something was; or the outage that allowed a read.
@@ -63,6 +66,8 @@ pub struct Detail {
     pub outcome: Outcome,
     pub records: Vec<Uuid>,
     pub version: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 /// The key under which people stand as pseudonyms in the ledger: a secret of the service.
@@ -82,19 +87,26 @@ impl Pseudonyms {
     /// person is always the same pseudonym.
     #[must_use]
     pub fn of(&self, account: AccountId, now: DateTime<Utc>) -> String {
-        let keys = self.0.get();
-        pseudonym(keys.current(now), account)
+        under(self.0.get().current(now), account)
+    }
+
+    /// All that the person ever stands under, by every key there was.
+    #[must_use]
+    pub fn ever_of(&self, account: AccountId) -> Vec<String> {
+        self.0.get().iter().map(|key| under(key, account)).collect()
     }
 }
 
-impl Pseudonyms {
-    /// All under which this person ever stood, as far as the service has the keys.
-    pub fn ever(&self, account: AccountId) -> impl Iterator<Item = String> {
-        let keys = self.0.get();
-        let all: Vec<String> = keys.iter().map(|key| pseudonym(key, account)).collect();
-        all.into_iter()
-    }
+fn under(key: &Version<Raw>, account: AccountId) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
+    mac.update(b"himaya ledger pseudonym v1");
+    mac.update(account.0.as_bytes());
+    let tag = mac.finalize().into_bytes();
+    let tag = hex(tag.get(..10).unwrap_or_default());
+    if key.from.is_none() { format!("p-{tag}") } else { format!("p-{}-{tag}", key.id) }
+}
 
+impl Pseudonyms {
     /// What stands for somebody's days where they are counted: under the same secret, and no pseudonym of the ledger.
     #[must_use]
     pub fn tag(&self, account: AccountId, now: DateTime<Utc>) -> Uuid {
@@ -107,15 +119,6 @@ impl Pseudonyms {
         bytes.copy_from_slice(tag.get(..16).unwrap_or(&[0; 16]));
         Uuid::from_bytes(bytes)
     }
-}
-
-fn pseudonym(key: &Version<Raw>, account: AccountId) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
-    mac.update(b"himaya ledger pseudonym v1");
-    mac.update(account.0.as_bytes());
-    let tag = mac.finalize().into_bytes();
-    let tag = hex(tag.get(..10).unwrap_or_default());
-    if key.from.is_none() { format!("p-{tag}") } else { format!("p-{}-{tag}", key.id) }
 }
 
 impl Entry {
@@ -135,7 +138,15 @@ impl Entry {
             outcome: self.outcome,
             records: self.named(),
             version: self.mark.and_then(|mark| mark.version),
+            asked: self.asked.clone(),
         }
+    }
+
+    /// Whose supervisors see it beside the auditors: those of the person's own organisation. What somebody does as a custodian
+    /// only the auditors see: a custodian acts for whoever named them, also for another organisation, and under no supervisor.
+    #[must_use]
+    pub fn overseen_by(&self) -> Option<OrganisationId> {
+        self.organisation.filter(|_| self.relation != Relation::CustodianOf)
     }
 }
 
@@ -252,7 +263,7 @@ pub fn signed_message(leaf: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::secrets::{Version, Versions};
+    use crate::platform::secrets::Versions;
     use zeroize::Zeroizing;
 
     fn leaf(mark: Option<Mark>) -> Leaf {
@@ -288,7 +299,9 @@ mod tests {
         // After a rotation the pseudonym says under which key it is to be resolved.
         let value = |id: &str, seed, from| Version { id: id.to_owned(), from, value: key(seed) };
         let rotated = Versions::new(value("a", 1, None), vec![value("b", 2, Some(now))]);
-        let (before, after) = (one.of(account, now), Pseudonyms::new(Live::new(rotated)).of(account, now));
+        let rotated = Pseudonyms::new(Live::new(rotated));
+        let (before, after) = (one.of(account, now), rotated.of(account, now));
+        assert_eq!(rotated.ever_of(account), [before.clone(), after.clone()]);
         assert_eq!(after, format!("p-b-{}", other.of(account, now).trim_start_matches("p-")));
         assert!(before.starts_with("p-") && before.len() == 22);
     }

@@ -1,7 +1,7 @@
 //! The ledger as the service writes it: entries in batches for reads, entries in their transaction for writes.
 //!
-//! `lanes` number them without a lock that everybody waits for, `details` seals what they say to the auditors, `backlog`
-//! watches that what this process wrote gets its place in the tree.
+//! `lanes` number them without a lock that everybody waits for, `details` seals what they say to the auditors and to the own supervisors,
+//! `backlog` watches that what this process wrote gets its place in the tree.
 
 mod backlog;
 mod details;
@@ -14,7 +14,7 @@ use super::entry::{self, Entry, Leaf, Pseudonyms};
 use super::receipt::Receipt;
 use super::snooping::Lookout;
 use super::store::{self, Row};
-use crate::guard::record::AccountId;
+use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::Lack;
 use crate::guard::trust::Trust;
 use crate::platform::clock::Clock;
@@ -243,6 +243,11 @@ impl Ledger {
         self.lanes.durable()
     }
 
+    /// Told when the supervisors of an organisation have a new key: what its people do from now on is sealed to that one.
+    pub async fn seal_anew(&self, organisation: OrganisationId) {
+        self.details.seal_anew(organisation).await;
+    }
+
     /// Takes a lane for a writing transaction, to be held until its commit.
     pub(super) async fn lane(&self) -> LaneHold<'_> {
         self.lanes.take().await
@@ -285,14 +290,14 @@ impl Ledger {
         hold: &mut LaneHold<'_>,
         entries: &[Entry],
     ) -> Result<(), LedgerError> {
-        let key = self.details.key(entries).await?;
+        let sealing = self.details.keys(entries).await?;
         let (mut rows, now, keys) = (Vec::with_capacity(entries.len()), self.clock.now(), self.signing.get());
         let known = !self.outdated.load(Ordering::Relaxed);
         let (at, key_in_use) = self.in_use(&keys, now).ok_or(LedgerError::Unsigned)?;
         let signing = key_in_use.filter(|_| known).ok_or(LedgerError::Unsigned)?;
         // A clock that steps back afterwards leads back to no older key.
         self.set_office(at);
-        for entry in entries {
+        for (entry, key) in entries.iter().zip(sealing) {
             let detail = serde_json::to_vec(&entry.detail(&self.pseudonyms, now)).map_err(|_| LedgerError::Seal)?;
             let (place, previous) = hold.next();
             let leaf = Leaf::new(place, previous, self.clock.hour(), self.policy, &detail, entry.mark).to_bytes();

@@ -3,8 +3,9 @@
 //!
 //! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
 //! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `tiles` is what others fetch of it;
-//! `verify` checks all of it; `witnesses` are those outside who see every checkpoint.
+//! `oversight` is what supervisors see of it; `verify` checks all of it; `witnesses` are those outside who see every checkpoint.
 
+pub mod asked;
 pub mod checkpoint;
 pub mod entry;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod keys;
 pub mod ledger;
 pub mod mark;
 pub mod note;
+pub mod oversight;
 pub mod reading;
 pub mod receipt;
 pub mod resolutions;

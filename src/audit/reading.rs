@@ -4,7 +4,7 @@ use super::entry::{self, Detail, Leaf, Place};
 use super::keys::LogKeys;
 use super::tree;
 use super::{ledger, store};
-use crate::guard::gate::{kinds, verbs};
+use crate::guard::gate::{About, Does, kinds, verbs};
 use crate::guard::keys;
 use crate::guard::look::Look;
 use crate::guard::session::Who;
@@ -56,6 +56,32 @@ impl Reading {
         let opened = detail_keys(look, who, &rows).await?;
         let offices = offices(app, &rows, &log).await?;
         Ok(Self { log, opened, offices, rows })
+    }
+
+    /// The same for rows between which others lie that are not asked for, in any order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn prepare_some<V: Does, K: About>(
+        app: &App,
+        look: &mut Look<V, K>,
+        who: &Who,
+        rows: Vec<store::Page>,
+    ) -> Result<Self, Problem> {
+        let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
+        let opened = detail_keys(look, who, &rows).await?;
+        // Where one key signed all there is, none has taken over.
+        let positions: Vec<i64> =
+            if log.all().len() > 1 { rows.iter().map(|row| row.position).collect() } else { vec![] };
+        let stored = store::checkpoints_at(&app.databases.auditor, &positions).await?;
+        let offices =
+            stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect();
+        Ok(Self { log, opened, offices, rows })
+    }
+
+    /// The entry of each row, opened one by one as they are asked for.
+    pub(super) fn of_rows(&self) -> impl Iterator<Item = EntryView> {
+        self.rows.iter().map(|row| view(row, &self.opened, &self.log, &self.offices))
     }
 
     /// The entries, opened one by one as they are asked for. Where a place of the tree is empty between two of them, the entry
@@ -120,7 +146,11 @@ fn leaf(row: &store::Page, log: &LogKeys, offices: &[(i64, usize)]) -> Option<Le
 }
 
 /// The hours' keys that this auditor can unwrap.
-async fn detail_keys(look: &mut Looking, who: &Who, rows: &[store::Page]) -> Result<DetailKeys, Problem> {
+async fn detail_keys<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    who: &Who,
+    rows: &[store::Page],
+) -> Result<DetailKeys, Problem> {
     let mut shared = HashMap::new();
     let mut opened = HashMap::new();
     for row in rows {

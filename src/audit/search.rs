@@ -3,6 +3,7 @@
 //! Entries are sealed, so nothing is looked up: those of the time asked for are opened one after the other, newest first,
 //! and compared. One request looks through 5000 entries; the next goes on where it stopped.
 
+use super::asked::Asked;
 use super::entry::{Detail, Outcome};
 use super::reading::{self, EntryView, Reading};
 use super::store;
@@ -68,6 +69,20 @@ pub struct Sought {
 }
 
 impl Sought {
+    /// As the search's own entry tells it, beside the record and the organisation that it names.
+    fn asked(&self) -> Asked {
+        Asked {
+            person: self.person.clone(),
+            role: self.role,
+            kind: self.kind,
+            verb: self.verb,
+            purpose: self.purpose,
+            outcome: self.outcome,
+            from: self.from,
+            until: self.until,
+        }
+    }
+
     fn fits(&self, detail: &Detail) -> bool {
         fn is<T: PartialEq>(wanted: Option<&T>, there: Option<&T>) -> bool {
             wanted.is_none_or(|wanted| there == Some(wanted))
@@ -100,7 +115,7 @@ pub struct Found {
 }
 
 /// Search the ledger by person (a pseudonym), organisation, role, kind, verb, purpose, outcome, record and time. The
-/// search is an entry itself, with the record or the organisation that was sought.
+/// search is an entry itself, with what was sought.
 #[utoipa::path(operation_id = "ledger_search", post, path = "/api/v1/ledger/searches", tag = "ledger", request_body = Sought,
     params(("Purpose" = inline(Purpose), Header)),
     responses((status = 200, body = Found), (status = "4XX", body = ProblemDocument)))]
@@ -134,6 +149,7 @@ pub async fn search(
     let rows = store::page(auditor, below, MOST).await?;
     let reached = rows.last().map(|row| row.position).filter(|_| i64::try_from(rows.len()) == Ok(MOST));
     let reading = Reading::prepare(&app, &mut look, &who, rows).await?;
+    look.ask(sought.asked());
     let named = sought.record.into_iter().chain(sought.organisation.map(|organisation| organisation.0));
     look.conclude(named.collect(), vec![]).await?.spend();
     // Thousands of signatures and seals: not on a thread that answers others.

@@ -56,23 +56,31 @@ pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), s
     if (stored.entered, stored.queued) == (wanted, wanted) { Ok(()) } else { Err(sqlx::Error::RowNotFound) }
 }
 
-/// Stores a key under which details are sealed. `key_id` is the auditors' LEDGER epoch that `wrap` is sealed to; without
-/// one, `wrap` is the key itself (while a country is being founded, and nobody's record exists).
+/// A key under which details are sealed, as it is stored.
+pub struct NewDetailKey {
+    pub id: Uuid,
+    pub hour: i64,
+    /// The auditors' LEDGER epoch that `wrap` is sealed to; without one, `wrap` is the key itself (while a country is being
+    /// founded, and nobody's record exists).
+    pub key_id: Option<Uuid>,
+    pub wrap: Vec<u8>,
+    /// The OVERSIGHT epoch of the organisation whose entries are sealed under it, with the wrap to that.
+    pub oversight: Option<(Uuid, Vec<u8>)>,
+}
+
+/// Stores a key under which details are sealed.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn insert_detail_key(
-    pool: &PgPool,
-    id: Uuid,
-    hour: i64,
-    key_id: Option<Uuid>,
-    wrap: &[u8],
-) -> Result<(), sqlx::Error> {
+pub async fn insert_detail_key(pool: &PgPool, key: &NewDetailKey) -> Result<(), sqlx::Error> {
+    let (epoch, wrap) = key.oversight.as_ref().map(|(epoch, wrap)| (*epoch, wrap.as_slice())).unzip();
     sqlx::query!(
-        "INSERT INTO ledger_detail_keys (id, hour, key_id, wrap) VALUES ($1, $2, $3, $4)",
-        id,
-        hour,
-        key_id,
+        "INSERT INTO ledger_detail_keys (id, hour, key_id, wrap, oversight_id, oversight_wrap) VALUES ($1, $2, $3, $4, $5, $6)",
+        key.id,
+        key.hour,
+        key.key_id,
+        key.wrap,
+        epoch,
         wrap
     )
     .execute(pool)
@@ -332,6 +340,26 @@ pub async fn checkpoints_over(pool: &PgPool, from: i64, upto: i64) -> Result<Vec
          WHERE size >= coalesce((SELECT max(size) FROM ledger_checkpoints WHERE size <= $1), 0) AND size <= $2 ORDER BY size",
         from,
         upto
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// For each of these positions the last checkpoint at or before it, smallest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn checkpoints_at(pool: &PgPool, positions: &[i64]) -> Result<Vec<Filed>, sqlx::Error> {
+    if positions.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_as!(
+        Filed,
+        r#"SELECT DISTINCT c.size AS "size!", c.note AS "note!" FROM unnest($1::bigint[]) AS asked (position)
+           CROSS JOIN LATERAL (SELECT size, note FROM ledger_checkpoints WHERE size <= asked.position
+                               ORDER BY size DESC LIMIT 1) c
+           ORDER BY c.size"#,
+        positions
     )
     .fetch_all(pool)
     .await

@@ -296,5 +296,7 @@ pub const ALL_WORK: &[Work] = {
         work(K::Resolution, V::Propose, NOBODY, false),
         work(K::Resolution, V::Countersign, RESOLUTION, false),
         work(K::Resolution, V::Read, RESOLUTION, true),
+        work(K::Oversight, V::List, NOBODY, true),
+        work(K::Oversight, V::Renew, NOBODY, false),
     ]
 };

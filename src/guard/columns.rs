@@ -7,6 +7,7 @@
 pub const SEALED: &[(&str, &str)] = &[
     ("credential_slots", "sealed"),
     ("custody_shares", "share"),
+    ("ledger_detail_keys", "oversight_wrap"),
     ("ledger_detail_keys", "wrap"),
     ("ledger_entries", "detail"),
     ("passkeys", "sealed"),
@@ -216,7 +217,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ("idempotency", &["account_id", "key_hash", "body_hash", "status", "answer", "created_at"]),
     ("ledger_checkpoints", &["size", "note", "right_edge", "made_at"]),
     ("ledger_cosignatures", &["size", "witness", "cosigned_at", "line"]),
-    ("ledger_detail_keys", &["id", "hour", "key_id"]),
+    ("ledger_detail_keys", &["id", "hour", "key_id", "oversight_id"]),
     ("ledger_entries", &["replica", "lane", "n", "leaf", "signature", "detail_key"]),
     ("ledger_lanes", &["replica", "lane", "n", "leaf_hash"]),
     ("ledger_nodes", &["level", "n", "hash"]),

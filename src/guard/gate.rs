@@ -79,6 +79,7 @@ impl<V: Does, K: About> Authorized<V, K> {
             purpose: self.purpose,
             outcome: Outcome::Done,
             records,
+            asked: None,
             about: self.case.map(|case| case.0).or(self.record),
             mark: None,
         }
@@ -183,6 +184,7 @@ impl Gate {
             purpose,
             outcome: Outcome::Refused,
             records: target.named().into_iter().collect(),
+            asked: None,
             about: None,
             mark: None,
         };

@@ -7,6 +7,7 @@ use super::record::AccountId;
 use super::store::{self, SealedRow};
 use super::trust::{Member, Trust};
 use super::vault::{self, Sealed, VaultError};
+use crate::audit::asked::Asked;
 use crate::audit::entry::Entry;
 use crate::audit::ledger::Ledger;
 use crate::audit::mark::Mark;
@@ -39,9 +40,10 @@ async fn conclude<V: Does, K: About>(
     authorized: Authorized<V, K>,
     places: &Places,
     named: Vec<Uuid>,
+    asked: Option<Asked>,
     versions: Vec<(Uuid, i64)>,
 ) -> Result<Receipt, Problem> {
-    let mut entry: Entry = authorized.entry(&places.clock, named);
+    let mut entry = Entry { asked, ..authorized.entry(&places.clock, named) };
     let lacks = if versions.is_empty() { vec![] } else { places.ledger.lacks() };
     if let Some(lack) = lacks.first() {
         let outage = places.outages.opens(authorized.who().member.as_deref(), entry.relation, &lacks);
@@ -79,7 +81,7 @@ impl<V: Does, K: About> Glance<V, K> {
     /// # Errors
     /// When the entry is not durable: then nothing may be shown.
     pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
-        conclude(self.authorized, &self.places, named, versions).await
+        conclude(self.authorized, &self.places, named, None, versions).await
     }
 
     /// Looks again, and longer: under the session, with everything that can happen in between.
@@ -96,6 +98,7 @@ pub struct Look<V, K> {
     authorized: Authorized<V, K>,
     transaction: Transaction<'static, Postgres>,
     places: Places,
+    asked: Option<Asked>,
 }
 
 impl<V: Does, K: About> Look<V, K> {
@@ -106,7 +109,7 @@ impl<V: Does, K: About> Look<V, K> {
     pub async fn begin(places: &Places, authorized: Authorized<V, K>) -> Result<Self, Problem> {
         let mut transaction = places.main.begin().await?;
         store::enter(&mut transaction, &authorized.who().lookup).await?;
-        Ok(Self { authorized, transaction, places: places.clone() })
+        Ok(Self { authorized, transaction, places: places.clone(), asked: None })
     }
 
     /// Now, by the service's clock.
@@ -128,6 +131,11 @@ impl<V: Does, K: About> Look<V, K> {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.authorized.record().unwrap_or_default()
+    }
+
+    /// What is sought in the ledger: the entry tells it.
+    pub(crate) fn ask(&mut self, asked: Asked) {
+        self.asked = Some(asked);
     }
 
     /// For the capability's own SQL.
@@ -155,7 +163,7 @@ impl<V: Does, K: About> Look<V, K> {
     pub async fn conclude(self, named: Vec<Uuid>, versions: Vec<(Uuid, i64)>) -> Result<Receipt, Problem> {
         // Given up, not awaited: it is rolled back on the way back into the pool, while the entry is written.
         drop(self.transaction);
-        conclude(self.authorized, &self.places, named, versions).await
+        conclude(self.authorized, &self.places, named, self.asked, versions).await
     }
 
     /// Ends a look that found nothing after all: recorded like a refusal, and answered like one.

@@ -236,6 +236,7 @@ impl Outages {
             purpose: None,
             outcome: Outcome::Done,
             records: vec![outage.id.0],
+            asked: None,
             about: None,
             mark: None,
         }

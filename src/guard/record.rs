@@ -76,6 +76,8 @@ words! {
         Ledger = "ledger",
         /// That two auditors be told who a pseudonym of the ledger is.
         Resolution = "resolution",
+        /// What the people of one's own organisation did, by the ledger; and the monthly key of those who see it.
+        Oversight = "oversight",
         /// Two custodians open CUSTODY, once, for one reason.
         Opening = "opening",
         /// Somebody must look at a case that is not theirs, at once.
@@ -156,7 +158,7 @@ ids! {
     CredentialId,
     /// A device on which somebody has signed in.
     DeviceId,
-    /// One epoch of a key that an organisation holds together: INTAKE, REVIEW or LEDGER.
+    /// One epoch of a key that an organisation holds together: INTAKE, REVIEW, LEDGER or OVERSIGHT.
     SharedKeyId,
     MembershipId,
     TaskId,

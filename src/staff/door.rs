@@ -60,6 +60,7 @@ pub(super) async fn enter_for(app: &App, event: Event, purpose: Option<Purpose>)
         purpose,
         outcome: event.outcome,
         records: event.records,
+        asked: None,
         about: None,
         mark: None,
     };

@@ -1,4 +1,5 @@
-//! The keys that an organisation holds together for a time: INTAKE for a day, REVIEW for a month, LEDGER for a quarter.
+//! The keys that an organisation holds together for a time: INTAKE for a day, REVIEW and OVERSIGHT for a month, LEDGER for
+//! a quarter.
 //!
 //! They are renewed by the sessions of those who hold them, when they sign in or look at their queue: half-way through an
 //! epoch the next one begins, open notices pass on to it, and the private key of an emptied epoch is erased.
@@ -28,10 +29,11 @@ struct Kind {
     record: RecordKind,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind { purpose: SharedPurpose::Intake, record: RecordKind::Intake },
     Kind { purpose: SharedPurpose::Review, record: RecordKind::Review },
     Kind { purpose: SharedPurpose::Ledger, record: RecordKind::Ledger },
+    Kind { purpose: SharedPurpose::Oversight, record: RecordKind::Oversight },
 ];
 
 /// Renews what this person may renew and what is due, and passes open notices on.
@@ -68,7 +70,10 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
             let holders = store::holders(&mut unit, key.id).await?;
             let roster = roster(app, &mut unit, kind.purpose).await?;
             let complete = roster.iter().all(|member| holders.contains(&member.account.0));
-            if complete { key.id } else { make(app, &mut unit, kind).await? }
+            // Whoever has left held the key of what their people do from now on, too.
+            let left = |holder: &Uuid| roster.iter().all(|member| member.account.0 != *holder);
+            let rid = kind.purpose == SharedPurpose::Oversight && holders.iter().any(left);
+            if complete && !rid { key.id } else { make(app, &mut unit, kind).await? }
         }
         _ => make(app, &mut unit, kind).await?,
     };
@@ -77,6 +82,9 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
         return Ok(());
     }
     let _committed = unit.commit().await?;
+    if kind.purpose == SharedPurpose::Oversight {
+        app.places.ledger.seal_anew(who.organisation).await;
+    }
     Ok(())
 }
 
@@ -89,6 +97,7 @@ fn holds(policy: &DecisionTable, purpose: SharedPurpose, role: Role) -> bool {
         }
         SharedPurpose::Review => policy.ever_does(role, RecordKind::Review, Verb::Renew),
         SharedPurpose::Ledger => policy.ever_does(role, RecordKind::Ledger, Verb::List),
+        SharedPurpose::Oversight => policy.ever_does(role, RecordKind::Oversight, Verb::List),
         SharedPurpose::Custody => false,
     }
 }

@@ -64,6 +64,8 @@ mod oidc_keys;
 mod outages;
 mod outages_attacked;
 mod outside;
+mod own_entries;
+mod own_entries_attacked;
 mod passkeys;
 mod passkeys_browser;
 mod passkeys_lost;

@@ -100,6 +100,7 @@ impl Month {
             purpose: None,
             outcome: work.2,
             records: vec![record],
+            asked: None,
             about: Some(case),
             mark: None,
         };

@@ -14,14 +14,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Somebody of whom the owner of the database has the keys.
-struct Maker {
-    squad: Uuid,
-    account: Uuid,
-    keys: PersonKeys,
+pub struct Maker {
+    pub squad: Uuid,
+    pub account: Uuid,
+    pub keys: PersonKeys,
 }
 
 /// As if the service had made it for the maker, with the code that only the service has.
-async fn insert_key(world: &World, maker: &Maker, stated: &SharedKeyStatement, note: &str) {
+pub async fn insert_key(world: &World, maker: &Maker, stated: &SharedKeyStatement, note: &str) {
     let mut owner = world.owner().await;
     let row =
         "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at, vouch)
@@ -44,7 +44,7 @@ async fn insert_key(world: &World, maker: &Maker, stated: &SharedKeyStatement, n
     sqlx::query(held).bind(stated.key.0).bind(maker.account).execute(&mut owner).await.unwrap();
 }
 
-fn new_key(squad: Uuid, purpose: SharedPurpose, opens_at: DateTime<Utc>, life: TimeDelta) -> SharedKeyStatement {
+pub fn new_key(squad: Uuid, purpose: SharedPurpose, opens_at: DateTime<Utc>, life: TimeDelta) -> SharedKeyStatement {
     SharedKeyStatement {
         key: SharedKeyId::random(),
         organisation: OrganisationId(squad),

@@ -1,28 +1,29 @@
-//! What entries say, sealed to the auditors by a key that changes each hour.
+//! What entries say, sealed once by a key that changes each hour: to the auditors, and to the supervisors of the organisation whose people
+//! did it.
 
 use super::LedgerError;
 use crate::audit::entry::{Entry, Place};
-use crate::audit::store;
+use crate::audit::store::{self, NewDetailKey};
 use crate::guard::bytes::{self, ContentKey, Context};
 use crate::guard::keys::{self, WrapContext, derive};
-use crate::guard::record::{OrganisationId, RecordKind};
+use crate::guard::record::{OrganisationId, RecordKind, SharedKeyId};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
 use crate::guard::store::organisations_of_kind;
 use crate::guard::trust::{SharedKey, Trust};
 use crate::platform::clock::Clock;
 use crate::platform::random;
 use sqlx::PgPool;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The key of one hour.
+/// A key of one hour: of one organisation's people, or of all whose organisation has no supervisors with a key.
 pub(super) struct DetailKey {
     pub(super) id: Uuid,
-    hour: i64,
-    /// It lies open in the database: see [`Details::key`].
-    open: bool,
     secret: Zeroizing<[u8; 32]>,
 }
 
@@ -42,6 +43,9 @@ enum Auditors {
     Ready(SharedKey),
 }
 
+/// After so long it is looked whether an organisation's supervisors have another key: one who has left opens no more then.
+const LOOKED: Duration = Duration::from_mins(1);
+
 /// The keys of this process, hour by hour.
 pub(super) struct Details {
     pool: PgPool,
@@ -52,9 +56,22 @@ pub(super) struct Details {
 
 #[derive(Default)]
 struct Held {
-    key: Option<Arc<DetailKey>>,
+    hour: i64,
+    /// The LEDGER key of the hour, once there is one.
+    ledger: Option<SharedKey>,
+    /// For all who have no supervisors with a key. While there is no LEDGER key it lies open in the database: see [`Details::keys`].
+    common: Option<Arc<DetailKey>>,
+    own: HashMap<OrganisationId, Own>,
     /// Once there was an office there is one: deleting its row does not bring the founding's openness back.
     office: Option<OrganisationId>,
+}
+
+/// What an organisation's entries are sealed under.
+struct Own {
+    key: Arc<DetailKey>,
+    /// The OVERSIGHT epoch that it is wrapped to; none while it is the common one.
+    epoch: Option<SharedKeyId>,
+    looked: Instant,
 }
 
 impl Details {
@@ -62,39 +79,106 @@ impl Details {
         Self { pool, trust, clock, held: Mutex::default() }
     }
 
-    /// The key of this hour. Before there is an auditor's office only the founding's own work is entered, and its details
-    /// are open: there is no record of a person yet. Once it is founded, the same holds only for the office's own people,
-    /// who have to sign in to make its key.
+    /// The key of each of these entries, now. Before there is an auditor's office only the founding's own work is entered, and
+    /// its details are open: there is no record of a person yet. Once it is founded, the same holds only for the office's own
+    /// people, who have to sign in to make its key.
     ///
     /// # Errors
     /// [`LedgerError::NoAuditor`] when there is nobody to seal the entries to.
-    pub(super) async fn key(&self, entries: &[Entry]) -> Result<Arc<DetailKey>, LedgerError> {
+    pub(super) async fn keys(&self, entries: &[Entry]) -> Result<Vec<Arc<DetailKey>>, LedgerError> {
         let hour = self.clock.hour();
         let mut held = self.held.lock().await;
-        if let Some(key) = held.key.as_ref().filter(|key| key.hour == hour && !key.open) {
+        if held.hour != hour {
+            *held = Held { hour, office: held.office, ..Held::default() };
+        }
+        if held.ledger.is_none() {
+            let auditors = self.auditors(&mut held).await?;
+            let work =
+                |only: &dyn Fn(&Entry) -> bool| entries.iter().all(|entry| is_founding(entry.kind) && only(entry));
+            match auditors {
+                Auditors::Ready(key) => (held.ledger, held.common) = (Some(key), None),
+                Auditors::Unfounded if work(&|_| true) => {}
+                Auditors::WithoutKey(office) if work(&|entry| entry.organisation == Some(office)) => {}
+                Auditors::Unfounded | Auditors::WithoutKey(_) => return Err(LedgerError::NoAuditor),
+            }
+        }
+        let mut keys = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let organisation = entry.overseen_by().filter(|_| held.ledger.is_some());
+            keys.push(match organisation {
+                Some(organisation) => self.own(&mut held, organisation).await?,
+                None => self.common(&mut held).await?,
+            });
+        }
+        Ok(keys)
+    }
+
+    /// What an organisation's people do from now on is sealed to the newest key of its supervisors.
+    pub(super) async fn seal_anew(&self, organisation: OrganisationId) {
+        self.held.lock().await.own.remove(&organisation);
+    }
+
+    async fn common(&self, held: &mut Held) -> Result<Arc<DetailKey>, LedgerError> {
+        if let Some(key) = &held.common {
             return Ok(Arc::clone(key));
         }
-        let auditors = self.auditors(&mut held).await?;
-        let work = |only: &dyn Fn(&Entry) -> bool| entries.iter().all(|entry| is_founding(entry.kind) && only(entry));
-        let recipient = match &auditors {
-            Auditors::Ready(key) => Some(key),
-            Auditors::Unfounded if work(&|_| true) => None,
-            Auditors::WithoutKey(office) if work(&|entry| entry.organisation == Some(*office)) => None,
-            Auditors::Unfounded | Auditors::WithoutKey(_) => return Err(LedgerError::NoAuditor),
-        };
-        if let (None, Some(key)) = (recipient, held.key.as_ref().filter(|key| key.hour == hour)) {
-            return Ok(Arc::clone(key));
-        }
-        let (id, secret) = (random::uuid(), Zeroizing::new(random::bytes::<32>()));
-        if let Some(to) = recipient {
-            let wrap = keys::wrap(&*secret, &to.recipient, &detail_context(id)).map_err(|_| LedgerError::Seal)?;
-            store::insert_detail_key(&self.pool, id, hour, Some(to.id.0), &wrap).await?;
-        } else {
-            store::insert_detail_key(&self.pool, id, hour, None, &*secret).await?;
-        }
-        let key = Arc::new(DetailKey { id, hour, open: recipient.is_none(), secret });
-        held.key = Some(Arc::clone(&key));
+        let key = self.make(held, None).await?;
+        held.common = Some(Arc::clone(&key));
         Ok(key)
+    }
+
+    /// The key of an organisation's own entries. What is wrong with its supervisors' key keeps no entry from being made: then the
+    /// auditors alone read it.
+    async fn own(&self, held: &mut Held, organisation: OrganisationId) -> Result<Arc<DetailKey>, LedgerError> {
+        let now = Instant::now();
+        if let Some(own) = held.own.get(&organisation).filter(|own| now.saturating_duration_since(own.looked) < LOOKED)
+        {
+            return Ok(Arc::clone(&own.key));
+        }
+        let oversight = self.oversight(organisation).await;
+        let epoch = oversight.as_ref().map(|key| key.id);
+        if let Some(own) = held.own.get_mut(&organisation).filter(|own| own.epoch == epoch) {
+            own.looked = now;
+            return Ok(Arc::clone(&own.key));
+        }
+        let made = match &oversight {
+            Some(oversight) => self.make(held, Some(oversight)).await,
+            None => self.common(held).await,
+        };
+        let (key, epoch) = match made {
+            Ok(key) => (key, epoch),
+            Err(error) if oversight.is_some() => {
+                tracing::warn!(%error, %organisation, "entries are sealed to the auditors alone");
+                (self.common(held).await?, None)
+            }
+            Err(error) => return Err(error),
+        };
+        held.own.insert(organisation, Own { key: Arc::clone(&key), epoch, looked: now });
+        Ok(key)
+    }
+
+    /// Makes a key and stores it, wrapped to the auditors first, where there are any.
+    async fn make(&self, held: &Held, oversight: Option<&SharedKey>) -> Result<Arc<DetailKey>, LedgerError> {
+        let (id, secret) = (random::uuid(), Zeroizing::new(random::bytes::<32>()));
+        let wrap =
+            |to: &SharedKey| keys::wrap(&*secret, &to.recipient, &detail_context(id)).map_err(|_| LedgerError::Seal);
+        let sealed = held.ledger.as_ref().map(wrap).transpose()?;
+        let key = NewDetailKey {
+            id,
+            hour: held.hour,
+            key_id: held.ledger.as_ref().map(|key| key.id.0),
+            wrap: sealed.unwrap_or_else(|| secret.to_vec()),
+            oversight: oversight.map(|to| Ok::<_, LedgerError>((to.id.0, wrap(to)?))).transpose()?,
+        };
+        store::insert_detail_key(&self.pool, &key).await?;
+        Ok(Arc::new(DetailKey { id, secret }))
+    }
+
+    /// The key of an organisation's supervisors: none where it has none that is believed, or where that cannot be seen.
+    async fn oversight(&self, organisation: OrganisationId) -> Option<SharedKey> {
+        let mut connection = self.pool.acquire().await.ok()?;
+        let (purpose, now) = (SharedPurpose::Oversight, self.clock.now());
+        self.trust.shared_key(&mut connection, organisation, purpose, now).await.ok()
     }
 
     async fn auditors(&self, held: &mut Held) -> Result<Auditors, LedgerError> {
@@ -129,7 +213,7 @@ const fn is_founding(kind: RecordKind) -> bool {
     )
 }
 
-/// How a detail key is wrapped to the auditors.
+/// How a detail key is wrapped, to the auditors and to supervisors: to whom is bound into it besides.
 #[must_use]
 pub fn detail_context(id: Uuid) -> WrapContext {
     WrapContext { purpose: "ledger detail", case: None, key_id: id, epoch: 1, grant: None }

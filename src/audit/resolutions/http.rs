@@ -206,7 +206,9 @@ async fn person_behind(
         let some = store::everybody(connection, after).await?;
         let Some(last) = some.last() else { return Ok(None) };
         after = last.0;
-        if let Some(found) = some.into_iter().find(|account| pseudonyms.ever(*account).any(|own| own == person)) {
+        if let Some(found) =
+            some.into_iter().find(|account| pseudonyms.ever_of(*account).iter().any(|own| own == person))
+        {
             return Ok(Some(found));
         }
     }

@@ -197,7 +197,7 @@ impl Day {
         // Lists of what waits are asked for again and again by a screen; the ledger is not.
         let about = match (entry.about, entry.kind) {
             (Some(about), _) => about,
-            (None, RecordKind::Ledger) => Uuid::nil(),
+            (None, RecordKind::Ledger | RecordKind::Oversight) => Uuid::nil(),
             (None, _) => return,
         };
         let named = if entry.verb == Verb::Read { entry.records.first().copied().unwrap_or(about) } else { about };
@@ -240,6 +240,7 @@ mod tests {
             purpose: None,
             outcome,
             records: vec![Uuid::from_u128(7)],
+            asked: None,
             about: Some(Uuid::from_u128(5)),
             mark: None,
         }

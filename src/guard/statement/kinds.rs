@@ -46,17 +46,18 @@ words! {
         Intake = "intake",
         Review = "review",
         Ledger = "ledger",
+        Oversight = "oversight",
         Custody = "custody",
     }
 }
 
 impl SharedPurpose {
-    /// How long an epoch lasts at most: a day of INTAKE, a month of REVIEW, a quarter of LEDGER.
+    /// How long an epoch lasts at most: a day of INTAKE, a month of REVIEW and of OVERSIGHT, a quarter of LEDGER.
     #[must_use]
     pub const fn life(self) -> TimeDelta {
         match self {
             Self::Intake => TimeDelta::hours(24),
-            Self::Review => TimeDelta::days(31),
+            Self::Review | Self::Oversight => TimeDelta::days(31),
             Self::Ledger => TimeDelta::days(90),
             Self::Custody => TimeDelta::days(36_500),
         }

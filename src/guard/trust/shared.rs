@@ -1,4 +1,4 @@
-//! Keys that an organisation holds together: INTAKE, REVIEW, LEDGER.
+//! Keys that an organisation holds together: INTAKE, REVIEW, LEDGER, OVERSIGHT.
 
 use super::{Recipient, RecipientId, SharedKey, Trust, TrustError};
 use crate::guard::action::Verb;
@@ -26,6 +26,7 @@ impl Trust {
             SharedPurpose::Intake => RecordKind::Intake,
             SharedPurpose::Review => RecordKind::Review,
             SharedPurpose::Ledger => RecordKind::Ledger,
+            SharedPurpose::Oversight => RecordKind::Oversight,
             SharedPurpose::Custody => return Err(TrustError::NoKey),
         };
         for row in store::shared_keys_in_force(connection, organisation, purpose.as_str(), now).await? {
