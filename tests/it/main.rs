@@ -63,6 +63,7 @@ mod planted;
 mod policies;
 mod policies_closed;
 mod pool;
+mod repeated;
 mod restoring;
 mod revocation;
 mod roster;
