@@ -1,6 +1,7 @@
 //! What entries say, sealed to the auditors by a key that changes each hour.
 
 use super::LedgerError;
+use super::office::Office;
 use crate::audit::entry::{Entry, Place};
 use crate::audit::store;
 use crate::guard::bytes::{self, ContentKey, Context};
@@ -50,16 +51,15 @@ pub(super) struct Details {
     held: Mutex<Held>,
 }
 
-#[derive(Default)]
 struct Held {
     key: Option<Arc<DetailKey>>,
     /// Once there was an office there is one: deleting its row does not bring the founding's openness back.
-    office: Option<OrganisationId>,
+    office: Office,
 }
 
 impl Details {
-    pub(super) fn new(pool: PgPool, trust: Arc<Trust>, clock: Clock) -> Self {
-        Self { pool, trust, clock, held: Mutex::default() }
+    pub(super) fn new(pool: PgPool, trust: Arc<Trust>, clock: Clock, office: Office) -> Self {
+        Self { pool, trust, clock, held: Mutex::new(Held { key: None, office }) }
     }
 
     /// The key of this hour. Before there is an auditor's office only the founding's own work is entered, and its details
@@ -106,13 +106,13 @@ impl Details {
             if !founded {
                 continue;
             }
-            held.office.get_or_insert(office);
+            held.office.founded(office);
             let key = self.trust.shared_key(&mut connection, office, SharedPurpose::Ledger, self.clock.now()).await;
             if let Ok(key) = key {
                 return Ok(Auditors::Ready(key));
             }
         }
-        Ok(held.office.map_or(Auditors::Unfounded, Auditors::WithoutKey))
+        Ok(held.office.known()?.map_or(Auditors::Unfounded, Auditors::WithoutKey))
     }
 }
 
