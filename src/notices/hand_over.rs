@@ -5,7 +5,7 @@ use super::slips::Desk;
 use super::store::{self, NewNotice};
 use crate::attachments;
 use crate::audit::unit::Unit;
-use crate::calls::model::CallContent;
+use crate::calls::model::{CallContent, CallError};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{CallId, NoticeId, OrganisationId, RecordKind};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
@@ -55,7 +55,7 @@ pub async fn hand_over(
             None => Err(unit.refuse(id, Problem::absent()).await),
         };
     };
-    draft.state().hand_over().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    draft.state().hand_over().map_err(CallError::from)?;
     let suspected_at = how.suspected_at.unwrap_or(draft.opened_at);
     if suspected_at > draft.opened_at || suspected_at < draft.opened_at - OLDEST {
         return Err(Problem::field("suspected_at", "lies before the start of the call, by not more than thirty days"));

@@ -32,6 +32,7 @@ mod deployed;
 mod desk;
 mod doctor;
 mod door;
+mod drafts;
 mod erasing;
 mod erasing_attacked;
 mod erasing_killed;
