@@ -57,6 +57,7 @@ mod oidc;
 mod oidc_away;
 mod oidc_keys;
 mod outside;
+mod pages;
 mod passkeys;
 mod passkeys_browser;
 mod passkeys_lost;
