@@ -7,7 +7,7 @@ use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::{AccommodationId, RecordKind};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::model::Made;
 use axum::Json;
@@ -40,15 +40,20 @@ pub async fn create(
 }
 
 /// List the houses with their free places. No address stands here.
-#[utoipa::path(operation_id = "list_accommodations", get, path = "/api/v1/accommodations", tag = "accommodation",
+#[utoipa::path(operation_id = "list_accommodations", get, path = "/api/v1/accommodations", tag = "accommodation", params(Page),
     responses((status = 200, body = Listed<AccommodationView>), (status = "4XX", body = ProblemDocument)))]
-pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<Listed<AccommodationView>>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    paged: Paged,
+) -> Result<Json<Listed<AccommodationView>>, Problem> {
     let target = Target::Kind(RecordKind::Accommodation);
     let leave = app.gate.authorize::<verbs::List, kinds::Accommodation>(&who, target, None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items = store::all(&mut look, app.places.clock.now()).await?;
-    look.conclude(items.iter().map(|house| house.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    let found = store::all(&mut look, paged.after_id()?, paged.most(), app.places.clock.now()).await?;
+    let page = paged.page(found, |house| house.id.0);
+    look.conclude(page.items.iter().map(|house| house.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Certify which of the seven conditions a house meets. The newest certificate counts.

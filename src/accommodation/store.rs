@@ -114,6 +114,7 @@ impl Row {
 async fn houses(
     connection: &mut PgConnection,
     wanted: Option<Uuid>,
+    (after, most): (Option<Uuid>, i64),
     now: DateTime<Utc>,
 ) -> Result<Vec<AccommodationView>, Problem> {
     let rows = sqlx::query_as!(
@@ -125,20 +126,27 @@ async fn houses(
            FROM accommodations a
            LEFT JOIN LATERAL (SELECT * FROM certificates c WHERE c.accommodation_id = a.id
                               ORDER BY c.certified_at DESC LIMIT 1) c ON true
-           WHERE $1::uuid IS NULL OR a.id = $1 ORDER BY a.opened_at, a.id LIMIT 500"#,
-        wanted
+           WHERE ($1::uuid IS NULL OR a.id = $1)
+             AND ($2::uuid IS NULL
+                  OR (a.opened_at, a.id) > (SELECT l.opened_at, l.id FROM accommodations l WHERE l.id = $2))
+           ORDER BY a.opened_at, a.id LIMIT $3"#,
+        wanted,
+        after,
+        most
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(|row| row.view(now)).collect()
 }
 
-/// Every house.
+/// The houses behind one of them, or from the first.
 pub async fn all<V: Does, K: About>(
     look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<AccommodationView>, Problem> {
-    houses(look.sql(), None, now).await
+    houses(look.sql(), None, (after, most), now).await
 }
 
 /// One house, while somebody is placed there.
@@ -147,7 +155,7 @@ pub async fn one<V: Does, K: About>(
     id: AccommodationId,
 ) -> Result<Option<AccommodationView>, Problem> {
     let now = unit.now();
-    Ok(houses(unit.sql(), Some(id.0), now).await?.pop())
+    Ok(houses(unit.sql(), Some(id.0), (None, 1), now).await?.pop())
 }
 
 /// Whether the house that a unit is about has an address, also one that this person cannot open.
@@ -176,9 +184,15 @@ pub async fn insert_training<V: Does, K: About>(unit: &mut Unit<V, K>, new: &New
 pub async fn trainings<V: Does, K: About>(
     look: &mut Look<V, K>,
     now: DateTime<Utc>,
+    after: Option<Uuid>,
+    most: i64,
 ) -> Result<Vec<TrainingView>, Problem> {
     let rows = sqlx::query!(
-        "SELECT id, account_id, course, passed_at, expires_at FROM trainings ORDER BY expires_at DESC, id LIMIT 500"
+        "SELECT id, account_id, course, passed_at, expires_at FROM trainings
+         WHERE $1::uuid IS NULL OR (expires_at, id) < (SELECT l.expires_at, l.id FROM trainings l WHERE l.id = $1)
+         ORDER BY expires_at DESC, id DESC LIMIT $2",
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await?;

@@ -7,7 +7,7 @@ use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::RecordKind;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, IdempotencyKey, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, IdempotencyKey, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::model::Made;
 use axum::Json;
@@ -51,13 +51,18 @@ pub async fn create(
 }
 
 /// List the training of one's own organisation.
-#[utoipa::path(operation_id = "list_trainings", get, path = "/api/v1/trainings", tag = "training",
+#[utoipa::path(operation_id = "list_trainings", get, path = "/api/v1/trainings", tag = "training", params(Page),
     responses((status = 200, body = Listed<TrainingView>), (status = "4XX", body = ProblemDocument)))]
-pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<Listed<TrainingView>>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    paged: Paged,
+) -> Result<Json<Listed<TrainingView>>, Problem> {
     let target = Target::Kind(RecordKind::Training);
     let leave = app.gate.authorize::<verbs::List, kinds::Training>(&who, target, None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items = store::trainings(&mut look, app.places.clock.now()).await?;
-    look.conclude(items.iter().map(|training| training.id).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    let found = store::trainings(&mut look, app.places.clock.now(), paged.after_id()?, paged.most()).await?;
+    let page = paged.page(found, |training| training.id);
+    look.conclude(page.items.iter().map(|training| training.id).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }

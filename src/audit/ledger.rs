@@ -6,9 +6,11 @@
 mod backlog;
 mod details;
 mod lanes;
+mod office;
 
 pub use backlog::{BEHIND, Backlog, Written};
 pub use details::{detail_context, open_detail};
+pub(crate) use office::KEPT as OFFICE_KEPT;
 
 use super::entry::{self, Entry, Leaf, Pseudonyms};
 use super::receipt::Receipt;
@@ -26,7 +28,9 @@ use chrono::{DateTime, Utc};
 use details::Details;
 use ed25519_dalek::{Signer as _, SigningKey};
 use lanes::{LaneHold, Lanes};
+use office::Office;
 use sqlx::{PgConnection, PgPool};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -127,6 +131,8 @@ pub struct LedgerParts {
     pub trust: Arc<Trust>,
     pub pool: PgPool,
     pub lookout: Arc<Lookout>,
+    /// The folder of checkpoints.
+    pub checkpoints: PathBuf,
     /// Whether witnesses are configured, so that nothing is opened before it is known that they see the ledger.
     pub witnessed: bool,
 }
@@ -141,7 +147,12 @@ impl Ledger {
             signing: parts.signing,
             pseudonyms: parts.pseudonyms,
             policy: parts.policy,
-            details: Details::new(parts.pool.clone(), parts.trust, parts.clock.clone()),
+            details: Details::new(
+                parts.pool.clone(),
+                parts.trust,
+                parts.clock.clone(),
+                Office::new(&parts.checkpoints),
+            ),
             clock: parts.clock,
             pool: parts.pool,
             lanes: Lanes::new(random::uuid()),

@@ -4,6 +4,7 @@ use super::manifest::{CHECKPOINT, ERASURE, MAIN, Manifest, ManifestError, OBJECT
 use super::{ProgramError, Superusers, objects, programs, store};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::keys::LogKeys;
+use crate::audit::ledger::OFFICE_KEPT;
 use crate::audit::note::NoteError;
 use crate::audit::verify::{Report, VerifyError, verify};
 use crate::guard::council;
@@ -297,7 +298,8 @@ fn set_aside(folder: &Path, clock: &Clock) -> io::Result<PathBuf> {
         let entry = entry?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
-        if text == "checkpoint" || text.ends_with(".checkpoint") || text == council::KEPT {
+        let latest = [council::KEPT, OFFICE_KEPT].contains(&&*text);
+        if text == "checkpoint" || text.ends_with(".checkpoint") || latest {
             std::fs::rename(entry.path(), aside.join(&name))?;
         }
     }

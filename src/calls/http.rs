@@ -43,11 +43,6 @@ impl From<CallError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A field is not right. Nothing was stored.")
                     .with_fields(fields.into_iter().map(named).collect())
             }
-            CallError::NoReviewKey => Self::away(
-                "no_review_key",
-                "No supervisor has signed in this month, so nobody could review the call. Ask one to sign in. Nothing \
-                 was stored.",
-            ),
         }
     }
 }
@@ -60,7 +55,6 @@ impl From<CallError> for Problem {
         (status = 201, description = "Stored", body = CallOpened, headers(("ETag" = String))),
         (status = 409, description = "The same request is being carried out", body = ProblemDocument),
         (status = 422, description = "A field is not right", body = ProblemDocument),
-        (status = 503, description = "There is no key to seal the call to", body = ProblemDocument),
     )
 )]
 pub async fn open(
@@ -78,7 +72,7 @@ pub async fn open(
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
-    let holders = seal::holders(&mut unit).await?;
+    let holders = seal::holders(&app.policy, &mut unit).await?;
     let (id, opened_at) = (CallId::random(), unit.now());
     let finished = !state.is_draft();
     let expires_at = if finished { opened_at } else { opened_at + SHIFT };
@@ -250,7 +244,7 @@ pub async fn close(
     let task = if outcome == CallOutcome::CallbackScheduled {
         let call = unit.fetch::<CallContent>(&[id]).await?.pop();
         let call = call.ok_or_else(|| Problem::fault("a draft is not sealed to its operator"))?;
-        Some(call_back::make(&mut unit, &call, call_back_at).await?)
+        Some(call_back::make(&app.policy, &mut unit, &call, call_back_at).await?)
     } else {
         None
     };

@@ -127,8 +127,6 @@ pub enum CallError {
     /// A quick call came with more than its kind and language.
     #[error("a call of this kind keeps nothing of {0:?}")]
     TooMuch(Vec<&'static str>),
-    #[error("there is no REVIEW key in force")]
-    NoReviewKey,
 }
 
 /// A call is opened. Send what is known already, or nothing.

@@ -19,6 +19,10 @@ pub fn opened(content: &CallContent) -> Result<CallState, CallError> {
 
 /// The state of a draft whose whole content was saved.
 ///
+/// Whether it is safe to talk is asked first, and what waits for the answer is the kind of the call, and with it the hand-over and the
+/// end. Words do not wait: whoever calls in danger says where they are before anybody can ask, and what an operator has typed
+/// is never refused or lost.
+///
 /// # Errors
 /// [`CallError::AskFirst`] as in [`opened`]; [`CallError::TakenBack`] when the content lacks what the state rests on, so
 /// that a draft never goes back; [`CallError::Illegal`] unless it is a draft.

@@ -1,18 +1,19 @@
 //! To whom a call is sealed, and from when.
 //!
 //! The key of a draft carries the draft's own id. It is wrapped to the operator until the shift ends, and from then to
-//! the supervisors' REVIEW key and to CUSTODY: whether somebody finishes the call or not, exactly one side can read it.
+//! the supervisors' REVIEW key, or to each supervisor while there is none in force, and to CUSTODY: whether somebody finishes the
+//! call or not, exactly one side can read it.
 
-use super::model::CallError;
 use super::store;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{kinds, verbs};
+use crate::guard::policy::DecisionTable;
 use crate::guard::record::{CallId, RecordKind};
-use crate::guard::statement::SharedPurpose;
 use crate::guard::store::delete_wraps_of_account;
 use crate::guard::trust::Recipient;
 use crate::guard::vault::{Placement, SealingKey, active};
 use crate::platform::problem::Problem;
+use crate::staff::shared_keys;
 use chrono::{DateTime, Utc};
 
 /// A call has one epoch: its key is replaced only with the call itself.
@@ -21,21 +22,28 @@ const EPOCH: i32 = 1;
 /// Everybody to whom a call is ever wrapped.
 pub struct Holders {
     operator: Recipient,
-    review: Recipient,
+    review: Vec<Recipient>,
     custody: Recipient,
+}
+
+impl Holders {
+    /// Those whose call it is once the operator has finished it, or the shift is over.
+    fn afterwards(&self) -> impl Iterator<Item = &Recipient> {
+        self.review.iter().chain([&self.custody])
+    }
 }
 
 /// Finds the keys of those who are to hold a new call.
 ///
 /// # Errors
-/// 503 when the organisation has no REVIEW key in force: then nobody could read what the operator leaves behind.
-pub async fn holders(unit: &mut Unit<verbs::Create, kinds::Call>) -> Result<Holders, Problem> {
+/// As the database refuses.
+pub async fn holders(policy: &DecisionTable, unit: &mut Unit<verbs::Create, kinds::Call>) -> Result<Holders, Problem> {
     let who = unit.who();
     let member = who.member.as_ref().ok_or_else(Problem::not_your_work)?;
-    let review = unit.shared_key(member.organisation, SharedPurpose::Review).await?.ok_or(CallError::NoReviewKey)?;
+    let review = shared_keys::reviewers(policy, unit).await?;
     let custody = unit.custody(member.organisation).await?;
     let custody = custody.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?;
-    Ok(Holders { operator: member.recipient(), review: review.recipient, custody: custody.recipient() })
+    Ok(Holders { operator: member.recipient(), review, custody: custody.recipient() })
 }
 
 /// Where one version of a call is sealed.
@@ -56,11 +64,10 @@ pub async fn hold_for_shift(
     end: DateTime<Utc>,
 ) -> Result<(), Problem> {
     let wrap = |to: &Recipient| key.wrap_to(to, None, EPOCH, None);
-    let wraps = [
-        active(wrap(&holders.operator)?, None, Some(end)),
-        active(wrap(&holders.review)?, Some(end), None),
-        active(wrap(&holders.custody)?, Some(end), None),
-    ];
+    let mut wraps = vec![active(wrap(&holders.operator)?, None, Some(end))];
+    for later in holders.afterwards() {
+        wraps.push(active(wrap(later)?, Some(end), None));
+    }
     unit.insert_wraps(&wraps).await
 }
 
@@ -75,7 +82,8 @@ pub async fn hold_for_review(
     holders: &Holders,
 ) -> Result<(), Problem> {
     let wrap = |to: &Recipient| key.wrap_to(to, None, EPOCH, None);
-    unit.insert_wraps(&[wrap(&holders.review)?, wrap(&holders.custody)?]).await
+    let wraps = holders.afterwards().map(wrap).collect::<Result<Vec<_>, _>>()?;
+    unit.insert_wraps(&wraps).await
 }
 
 /// Ends the operator's hold and begins the supervisors'.

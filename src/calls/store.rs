@@ -228,17 +228,14 @@ pub async fn finish<V: Does, K: About>(
     Ok(done.rows_affected() == 1)
 }
 
-/// Wakes the wraps of a draft that sleep until it is abandoned. How many there were.
+/// Wakes the wraps of a draft that sleep until it is abandoned: everybody's but the operator's. How many there were.
 ///
 /// # Errors
 /// When the database does not answer or refuses.
 pub async fn wake_sleeping_wraps<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<u64, sqlx::Error> {
     let id = unit.id();
-    let done = sqlx::query!(
-        "UPDATE wraps SET active_from = now() WHERE key_id = $1 AND recipient_key IS NOT NULL AND active_from > now()",
-        id
-    )
-    .execute(unit.sql())
-    .await?;
+    let done = sqlx::query!("UPDATE wraps SET active_from = now() WHERE key_id = $1 AND active_from > now()", id)
+        .execute(unit.sql())
+        .await?;
     Ok(done.rows_affected())
 }

@@ -17,7 +17,7 @@ use crate::guard::session::Who;
 use crate::guard::vault::{self, Placement, Sealed, SealingKey};
 use crate::placements;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, SignedIn, Stated};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
@@ -182,59 +182,71 @@ async fn on_placement(unit: &mut Recording) -> Result<(Place, Under), Problem> {
 /// What somebody on a case consented to and refused.
 #[utoipa::path(operation_id = "list_consents_on_case", get, path = "/api/v1/cases/{id}/persons/{person}/consents",
     tag = "consents",
-    params(("id" = CaseId, Path), ("person" = SubjectId, Path), ("Purpose" = inline(Purpose), Header)),
+    params(Page, ("id" = CaseId, Path), ("person" = SubjectId, Path), ("Purpose" = inline(Purpose), Header)),
     responses((status = 200, body = Listed<ConsentView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_on_case(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     InPath((case, person)): InPath<(Uuid, Uuid)>,
     Stated(purpose): Stated,
+    paged: Result<Paged, Problem>,
 ) -> Result<Json<Listed<ConsentView>>, Problem> {
     let (case, person) = (CaseId(case), SubjectId(person));
     let target = Target::OnCase(RecordKind::Consent, case, person.0);
     let leave = app.gate.authorize::<verbs::List, kinds::Consent>(&who, target, purpose).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let rows = store::list(&mut look, &Place { case, person, placement: None }).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let page = page(&mut look, &Place { case, person, placement: None }, paged).await?;
+    let ids: Vec<Uuid> = page.items.iter().map(|row| row.id.0).collect();
     let Some((_, sealed)) = cases::vouched(&mut look, case, &ids).await? else {
         return Err(look.conclude_absent().await);
     };
-    shown(&app, &who, look, rows, sealed).await
+    shown(&app, &who, look, page, sealed).await
 }
 
 /// What the person of a placement consented to and refused, as it was recorded there.
 #[utoipa::path(operation_id = "list_consents_on_placement", get, path = "/api/v1/placements/{id}/consents",
-    tag = "consents", params(("id" = PlacementId, Path), ("Purpose" = inline(Purpose), Header)),
+    tag = "consents", params(Page, ("id" = PlacementId, Path), ("Purpose" = inline(Purpose), Header)),
     responses((status = 200, body = Listed<ConsentView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_on_placement(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
     Stated(purpose): Stated,
+    paged: Result<Paged, Problem>,
 ) -> Result<Json<Listed<ConsentView>>, Problem> {
     let target = Target::OnPlacement(RecordKind::Consent, id);
     let leave = app.gate.authorize::<verbs::List, kinds::Consent>(&who, target, purpose).await?;
     let mut look = Look::begin(&app.places, leave).await?;
     let Some(row) = placements::store::looked_at(&mut look).await? else { return Err(look.conclude_absent().await) };
     let place = Place { case: row.case, person: row.person, placement: Some(row.shown.id) };
-    let rows = store::list(&mut look, &place).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+    let page = page(&mut look, &place, paged).await?;
+    let ids: Vec<Uuid> = page.items.iter().map(|row| row.id.0).collect();
     let sealed = look.fetch(&ids).await?;
     // An officer comes to a case before a colleague brings them to its placements: they see rows there, and hold no key.
-    if sealed.len() != rows.len() {
+    if sealed.len() != ids.len() {
         return Err(look.conclude_absent().await);
     }
-    shown(&app, &who, look, rows, sealed).await
+    shown(&app, &who, look, page, sealed).await
+}
+
+async fn page<K: About>(
+    look: &mut Look<verbs::List, K>,
+    place: &Place,
+    paged: Result<Paged, Problem>,
+) -> Result<Listed<Row>, Problem> {
+    let paged = paged?;
+    let rows = store::list(look, place, paged.after_id()?, paged.most()).await?;
+    Ok(paged.page(rows, |row| row.id.0))
 }
 
 async fn shown<K: About>(
     app: &App,
     who: &Arc<Who>,
     look: Look<verbs::List, K>,
-    rows: Vec<Row>,
+    page: Listed<Row>,
     sealed: Vec<Sealed<ConsentContent>>,
 ) -> Result<Json<Listed<ConsentView>>, Problem> {
-    if sealed.len() != rows.len() {
+    if sealed.len() != page.items.len() {
         return Err(Problem::fault("a consent is not sealed to who may see it"));
     }
     let versions: Vec<(Uuid, i64)> = sealed.iter().map(|one| (one.record(), one.version())).collect();
@@ -245,8 +257,7 @@ async fn shown<K: About>(
     let mut contents: HashMap<Uuid, ConsentContent> =
         versions.iter().zip(opened).map(|((record, _), opened)| (*record, opened.disclose())).collect();
     let now = app.places.clock.now();
-    let items = rows.into_iter().map(|row| view(&row, contents.remove(&row.id.0), now)).collect::<Result<_, _>>()?;
-    Ok(Json(Listed { items, next: None }))
+    Ok(Json(page.try_map(|row| view(&row, contents.remove(&row.id.0), now))?))
 }
 
 fn view(

@@ -136,16 +136,25 @@ pub async fn held<V: Does, K: gate::About>(unit: &mut Unit<V, K>) -> Result<Row,
 }
 
 /// The consents that were recorded on a case about one person, or on a placement; in the order of their recording.
-pub async fn list<V: Does, K: gate::About>(look: &mut Look<V, K>, place: &Place) -> Result<Vec<Row>, Problem> {
+pub async fn list<V: Does, K: gate::About>(
+    look: &mut Look<V, K>,
+    place: &Place,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<Row>, Problem> {
     let rows = sqlx::query_as!(
         Stored,
         "SELECT id, case_id, subject_id, placement_id, purpose, recipient_id, section, state, standing, registered_by,
                 recorded_at, expires_at, ended_at
          FROM consents
-         WHERE case_id = $1 AND subject_id = $2 AND placement_id IS NOT DISTINCT FROM $3 ORDER BY recorded_at, id LIMIT 500",
+         WHERE case_id = $1 AND subject_id = $2 AND placement_id IS NOT DISTINCT FROM $3
+           AND ($4::uuid IS NULL OR (recorded_at, id) > (SELECT l.recorded_at, l.id FROM consents l WHERE l.id = $4))
+         ORDER BY recorded_at, id LIMIT $5",
         place.case.0,
         place.person.0,
-        place.placement.map(|placement| placement.0)
+        place.placement.map(|placement| placement.0),
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await?;

@@ -8,28 +8,30 @@ use crate::guard::record::{OrganisationId, RecordKind};
 use crate::guard::statement::{self, hex};
 use crate::guard::trust::TrustError;
 use crate::platform::app::App;
-use crate::platform::http::{Id, Listed, SignedIn};
+use crate::platform::http::{Id, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::model::key_fingerprint;
 use axum::Json;
 use axum::extract::State;
 
-/// The most openings that a list shows.
-const LIST: i64 = 200;
-
 /// The openings that concern me: those that I asked for or that are for me, those of the CUSTODY that I keep, and for a
 /// supervisor the squad's, for an auditor all. Newest first.
 #[utoipa::path(
-    get, path = "/api/v1/openings", operation_id = "list_openings", tag = "custody",
+    get, path = "/api/v1/openings", operation_id = "list_openings", tag = "custody", params(Page),
     responses((status = 200, body = Listed<OpeningView>), (status = "4XX", body = ProblemDocument)),
 )]
-pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<Listed<OpeningView>>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    paged: Paged,
+) -> Result<Json<Listed<OpeningView>>, Problem> {
     let target = Target::Kind(RecordKind::Opening);
     let leave = app.gate.authorize::<verbs::List, kinds::Opening>(&who, target, None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items = store::openings(&mut look, LIST).await?;
-    look.conclude(items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    let found = store::openings(&mut look, paged.after_id()?, paged.most()).await?;
+    let page = paged.page(found, |opening| opening.id.0);
+    look.conclude(page.items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Who keeps an organisation's CUSTODY.

@@ -214,7 +214,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
         &["organisation_id", "number", "note", "succession_id", "first_id", "second_id", "followed_at"],
     ),
     ("foundings", &["organisation_id", "note", "complete", "proposed_at"]),
-    ("idempotency", &["account_id", "key_hash", "body_hash", "status", "answer", "created_at"]),
+    ("idempotency", &["account_id", "key_hash", "body_hash", "status", "answer", "version", "created_at"]),
     ("ledger_checkpoints", &["size", "note", "right_edge", "made_at"]),
     ("ledger_cosignatures", &["size", "witness", "cosigned_at", "line"]),
     ("ledger_detail_keys", &["id", "hour", "key_id", "oversight_id"]),

@@ -9,6 +9,8 @@
 mod kept;
 mod told;
 
+pub(crate) use kept::keep;
+
 use super::policy::DecisionTable;
 use super::record::{OrganisationId, RecordKind};
 use super::statement::hex;
@@ -246,7 +248,7 @@ impl Council {
             && kept != now
         {
             let text = format!("{organisation} {} {}\n", latest.number, hex(&latest.digest));
-            kept::keep(&self.kept, &text).map_err(|error| self.unkept(error))?;
+            keep(&self.kept, &text).map_err(|error| self.unkept(error))?;
         }
         Ok(match agreements {
             Some(all) if all.counts(&self.policy.hash(), self.clock.now()) => Standing::Agreed,

@@ -86,6 +86,12 @@ impl<V: Does, K: About> Authorized<V, K> {
     }
 }
 
+/// Leave, or what somebody gets who has none: see [`Gate::authorize_or`].
+pub enum Passed<V, K, T> {
+    Leave(Authorized<V, K>),
+    Instead(T),
+}
+
 /// Decides with the policy's table, from relations found in the database under the person's own session.
 pub struct Gate {
     policy: Arc<DecisionTable>,
@@ -121,6 +127,27 @@ impl Gate {
         self.open(target.kind())?;
         let relations = self.relations(who, target).await?;
         self.decide(who, target, purpose, relations).await
+    }
+
+    /// [`Self::authorize`], where a refusal is written only when `instead` finds nothing: what the person was given before.
+    ///
+    /// # Errors
+    /// As [`Self::authorize`], and those of `instead`.
+    pub(crate) async fn authorize_or<V: Does, K: About, T>(
+        &self,
+        who: &Arc<Who>,
+        target: Target,
+        purpose: Option<Purpose>,
+        instead: impl Future<Output = Result<Option<T>, Problem>>,
+    ) -> Result<Passed<V, K, T>, Problem> {
+        self.open(target.kind())?;
+        let relations = self.relations(who, target).await?;
+        if self.allowed::<V, K>(who, target, purpose, &relations).is_none()
+            && let Some(found) = instead.await?
+        {
+            return Ok(Passed::Instead(found));
+        }
+        self.decide(who, target, purpose, relations).await.map(Passed::Leave)
     }
 
     /// [`Self::authorize`] with the relations to the case that the same round trip found which found the session.
@@ -159,10 +186,7 @@ impl Gate {
         relations: Vec<Relation>,
     ) -> Result<Authorized<V, K>, Problem> {
         let (kind, role) = (target.kind(), who.role());
-        let allowed = relations.iter().copied().find(|relation| {
-            K::admits(kind) && self.policy.decide(role, *relation, kind, V::VERB, purpose) == Decision::Allow
-        });
-        if let Some(relation) = allowed {
+        if let Some(relation) = self.allowed::<V, K>(who, target, purpose, &relations) {
             return Ok(Authorized {
                 who: Arc::clone(who),
                 kind,
@@ -200,6 +224,20 @@ impl Gate {
             return Err(Problem::absent());
         }
         Err(Problem::not_your_work())
+    }
+
+    /// By which of their relations the policy lets the person through.
+    fn allowed<V: Does, K: About>(
+        &self,
+        who: &Who,
+        target: Target,
+        purpose: Option<Purpose>,
+        relations: &[Relation],
+    ) -> Option<Relation> {
+        let (kind, role) = (target.kind(), who.role());
+        relations.iter().copied().find(|relation| {
+            K::admits(kind) && self.policy.decide(role, *relation, kind, V::VERB, purpose) == Decision::Allow
+        })
     }
 
     async fn relations(&self, who: &Who, target: Target) -> Result<Vec<Relation>, Problem> {

@@ -13,7 +13,7 @@ use crate::guard::statement::AccessReason;
 use crate::guard::trust::Member;
 use crate::guard::vault::{Placement, SealingKey};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Once, Passage, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ type Accepting = Unit<verbs::Accept, kinds::Notice>;
 
 /// Accept a notice, as a new case or into an existing one.
 ///
-/// Sent again after a lost answer it is 404, since the notice is no longer open: `GET /api/v1/cases` shows the case.
+/// Sent again with the same `Idempotency-Key` it is answered as the first time, although the notice is no longer open.
 #[utoipa::path(operation_id = "notice_accept", post, path = "/api/v1/notices/{id}/accept", tag = "notices", request_body = Acceptance,
     params(("id" = Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Accepted), (status = "4XX", body = ProblemDocument)))]
@@ -35,11 +35,19 @@ pub async fn accept(
     body: Body<Acceptance>,
 ) -> Result<Answer, Problem> {
     let target = Target::Record(RecordKind::Notice, id);
-    let leave = app.gate.authorize::<verbs::Accept, kinds::Notice>(&who, target, None).await?;
-    let once = key.for_body(&who, &body.raw())?;
+    let once = key.for_body(&who, &body.raw());
+    let leave = match Once::leave_or_answer(once.as_ref().ok(), &app, &who, target).await? {
+        Passage::Leave(leave) => leave,
+        Passage::Instead(answer) => return Ok(answer),
+    };
+    let once = once?;
     let how = body.check()?;
-    let mut unit = Unit::begin(&app.places, leave).await?;
+    let mut unit: Accepting = Unit::begin(&app.places, leave).await?;
     unit.serialise(id).await?;
+    // Behind the lock: the same request may have been carried out while this one waited.
+    if let Some(answer) = once.replay(&mut unit).await? {
+        return Ok(answer);
+    }
     let Some(row) = store::row(&mut unit, id).await? else { return Err(unit.refuse(id, Problem::absent()).await) };
     let state = state_of(&row)?.accept().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
     let (case, case_number) = match how.case {

@@ -14,7 +14,7 @@ use crate::guard::record::{AddendumId, CaseId, NoticeId, OrganisationId, RecordK
 use crate::guard::statement::SharedPurpose;
 use crate::guard::vault::{self, Sealed, SealingKey};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, Listed, SignedIn, Stated};
+use crate::platform::http::{Answer, Body, Id, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::shared_keys;
 use axum::Json;
@@ -22,29 +22,30 @@ use axum::extract::State;
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The most notices that a queue shows.
-const QUEUE: i64 = 200;
-
 pub(super) fn state_of(row: &store::Row) -> Result<NoticeState, Problem> {
     row.state().ok_or_else(|| Problem::fault("a notice has no known state"))
 }
 
-/// The queue: open notices, the most urgent first. For the sender's supervisors, those that the squad returned.
-#[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices", params(("Purpose" = inline(crate::guard::action::Purpose), Header)),
+/// The queue: open notices, the most urgent first. For the sender's supervisors, those that the squad returned, newest first.
+#[utoipa::path(operation_id = "notice_list", get, path = "/api/v1/notices", tag = "notices",
+    params(Page, ("Purpose" = inline(crate::guard::action::Purpose), Header)),
     responses((status = 200, body = Listed<QueueRow>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
+    paged: Paged,
 ) -> Result<Json<Listed<QueueRow>>, Problem> {
     let leave =
         app.gate.authorize::<verbs::List, kinds::Notice>(&who, Target::Kind(RecordKind::Notice), purpose).await?;
+    let after = paged.after()?.unwrap_or([i64::MIN; 3]);
     shared_keys::renew_or_warn(&app, &who).await;
     let mut look = Look::begin(&app.places, leave).await?;
     let now = app.places.clock.now();
-    let mut items = Vec::new();
-    for row in store::queue(&mut look, QUEUE).await? {
-        items.push(QueueRow {
+    let rows = store::queue(&mut look, after, paged.most()).await?;
+    let page = paged.page(rows, |row| row.place().map(|number| number.to_string()).join("."));
+    let page = page.try_map(|row| -> Result<QueueRow, Problem> {
+        Ok(QueueRow {
             id: NoticeId(row.id),
             number: row.number,
             state: state_of(&row)?,
@@ -54,10 +55,10 @@ pub async fn list(
             escalation: escalation(row.suspected_at, row.acknowledged_at, now),
             acknowledged_at: row.acknowledged_at,
             return_code: row.return_code(),
-        });
-    }
-    look.conclude(items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+        })
+    })?;
+    look.conclude(page.items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Open a notice with its addenda.

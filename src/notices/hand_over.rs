@@ -5,13 +5,13 @@ use super::slips::Desk;
 use super::store::{self, NewNotice};
 use crate::attachments;
 use crate::audit::unit::Unit;
-use crate::calls::model::CallContent;
+use crate::calls::model::{CallContent, CallError};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::record::{CallId, NoticeId, OrganisationId, RecordKind};
 use crate::guard::statement::{OrganisationKind, SharedPurpose};
 use crate::guard::vault::Placement;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Once, Passage, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::extract::State;
 use chrono::TimeDelta;
@@ -23,8 +23,8 @@ type HandingOver = Unit<verbs::HandOver, kinds::Call>;
 
 /// Hand a call over to the squad. It cannot be read again by the one who hands it over.
 ///
-/// Sent again after a lost answer it is 404, since the call is no longer the sender's: `GET /api/v1/slips` shows whether
-/// it went over.
+/// Sent again with the same `Idempotency-Key` it is answered as the first time, although the call is no longer the sender's:
+/// `GET /api/v1/slips` shows what became of it since.
 #[utoipa::path(operation_id = "hand_over", post, path = "/api/v1/calls/{id}/hand-over", tag = "notices", request_body = HandOver,
     params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = String, Header)),
     responses((status = 201, body = Slip), (status = "4XX", body = ProblemDocument), (status = 503, body = ProblemDocument)))]
@@ -36,18 +36,26 @@ pub async fn hand_over(
     body: Body<HandOver>,
 ) -> Result<Answer, Problem> {
     let target = Target::Record(RecordKind::Call, id);
-    let leave = app.gate.authorize::<verbs::HandOver, kinds::Call>(&who, target, None).await?;
-    let once = key.for_body(&who, &body.raw())?;
+    let once = key.for_body(&who, &body.raw());
+    let leave = match Once::leave_or_answer(once.as_ref().ok(), &app, &who, target).await? {
+        Passage::Leave(leave) => leave,
+        Passage::Instead(answer) => return Ok(answer),
+    };
+    let once = once?;
     let how = body.check()?;
-    let mut unit = Unit::begin(&app.places, leave).await?;
+    let mut unit: HandingOver = Unit::begin(&app.places, leave).await?;
     // Before any key is made: those are durable at once.
     if let Some(answer) = once.replay(&mut unit).await? {
         return Ok(answer);
     }
     let Some(draft) = crate::calls::store::draft(&mut unit).await? else {
-        return Err(unit.refuse(id, Problem::absent()).await);
+        // The same request, sent twice, was carried out while this one waited for the draft.
+        return match once.replay(&mut unit).await? {
+            Some(answer) => Ok(answer),
+            None => Err(unit.refuse(id, Problem::absent()).await),
+        };
     };
-    draft.state().hand_over().map_err(|error| Problem::illegal("illegal_transition", error.to_string()))?;
+    draft.state().hand_over().map_err(CallError::from)?;
     let suspected_at = how.suspected_at.unwrap_or(draft.opened_at);
     if suspected_at > draft.opened_at || suspected_at < draft.opened_at - OLDEST {
         return Err(Problem::field("suspected_at", "lies before the start of the call, by not more than thirty days"));

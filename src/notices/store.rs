@@ -30,6 +30,16 @@ impl Row {
         self.state.parse().ok()
     }
 
+    /// Where it stands in the queue: the stage, within it the clock (for what came back, the newest first), and its number.
+    pub fn place(&self) -> [i64; 3] {
+        let (stage, clock) = match self.state() {
+            Some(NoticeState::Sent) => (0, self.suspected_at.timestamp_micros()),
+            Some(NoticeState::Acknowledged) => (1, self.suspected_at.timestamp_micros()),
+            Some(NoticeState::Accepted | NoticeState::Returned) | None => (2, -self.number),
+        };
+        [stage, clock, self.number]
+    }
+
     /// The return code, if there is one.
     pub fn return_code(&self) -> Option<ReturnCode> {
         self.return_code.as_deref().and_then(|code| code.parse().ok())
@@ -108,18 +118,33 @@ pub async fn slips<V: Does, K: About>(look: &mut Look<V, K>, before: i64, most: 
     .await
 }
 
-/// The open notices of the person's squad, the most urgent first; and for supervisors of a sender, those that came back.
-pub async fn queue<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Result<Vec<Row>, sqlx::Error> {
+/// The open notices of the person's squad, the most urgent first; and for supervisors of a sender, those that came back, the
+/// newest first: they are kept for good, and the last one is never beyond what somebody looks at. Behind a place of
+/// [`Row::place`].
+pub async fn queue<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: [i64; 3],
+    most: i64,
+) -> Result<Vec<Row>, sqlx::Error> {
     let squad = look.authorized().who().organisation;
+    let [stage, clock, number] = after;
     sqlx::query_as!(
         Row,
         r#"SELECT n.id, n.number, n.state, n.sender_organisation_id, n.suspected_at, n.sent_at, n.acknowledged_at,
                   n.return_code, n.case_id, (SELECT count(*) FROM addenda a WHERE a.notice_id = n.id) AS "addenda!",
                   (SELECT count(*) FROM attachments t WHERE t.notice_id = n.id) AS "attachments!"
-           FROM notices n WHERE (n.squad_id = $1 AND n.state IN ('sent', 'acknowledged'))
-              OR (n.sender_organisation_id = $1 AND n.state = 'returned' AND i_supervise($1))
-           ORDER BY n.acknowledged_at IS NOT NULL, n.suspected_at, n.number LIMIT $2"#,
+           FROM notices n, LATERAL (
+               SELECT CASE n.state WHEN 'sent' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END::bigint AS stage,
+                      CASE n.state WHEN 'returned' THEN -n.number
+                                   ELSE (extract(epoch FROM n.suspected_at) * 1000000)::bigint END AS clock) p
+           WHERE ((n.squad_id = $1 AND n.state IN ('sent', 'acknowledged'))
+               OR (n.sender_organisation_id = $1 AND n.state = 'returned' AND i_supervise($1)))
+             AND (p.stage, p.clock, n.number) > ($2::bigint, $3::bigint, $4::bigint)
+           ORDER BY p.stage, p.clock, n.number LIMIT $5"#,
         squad.0,
+        stage,
+        clock,
+        number,
         most
     )
     .fetch_all(look.sql())

@@ -13,15 +13,12 @@ use crate::guard::look::Look;
 use crate::guard::record::{AccountId, PlacementId, RecordKind};
 use crate::guard::vault;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, Listed, SignedIn, Stated};
+use crate::platform::http::{Answer, Body, Id, Listed, Page, Paged, SignedIn, Stated};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::staff::shared_keys;
 use axum::Json;
 use axum::extract::State;
 use uuid::Uuid;
-
-/// The most placements that a list shows.
-const LIST: i64 = 200;
 
 pub(super) fn illegal(error: &super::model::IllegalTransition) -> Problem {
     Problem::illegal("illegal_transition", error.to_string())
@@ -33,20 +30,24 @@ pub(super) fn stands(row: &Row, state: PlacementState) -> Result<Answer, Problem
 
 /// The placements that one works on, those that are not over first.
 #[utoipa::path(operation_id = "list_placements", get, path = "/api/v1/placements", tag = "placements",
-    params(("Purpose" = inline(Purpose), Header)),
+    params(Page, ("Purpose" = inline(Purpose), Header)),
     responses((status = 200, body = Listed<PlacementRow>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Stated(purpose): Stated,
+    paged: Paged,
 ) -> Result<Json<Listed<PlacementRow>>, Problem> {
     let target = Target::Kind(RecordKind::Placement);
     let leave = app.gate.authorize::<verbs::List, kinds::Placement>(&who, target, purpose).await?;
+    let after = paged.after()?;
     shared_keys::renew_or_warn(&app, &who).await;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items: Vec<PlacementRow> = store::list(&mut look, LIST).await?.into_iter().map(|row| row.shown).collect();
-    look.conclude(items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    let rows: Vec<PlacementRow> =
+        store::list(&mut look, after, paged.most()).await?.into_iter().map(|row| row.shown).collect();
+    let page = paged.page(rows, |row| format!("{}.{}", i32::from(row.ended_at.is_some()), row.number));
+    look.conclude(page.items.iter().map(|row| row.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Open a placement: what is needed to care for the person.

@@ -112,12 +112,21 @@ pub async fn held<V: Does, K: About>(unit: &mut Unit<V, K>) -> Result<Row, Probl
 }
 
 /// Placements that the person's keys or cases lead to, those that are not over first, newest first.
-pub async fn list<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Result<Vec<Row>, Problem> {
+pub async fn list<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<[i64; 2]>,
+    most: i64,
+) -> Result<Vec<Row>, Problem> {
+    // Their own numbers count down behind a flag that counts up.
+    let [over, below] = after.unwrap_or([0, i64::MAX]);
     let rows = sqlx::query_as!(
         Stored,
         "SELECT id, number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, state,
                 decline_code, address_id, care_id, requested_at, acknowledged_at, admitted_at, ended_at
-         FROM placements ORDER BY ended_at IS NOT NULL, number DESC LIMIT $1",
+         FROM placements WHERE ((ended_at IS NOT NULL)::int::bigint, -number) > ($1::bigint, -$2::bigint)
+         ORDER BY ended_at IS NOT NULL, number DESC LIMIT $3",
+        over,
+        below,
         most
     )
     .fetch_all(look.sql())

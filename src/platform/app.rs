@@ -146,6 +146,7 @@ impl App {
             trust: Arc::clone(&trust),
             pool: databases.ledger.clone(),
             lookout: Arc::clone(&lookout),
+            checkpoints: config.checkpoints.clone(),
             witnessed: !config.witnesses.is_empty(),
         });
         // Known before the first entry is written: this process's clock may be behind the switch to another key.

@@ -9,7 +9,7 @@ use crate::guard::look::Look;
 use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::guard::statement::OrganisationKind;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use crate::platform::random;
 use axum::Json;
@@ -56,25 +56,26 @@ pub async fn create_organisation(
 }
 
 /// List the organisations.
-#[utoipa::path(operation_id = "list_organisations", get, path = "/api/v1/organisations", tag = "staff",
+#[utoipa::path(operation_id = "list_organisations", get, path = "/api/v1/organisations", tag = "staff", params(Page),
     responses((status = 200, body = Listed<OrganisationView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_organisations(
     State(app): State<App>,
     SignedIn(who): SignedIn,
+    paged: Paged,
 ) -> Result<Json<Listed<OrganisationView>>, Problem> {
     let leave = app
         .gate
         .authorize::<verbs::List, kinds::Organisation>(&who, Target::Kind(RecordKind::Organisation), None)
         .await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let mut items = Vec::new();
-    for row in store::organisations(&mut look).await? {
+    let rows = store::organisations(&mut look, paged.after_id()?, paged.most()).await?;
+    let page = paged.page(rows, |row| row.id).try_map(|row| -> Result<OrganisationView, Problem> {
         let kind: OrganisationKind =
             row.kind.parse().map_err(|_| Problem::fault("an organisation has no kind that is known"))?;
-        items.push(OrganisationView { id: OrganisationId(row.id), kind, name: row.name, founded: row.founded });
-    }
-    look.conclude(items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+        Ok(OrganisationView { id: OrganisationId(row.id), kind, name: row.name, founded: row.founded })
+    })?;
+    look.conclude(page.items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// A one-time code and what is stored of it.
@@ -144,28 +145,26 @@ pub async fn create_account(
 }
 
 /// List the accounts.
-#[utoipa::path(operation_id = "list_accounts", get, path = "/api/v1/accounts", tag = "staff",
+#[utoipa::path(operation_id = "list_accounts", get, path = "/api/v1/accounts", tag = "staff", params(Page),
     responses((status = 200, body = Listed<AccountView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list_accounts(
     State(app): State<App>,
     SignedIn(who): SignedIn,
+    paged: Paged,
 ) -> Result<Json<Listed<AccountView>>, Problem> {
     let leave =
         app.gate.authorize::<verbs::List, kinds::Account>(&who, Target::Kind(RecordKind::Account), None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items: Vec<AccountView> = store::accounts(&mut look)
-        .await?
-        .into_iter()
-        .map(|row| AccountView {
-            id: AccountId(row.id),
-            organisation: OrganisationId(row.organisation_id),
-            handle: row.handle,
-            enrolled: row.enrolled,
-            disabled: row.disabled,
-        })
-        .collect();
-    look.conclude(items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    let rows = store::accounts(&mut look, paged.after_id()?, paged.most()).await?;
+    let page = paged.page(rows, |row| row.id).map(|row| AccountView {
+        id: AccountId(row.id),
+        organisation: OrganisationId(row.organisation_id),
+        handle: row.handle,
+        enrolled: row.enrolled,
+        disabled: row.disabled,
+    });
+    look.conclude(page.items.iter().map(|item| item.id.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Disable an account: its sessions end with the next request.

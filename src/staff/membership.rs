@@ -13,27 +13,29 @@ use crate::guard::record::{AccountId, MembershipId, OrganisationId, RecordKind};
 use crate::guard::statement::{self, MembershipStatement, StatementError, hex};
 use crate::guard::trust::check_membership;
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, InPath, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use uuid::Uuid;
 
 /// List the people of the organisation, with what waits for a signature.
-#[utoipa::path(operation_id = "membership_list", get, path = "/api/v1/organisations/{id}/members", tag = "staff", params(("id" = Uuid, Path)),
+#[utoipa::path(operation_id = "membership_list", get, path = "/api/v1/organisations/{id}/members", tag = "staff", params(Page, ("id" = Uuid, Path)),
     responses((status = 200, body = Listed<MemberView>), (status = "4XX", body = ProblemDocument)))]
 pub async fn list(
     State(app): State<App>,
     SignedIn(who): SignedIn,
     Id(id): Id,
+    paged: Result<Paged, Problem>,
 ) -> Result<Json<Listed<MemberView>>, Problem> {
     let target = Target::OfOrganisation(RecordKind::Membership, id, id);
     let leave = app.gate.authorize::<verbs::List, kinds::Membership>(&who, target, None).await?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let mut items = Vec::new();
-    for row in store::members(&mut look).await? {
+    let paged = paged?;
+    let rows = store::members(&mut look, paged.after_id()?, paged.most()).await?;
+    let page = paged.page(rows, |row| row.account).try_map(|row| -> Result<MemberView, Problem> {
         let fingerprint = row.note.as_deref().map(statement::fingerprint).transpose().map_err(statement_fault)?;
-        items.push(MemberView {
+        Ok(MemberView {
             account: AccountId(row.account),
             key_fingerprint: row.keys().as_ref().map(key_fingerprint),
             handle: row.handle,
@@ -42,10 +44,10 @@ pub async fn list(
             fingerprint: fingerprint.map(|digest| hex(&digest)),
             admitted: row.complete.unwrap_or(false),
             disabled: row.disabled,
-        });
-    }
-    look.conclude(items.iter().map(|item| item.account.0).collect(), vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+        })
+    })?;
+    look.conclude(page.items.iter().map(|item| item.account.0).collect(), vec![]).await?.spend();
+    Ok(Json(page))
 }
 
 /// Propose a member, as one of the two responsible persons.

@@ -8,7 +8,7 @@ use super::founding::{key_fault, statement_fault};
 use super::store::{self, NewSharedKey};
 use crate::audit::unit::Unit;
 use crate::guard::action::{Role, Verb};
-use crate::guard::gate::{Target, kinds, verbs};
+use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::keys::{self, KemPrivate};
 use crate::guard::policy::DecisionTable;
 use crate::guard::record::{RecordKind, SharedKeyId};
@@ -68,7 +68,7 @@ async fn renew(app: &App, who: &Arc<Who>, kind: &Kind) -> Result<(), Problem> {
         Some(key) if unit.shared_wrap(key.id).await?.is_none() && unit.is_held(key.id).await? => return Ok(()),
         Some(key) if unit.now() < key.opens_at + kind.purpose.life() / 2 => {
             let holders = store::holders(&mut unit, key.id).await?;
-            let roster = roster(app, &mut unit, kind.purpose).await?;
+            let roster = roster(&app.policy, &mut unit, kind.purpose).await?;
             let complete = roster.iter().all(|member| holders.contains(&member.account.0));
             // Whoever has left held the key of what their people do from now on, too.
             let left = |holder: &Uuid| roster.iter().all(|member| member.account.0 != *holder);
@@ -103,14 +103,38 @@ fn holds(policy: &DecisionTable, purpose: SharedPurpose, role: Role) -> bool {
 }
 
 /// The members who are to hold a key now. Accounts without a proven membership are passed over: a ghost gets no key.
-async fn roster(app: &App, unit: &mut Renewing, purpose: SharedPurpose) -> Result<Vec<Arc<Member>>, Problem> {
+async fn roster<V: Does, K: About>(
+    policy: &DecisionTable,
+    unit: &mut Unit<V, K>,
+    purpose: SharedPurpose,
+) -> Result<Vec<Arc<Member>>, Problem> {
     let organisation = unit.who().organisation;
     let mut roster = Vec::new();
     for account in store::accounts_of(unit, organisation).await? {
         let member = unit.member(account).await?;
-        roster.extend(member.filter(|m| m.organisation == organisation && holds(&app.policy, purpose, m.role)));
+        roster.extend(member.filter(|m| m.organisation == organisation && holds(policy, purpose, m.role)));
     }
     Ok(roster)
+}
+
+/// To whom is sealed what the supervisors of the writer's organisation review: the month's REVIEW key. While none is in force, since no
+/// supervisor has signed in to make one, to each supervisor's own key: to the same people to whom REVIEW would be wrapped, as they
+/// are members now. So nobody waits for a supervisor at three in the morning, and nothing rests on a key that is over, which
+/// somebody who has left may hold. Nobody at all where no supervisor is admitted: then it is CUSTODY's alone.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn reviewers<V: Does, K: About>(
+    policy: &DecisionTable,
+    unit: &mut Unit<V, K>,
+) -> Result<Vec<Recipient>, Problem> {
+    let organisation = unit.who().organisation;
+    if let Some(review) = unit.shared_key(organisation, SharedPurpose::Review).await? {
+        return Ok(vec![review.recipient]);
+    }
+    let supervisors = roster(policy, unit, SharedPurpose::Review).await?;
+    tracing::warn!(supervisors = supervisors.len(), "no REVIEW key is in force: a supervisor should sign in");
+    Ok(supervisors.iter().map(|supervisor| supervisor.recipient()).collect())
 }
 
 async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId, Problem> {
@@ -137,7 +161,7 @@ async fn make(app: &App, unit: &mut Renewing, kind: &Kind) -> Result<SharedKeyId
     };
     store::insert_shared_key(unit, &row).await?;
     let (mut accounts, mut wraps) = (Vec::new(), Vec::new());
-    for member in roster(app, unit, kind.purpose).await? {
+    for member in roster(&app.policy, unit, kind.purpose).await? {
         let context = vault::shared_context(id.0);
         wraps.push(keys::wrap(private.as_bytes(), &member.recipient(), &context).map_err(key_fault)?);
         accounts.push(member.account.0);

@@ -6,10 +6,11 @@ use super::store::{self, TaskRow};
 use crate::audit::unit::Unit;
 use crate::calls::content::CallContent;
 use crate::guard::gate::{kinds, verbs};
+use crate::guard::policy::DecisionTable;
 use crate::guard::record::{CallId, RecordKind, TaskId};
-use crate::guard::statement::SharedPurpose;
 use crate::guard::vault::{Placement, Sealed};
 use crate::platform::problem::Problem;
+use crate::staff::shared_keys;
 use chrono::{DateTime, Utc};
 
 /// A call-back is sealed once, under a key of its own.
@@ -18,8 +19,9 @@ pub(super) const EPOCH: i32 = 1;
 /// Makes the call-back of a call that this operator finishes.
 ///
 /// # Errors
-/// 422 for a time that is none; 503 when nobody supervises; as the databases refuse.
+/// 422 for a time that is none; as the databases refuse.
 pub(crate) async fn make(
+    policy: &DecisionTable,
     unit: &mut Unit<verbs::Close, kinds::Call>,
     call: &Sealed<CallContent>,
     due_at: Option<DateTime<Utc>>,
@@ -28,8 +30,7 @@ pub(crate) async fn make(
     let due_at = due_at.unwrap_or(now + CALL_BACK);
     plausible(due_at, now, "call_back_at")?;
     let operator = who.member.as_ref().ok_or_else(Problem::not_your_work)?.recipient();
-    let review = unit.shared_key(who.organisation, SharedPurpose::Review).await?;
-    let review = review.ok_or(crate::calls::model::CallError::NoReviewKey)?;
+    let review = shared_keys::reviewers(policy, unit).await?;
     let custody = unit.custody(who.organisation).await?;
     let custody = custody.ok_or_else(|| Problem::fault("an operator's organisation is not founded"))?.recipient();
     let (id, call_id) = (TaskId::random(), CallId(call.record()));
@@ -37,8 +38,8 @@ pub(crate) async fn make(
     let row = TaskRow { id, kind, state, assignee: who.account, case: None, call: Some(call_id), due_at };
     store::insert(unit, &row).await?;
     let key = unit.new_key(id.0).await?;
-    let mut wraps = Vec::with_capacity(3);
-    for recipient in [&operator, &review.recipient, &custody] {
+    let mut wraps = Vec::with_capacity(review.len() + 2);
+    for recipient in review.iter().chain([&operator, &custody]) {
         wraps.push(key.wrap_to(recipient, None, EPOCH, None)?);
     }
     unit.insert_wraps(&wraps).await?;

@@ -89,7 +89,8 @@ async fn a_repeated_request_is_stored_once_and_its_key_serves_nothing_else() {
     let body = json!({ "content": { "safe_to_talk": "yes" } });
     let first = post("/api/v1/calls", body.clone()).await;
     let again = post("/api/v1/calls", body.clone()).await;
-    assert_eq!((first.status, &first.body), (201, &again.body));
+    assert_eq!((first.status, &first.body, &first.etag), (201, &again.body, &again.etag));
+    assert!(again.etag.is_some(), "{}", again.text);
     let before = stored(&world).await;
     let other = post("/api/v1/calls", json!({ "content": { "safe_to_talk": "no" } })).await;
     problem(&other, 422, "idempotency_key_reused", "");

@@ -75,6 +75,43 @@ async fn without_a_key_of_the_auditors_only_they_get_in_and_make_one() {
     serving.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn once_there_was_an_auditors_office_no_process_enters_anything_openly_whatever_was_deleted() {
+    let world = World::new().await;
+    let mut owner = world.owner().await;
+    let kept = world.folder.join("checkpoints").join("auditors-founded");
+    let office = world.country.organisations["auditor_office"];
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), format!("{office}\n"));
+    run(
+        &mut owner,
+        "DELETE FROM foundings f USING organisations o WHERE o.id = f.organisation_id AND o.kind = 'auditor_office'",
+    )
+    .await;
+    let open = "SELECT count(*) FROM ledger_detail_keys WHERE key_id IS NULL";
+    let before: i64 = sqlx::query_scalar(open).fetch_one(&mut owner).await.unwrap();
+    let operator = world.country.person("operator1").unwrap();
+    // Each process starts anew and has nothing but the database and the folder.
+    let sign_in = async || {
+        let (_app, serving, base) = world.replica().await;
+        let shown = json!({ "passphrase": operator.passphrase });
+        let reply = operator.elsewhere().at(&base).try_sign_in(shown).await.unwrap();
+        serving.stop().await.unwrap();
+        (reply.status, reply.code().to_owned())
+    };
+    let refused = (503, "ledger_has_no_auditor".to_owned());
+    assert_eq!(sign_in().await, refused);
+    // A file that says nothing is none that was never there.
+    std::fs::write(&kept, "nonsense\n").unwrap();
+    assert_eq!(sign_in().await, refused);
+    let after: i64 = sqlx::query_scalar(open).fetch_one(&mut owner).await.unwrap();
+    assert_eq!(after, before, "no key lies open");
+    // It is the file that does it: without it the same is the founding's own work again.
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(sign_in().await.0, 201);
+    let after: i64 = sqlx::query_scalar(open).fetch_one(&mut owner).await.unwrap();
+    assert_eq!(after, before + 1);
+}
+
 /// An officer reads a narrative again and again, while time passes; what they are told when it is refused.
 async fn refused_in_the_end(world: &World, path: &str) {
     let officer = world.signed_in("officer1").await;

@@ -220,14 +220,31 @@ async fn when_the_answer_to_a_commit_is_lost_the_same_key_finds_what_was_stored(
     let path = format!("/api/v1/calls/{}", again.id("id"));
     let read = operator.get(&path, "intake").await.unwrap();
     assert_eq!(read.body["content"]["said"], "only once", "{}", read.text);
-    // A hand-over has no answer to give again, since the call is gone: the list of slips shows it.
-    let how = json!({ "basis": "vital_interest" });
+    // Likewise where the answer is the last that the sender ever sees of the record: the call is gone, the notice is taken.
+    let again = async |who: &Actor, path: &str, key: &str, body: &Value| -> Reply {
+        let request = who.request(Method::POST, path).await.header("idempotency-key", key);
+        who.send(request.json(body)).await.unwrap()
+    };
+    let (hand_over, how) = (format!("{path}/hand-over"), json!({ "basis": "vital_interest" }));
     line.lose_the_next_answer();
-    is_unknown(&operator.post(&format!("{path}/hand-over"), &how).await.unwrap());
-    assert_eq!(operator.post(&format!("{path}/hand-over"), &how).await.unwrap().status, 404);
+    is_unknown(&again(&operator, &hand_over, "the hand-over", &how).await);
+    assert!(!line.is_losing());
+    let slip = again(&operator, &hand_over, "the hand-over", &how).await;
+    assert_eq!((slip.status, slip.text_of("state")), (201, "sent"), "{}", slip.text);
     let slips = operator.get("/api/v1/slips", "intake").await.unwrap();
-    assert_eq!(slips.body["items"].as_array().map(Vec::len), Some(1), "{}", slips.text);
+    assert_eq!(slips.body["items"], json!([slip.body]), "{}", slips.text);
     assert_eq!(calls(&world).await, 0);
+    let duty = world.signed_in("duty1").await.at(&base);
+    let notice = format!("/api/v1/notices/{}", slip.id("id"));
+    assert_eq!(duty.post(&format!("{notice}/acknowledge"), &json!({})).await.unwrap().status, 200);
+    line.lose_the_next_answer();
+    is_unknown(&again(&duty, &format!("{notice}/accept"), "the acceptance", &json!({})).await);
+    assert!(!line.is_losing());
+    let accepted = again(&duty, &format!("{notice}/accept"), "the acceptance", &json!({})).await;
+    assert_eq!((accepted.status, accepted.text_of("state")), (201, "accepted"), "{}", accepted.text);
+    let cases = duty.get("/api/v1/cases", "case_work").await.unwrap();
+    assert_eq!(cases.body["items"].as_array().map(Vec::len), Some(1), "{}", cases.text);
+    assert_eq!(cases.body["items"][0]["id"], accepted.body["case"], "{}", cases.text);
     serving.stop().await.unwrap();
     world.stop().await;
     whole_ledger(&world).await;

@@ -2,6 +2,7 @@
 //! did it.
 
 use super::LedgerError;
+use super::office::Office;
 use crate::audit::entry::{Entry, Place};
 use crate::audit::store::{self, NewDetailKey};
 use crate::guard::bytes::{self, ContentKey, Context};
@@ -54,7 +55,6 @@ pub(super) struct Details {
     held: Mutex<Held>,
 }
 
-#[derive(Default)]
 struct Held {
     hour: i64,
     /// The LEDGER key of the hour, once there is one.
@@ -63,7 +63,7 @@ struct Held {
     common: Option<Arc<DetailKey>>,
     own: HashMap<OrganisationId, Own>,
     /// Once there was an office there is one: deleting its row does not bring the founding's openness back.
-    office: Option<OrganisationId>,
+    office: Office,
 }
 
 /// What an organisation's entries are sealed under.
@@ -75,8 +75,9 @@ struct Own {
 }
 
 impl Details {
-    pub(super) fn new(pool: PgPool, trust: Arc<Trust>, clock: Clock) -> Self {
-        Self { pool, trust, clock, held: Mutex::default() }
+    pub(super) fn new(pool: PgPool, trust: Arc<Trust>, clock: Clock, office: Office) -> Self {
+        let held = Held { hour: 0, ledger: None, common: None, own: HashMap::new(), office };
+        Self { pool, trust, clock, held: Mutex::new(held) }
     }
 
     /// The key of each of these entries, now. Before there is an auditor's office only the founding's own work is entered, and
@@ -89,7 +90,8 @@ impl Details {
         let hour = self.clock.hour();
         let mut held = self.held.lock().await;
         if held.hour != hour {
-            *held = Held { hour, office: held.office, ..Held::default() };
+            (held.hour, held.ledger, held.common) = (hour, None, None);
+            held.own.clear();
         }
         if held.ledger.is_none() {
             let auditors = self.auditors(&mut held).await?;
@@ -190,13 +192,13 @@ impl Details {
             if !founded {
                 continue;
             }
-            held.office.get_or_insert(office);
+            held.office.founded(office);
             let key = self.trust.shared_key(&mut connection, office, SharedPurpose::Ledger, self.clock.now()).await;
             if let Ok(key) = key {
                 return Ok(Auditors::Ready(key));
             }
         }
-        Ok(held.office.map_or(Auditors::Unfounded, Auditors::WithoutKey))
+        Ok(held.office.known()?.map_or(Auditors::Unfounded, Auditors::WithoutKey))
     }
 }
 

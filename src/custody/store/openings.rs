@@ -94,10 +94,17 @@ pub async fn supervised<V: Does, K: About>(
 }
 
 /// The openings that concern the person, the newest first.
-pub async fn openings<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Result<Vec<OpeningView>, Problem> {
+pub async fn openings<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<OpeningView>, Problem> {
     let rows = sqlx::query!(
         r#"SELECT o.*, ARRAY(SELECT c.case_id FROM opening_cases c WHERE c.opening_id = o.id ORDER BY c.case_id) AS "cases!"
-           FROM openings o ORDER BY o.invoked_at DESC, o.id LIMIT $1"#,
+           FROM openings o
+           WHERE $1::uuid IS NULL OR (o.invoked_at, o.id) < (SELECT l.invoked_at, l.id FROM openings l WHERE l.id = $1)
+           ORDER BY o.invoked_at DESC, o.id DESC LIMIT $2"#,
+        after,
         most
     )
     .fetch_all(look.sql())

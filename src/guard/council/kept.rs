@@ -25,7 +25,7 @@ impl Council {
 }
 
 /// Puts the file in its place as a whole.
-pub(super) fn keep(file: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn keep(file: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let new = file.with_extension(format!("new-{}", crate::platform::random::uuid().simple()));
     let mut made = std::fs::File::create_new(&new)?;

@@ -9,6 +9,16 @@ pub struct Answered {
     pub body_hash: Vec<u8>,
     pub status: i16,
     pub answer: serde_json::Value,
+    pub version: Option<i64>,
+}
+
+/// An answer to be remembered, under a key and for a body that say nothing to who reads them there.
+pub struct ToRemember<'a> {
+    pub key_hash: &'a [u8],
+    pub body_hash: &'a [u8],
+    pub status: i16,
+    pub answer: &'a serde_json::Value,
+    pub version: Option<i64>,
 }
 
 /// The stored answer to a key of this person.
@@ -22,7 +32,7 @@ pub async fn answered(
 ) -> Result<Option<Answered>, sqlx::Error> {
     sqlx::query_as!(
         Answered,
-        "SELECT body_hash, status, answer FROM idempotency WHERE account_id = $1 AND key_hash = $2",
+        "SELECT body_hash, status, answer, version FROM idempotency WHERE account_id = $1 AND key_hash = $2",
         account.0,
         key_hash
     )
@@ -37,20 +47,18 @@ pub async fn answered(
 pub async fn remember_answer(
     connection: &mut PgConnection,
     account: AccountId,
-    key_hash: &[u8],
-    body_hash: &[u8],
-    status: i16,
-    answer: &serde_json::Value,
+    new: &ToRemember<'_>,
     now: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "INSERT INTO idempotency (account_id, key_hash, body_hash, status, answer, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO idempotency (account_id, key_hash, body_hash, status, answer, version, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         account.0,
-        key_hash,
-        body_hash,
-        status,
-        answer,
+        new.key_hash,
+        new.body_hash,
+        new.status,
+        new.answer,
+        new.version,
         now
     )
     .execute(connection)

@@ -16,7 +16,7 @@ pub use body::{Body, LARGEST_BODY};
 pub use client::{Client, Here};
 pub use origin::{Origin, Peer};
 pub use pages::{Listed, Page, Paged};
-pub use repeat::{IdempotencyKey, IfMatch, Once};
+pub use repeat::{IdempotencyKey, IfMatch, Once, Passage};
 pub(crate) use time::{maybe_moment, moment};
 
 use crate::guard::action::Purpose;

@@ -2,9 +2,9 @@
 
 use super::Answer;
 use crate::audit::unit::Unit;
-use crate::guard::gate::{About, Does};
+use crate::guard::gate::{About, Does, Passed, Target};
 use crate::guard::session::Who;
-use crate::guard::store;
+use crate::guard::store::{self, Answered, ToRemember};
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
 use axum::extract::FromRequestParts;
@@ -12,6 +12,10 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use std::sync::Arc;
+
+/// Leave, or what was answered to the same request before.
+pub type Passage<V, K> = Passed<V, K, Answer>;
 
 /// `If-Match`: the version that the client read. Needed wherever a record is replaced.
 pub struct IfMatch(Option<i64>);
@@ -49,6 +53,11 @@ impl FromRequestParts<App> for IfMatch {
             .map(|text| text.trim().trim_matches('"').parse().unwrap_or(UNREADABLE));
         Ok(Self(version))
     }
+}
+
+fn as_given(before: Answered) -> Answer {
+    let status = u16::try_from(before.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    Answer { status: status.unwrap_or(StatusCode::OK), body: before.answer, version: before.version }
 }
 
 /// `Idempotency-Key`: needed on every POST that creates, so that sending again after a lost answer stores once.
@@ -110,8 +119,44 @@ impl Once {
                 "This Idempotency-Key was used for another request. Nothing was stored.",
             ));
         }
-        let status = u16::try_from(before.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
-        Ok(Some(Answer { status: status.unwrap_or(StatusCode::OK), body: before.answer, version: None }))
+        Ok(Some(as_given(before)))
+    }
+
+    /// [`Self::replay`] outside of any unit: the answer to exactly this request, which the person was given before. Nothing for any
+    /// other.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    async fn given_before(&self, app: &App, who: &Who) -> Result<Option<Answer>, Problem> {
+        let mut transaction = app.databases.app.begin().await?;
+        store::enter(&mut transaction, &who.lookup).await?;
+        let before = store::answered(&mut transaction, who.account, &self.key_hash).await?;
+        // Given up, not awaited: it is rolled back on the way back into the pool.
+        drop(transaction);
+        Ok(before.filter(|before| before.body_hash == self.body_hash).map(as_given))
+    }
+
+    /// The gate for work by which the person's own hold on the record ends: who sends it again has no leave any more, and gets
+    /// the answer that they were given, which holds ids, states and versions. Whoever lost an answer would otherwise be told that
+    /// there is no such record, and look in the ledger like somebody who tries doors.
+    ///
+    /// `once` is `None` for a request that cannot have been answered before.
+    ///
+    /// # Errors
+    /// As [`Gate::authorize`](crate::guard::gate::Gate::authorize).
+    pub async fn leave_or_answer<V: Does, K: About>(
+        once: Option<&Self>,
+        app: &App,
+        who: &Arc<Who>,
+        target: Target,
+    ) -> Result<Passage<V, K>, Problem> {
+        let before = async {
+            match once {
+                Some(once) => once.given_before(app, who).await,
+                None => Ok(None),
+            }
+        };
+        app.gate.authorize_or(who, target, None, before).await
     }
 
     /// Remembers the answer in the unit's own transaction.
@@ -121,9 +166,14 @@ impl Once {
     pub async fn remember<V: Does, K: About>(&self, unit: &mut Unit<V, K>, answer: &Answer) -> Result<(), Problem> {
         let (account, now) = (unit.account(), unit.now());
         let status = i16::try_from(answer.status.as_u16()).unwrap_or(200);
-        let first =
-            store::remember_answer(unit.sql(), account, &self.key_hash, &self.body_hash, status, &answer.body, now)
-                .await?;
+        let new = ToRemember {
+            key_hash: &self.key_hash,
+            body_hash: &self.body_hash,
+            status,
+            answer: &answer.body,
+            version: answer.version,
+        };
+        let first = store::remember_answer(unit.sql(), account, &new, now).await?;
         if first {
             return Ok(());
         }

@@ -26,7 +26,11 @@ impl MemberRow {
     }
 }
 
-pub async fn members<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<MemberRow>, sqlx::Error> {
+pub async fn members<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<MemberRow>, sqlx::Error> {
     let organisation = look.id();
     sqlx::query_as!(
         MemberRow,
@@ -35,19 +39,32 @@ pub async fn members<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<Mem
            FROM accounts a
            LEFT JOIN account_keys k ON k.account_id = a.id
            LEFT JOIN memberships m ON m.account_id = a.id AND m.ended_at IS NULL
-           WHERE a.organisation_id = $1 ORDER BY a.handle LIMIT 500"#,
-        organisation
+           WHERE a.organisation_id = $1
+             AND ($2::uuid IS NULL OR a.handle > (SELECT l.handle FROM accounts l WHERE l.id = $2))
+           ORDER BY a.handle LIMIT $3"#,
+        organisation,
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await
 }
 
 /// The accounts of one's own organisation that are not disabled, with their handles.
-pub async fn people_of_mine<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+pub async fn people_of_mine<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
     let organisation = look.authorized().who().organisation;
     let rows = sqlx::query!(
-        "SELECT id, handle FROM accounts WHERE organisation_id = $1 AND disabled_at IS NULL ORDER BY handle LIMIT 500",
-        organisation.0
+        "SELECT id, handle FROM accounts
+         WHERE organisation_id = $1 AND disabled_at IS NULL
+           AND ($2::uuid IS NULL OR handle > (SELECT l.handle FROM accounts l WHERE l.id = $2))
+         ORDER BY handle LIMIT $3",
+        organisation.0,
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await?;

@@ -36,11 +36,19 @@ pub struct OrganisationRow {
     pub founded: bool,
 }
 
-pub async fn organisations<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<OrganisationRow>, sqlx::Error> {
+pub async fn organisations<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<OrganisationRow>, sqlx::Error> {
     sqlx::query_as!(
         OrganisationRow,
         r#"SELECT o.id, o.kind, o.name, COALESCE(f.complete, false) AS "founded!"
-           FROM organisations o LEFT JOIN foundings f ON f.organisation_id = o.id ORDER BY o.name LIMIT 500"#
+           FROM organisations o LEFT JOIN foundings f ON f.organisation_id = o.id
+           WHERE $1::uuid IS NULL OR (o.name, o.id) > (SELECT l.name, l.id FROM organisations l WHERE l.id = $1)
+           ORDER BY o.name, o.id LIMIT $2"#,
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await
@@ -100,12 +108,20 @@ pub struct AccountRow {
     pub disabled: bool,
 }
 
-pub async fn accounts<V: Does, K: About>(look: &mut Look<V, K>) -> Result<Vec<AccountRow>, sqlx::Error> {
+pub async fn accounts<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<AccountRow>, sqlx::Error> {
     sqlx::query_as!(
         AccountRow,
         r#"SELECT a.id, a.organisation_id, a.handle, (k.account_id IS NOT NULL) AS "enrolled!",
                   (a.disabled_at IS NOT NULL) AS "disabled!"
-           FROM accounts a LEFT JOIN account_keys k ON k.account_id = a.id ORDER BY a.handle LIMIT 1000"#
+           FROM accounts a LEFT JOIN account_keys k ON k.account_id = a.id
+           WHERE $1::uuid IS NULL OR a.handle > (SELECT l.handle FROM accounts l WHERE l.id = $1)
+           ORDER BY a.handle LIMIT $2"#,
+        after,
+        most
     )
     .fetch_all(look.sql())
     .await
