@@ -119,14 +119,15 @@ pub async fn list<V: Does, K: About>(
 ) -> Result<Vec<Row>, Problem> {
     // Their own numbers count down behind a flag that counts up.
     let [over, below] = after.unwrap_or([0, i64::MAX]);
+    let above = below.saturating_neg();
     let rows = sqlx::query_as!(
         Stored,
         "SELECT id, number, case_id, subject_id, accommodation_id, shelter_id, squad_id, places, state,
                 decline_code, address_id, care_id, requested_at, acknowledged_at, admitted_at, ended_at
-         FROM placements WHERE ((ended_at IS NOT NULL)::int::bigint, -number) > ($1::bigint, -$2::bigint)
+         FROM placements WHERE ((ended_at IS NOT NULL)::int::bigint, -number) > ($1::bigint, $2::bigint)
          ORDER BY ended_at IS NOT NULL, number DESC LIMIT $3",
         over,
-        below,
+        above,
         most
     )
     .fetch_all(look.sql())

@@ -9,7 +9,7 @@ pub const CANARY: &str = "Qanarya7391";
 pub const DATE: &str = "1987-03-14";
 
 /// Texts in which no canary is planted, and why.
-const NOT_PLANTED: [(&str, &[&str]); 7] = [
+const NOT_PLANTED: [(&str, &[&str]); 8] = [
     ("codes of two or three letters", &["Identity.citizenship", "Needs.languages"]),
     ("stands in a clear column, and names no victim", &["NewOrganisation.name", "NewAccount.handle"]),
     (
@@ -17,10 +17,16 @@ const NOT_PLANTED: [(&str, &[&str]); 7] = [
         &[
             "Agreement.fingerprint",
             "Countersignature.fingerprint",
+            "OutageAgreement.fingerprint",
+            "ResolutionAgreement.fingerprint",
             "SuccessionSignature.fingerprint",
             "FounderRole.key_fingerprint",
             "NewMembership.key_fingerprint",
         ],
+    ),
+    (
+        "a name or a pseudonym of somebody who works here, and where a page goes on: in the sealed entry of the look, and nowhere else",
+        &["NewResolution.person", "SoughtOfOwn.cursor", "SoughtOfOwn.person"],
     ),
     ("a policy is there to be read", &["NewPolicy.model", "NewPolicy.rules"]),
     (

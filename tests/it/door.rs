@@ -82,12 +82,16 @@ async fn who_leaves_before_arriving_leaves_the_shelter_nothing() {
     for state in ["matched", "consented", "transported"] {
         let placement = placing.placed(state).await;
         assert_eq!(status(&placing.worker, &placement, "care").await, 200);
+        let read = etag(&placing.manager, &placement).await;
         let left = placing.officer.post(&format!("{placement}/exit"), &json!({})).await.unwrap();
         assert_eq!(left.text_of("state"), "exited_by_person", "{}", left.text);
         for who in [&placing.worker, &placing.manager] {
             assert_eq!(status(who, &placement, "care").await, 404, "{state}");
         }
-        assert_eq!(name(&placing, &placement, &[placing.worker.account]).await.status, 404, "{state}");
+        // Nor names anybody by what was read while the placement was theirs.
+        let named = json!({ "workers": [placing.worker.account] });
+        let named = placing.manager.put(&format!("{placement}/workers"), &read, &named).await.unwrap();
+        assert_eq!(named.status, 404, "{state}");
         let left: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM wraps w JOIN placements p ON p.id = w.key_id
              LEFT JOIN accounts a ON a.id = w.recipient_account LEFT JOIN shared_keys k ON k.id = w.recipient_key

@@ -59,8 +59,10 @@ const OWN: [(&str, &str); 3] = [
 ];
 
 /// Tables of which this world holds no row: what is said below says nothing of them, and what holds them is named.
-const EMPTY: [(&str, &str); 4] = [
+const EMPTY: [(&str, &str); 6] = [
     ("erasures", "erasing_attacked.rs"),
+    ("outages", "outages_attacked.rs"),
+    ("resolutions", "resolving.rs"),
     ("former_foundings", "succession_attacked.rs"),
     ("successions", "succession_attacked.rs"),
     ("suspicions", "snooping.rs"),

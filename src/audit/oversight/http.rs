@@ -143,6 +143,7 @@ async fn look_through(
             let detail = detail.map(|detail| OwnDetail::of(detail, &people, &shown));
             (place, OwnEntry { position, detail, altered })
         })
+        .filter(|(_, entry)| entry.detail.as_ref().is_none_or(|detail| !detail.is_of_elsewhere()))
         .filter(|(_, entry)| match (record, &entry.detail) {
             (Some(record), Some(detail)) => detail.records.contains(&record),
             _ => true,

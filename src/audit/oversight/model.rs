@@ -163,6 +163,12 @@ pub(super) fn cut<T>(items: &mut Vec<(Cursor, T)>, page: usize, end: Option<Curs
 pub(super) struct Shown(pub(super) HashMap<Uuid, Uuid>);
 
 impl OwnDetail {
+    /// Whether it says no more than that somebody did something on a case that is not the supervisor's: who is barred would learn of
+    /// the bar, and who works on that case. What was refused says nothing of either.
+    pub(super) fn is_of_elsewhere(&self) -> bool {
+        self.withheld && self.records.is_empty() && self.outcome == Outcome::Done && is_on_a_case(self.kind)
+    }
+
     /// Names who did it, and withholds what the supervisor may not know of. Where something is withheld, colleagues whom it names
     /// are as well: who they are on a case that is not the supervisor's is what the case would tell.
     pub(super) fn of(detail: Detail, people: &People, shown: &Shown) -> Self {
@@ -181,9 +187,21 @@ impl OwnDetail {
             outcome: detail.outcome,
             records: records.into_iter().collect(),
             withheld,
-            asked: detail.asked.map(|asked| Asked { person: asked.person.and_then(handle), ..asked }),
+            asked: detail
+                .asked
+                .map(|asked| Asked { person: asked.person.filter(|_| !withheld).and_then(handle), ..asked }),
         }
     }
+}
+
+/// What hangs on a case.
+const fn is_on_a_case(kind: RecordKind) -> bool {
+    use RecordKind as K;
+    matches!(
+        kind,
+        K::Case | K::Person | K::Identity | K::ContactAndSafety | K::Narrative | K::Care | K::Legal | K::Investigation
+    ) || matches!(kind, K::CaseNote | K::Attachment | K::Placement | K::Arrival | K::Consent | K::Task | K::Assignment)
+        || matches!(kind, K::Bar | K::Removal | K::Erasure | K::Hold | K::Opening | K::Emergency | K::Entrusting)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use super::model::{LASTS, NewResolution, ResolutionAgreement, ResolutionState, ResolutionView, Resolved};
 use super::rules::Stated;
-use super::store;
+use super::store::{self, Somebody};
 use crate::audit::entry::Pseudonyms;
 use crate::audit::unit::Unit;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{About, Does, Target, kinds, verbs};
 use crate::guard::look::Look;
-use crate::guard::record::{AccountId, OrganisationId, RecordKind, ResolutionId};
+use crate::guard::record::{OrganisationId, RecordKind, ResolutionId};
 use crate::guard::statement::{self, ResolutionStatement, StatementError, hex};
 use crate::platform::app::App;
 use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn, Stated as Why};
@@ -77,7 +77,8 @@ pub async fn propose(
         return Err(unit.refuse(id.0, problem).await);
     }
     if person_behind(&app, unit.sql(), &new.person).await?.is_none() {
-        return Err(Problem::field("person", "is no pseudonym of this ledger: copy it as the entry shows it"));
+        let unknown = Problem::field("person", "is no pseudonym of this ledger: copy it as the entry shows it");
+        return Err(unit.refuse(id.0, unknown).await);
     }
     let now = unit.now();
     let stated = ResolutionStatement {
@@ -175,11 +176,9 @@ pub async fn read(
         return Err(look.conclude_absent().await);
     };
     let ResolutionStatement { person, lapses_at, .. } = agreed.statement;
-    let Some(account) = person_behind(&app, look.sql(), &person).await? else {
-        return Err(Problem::fault("a pseudonym that was resolved leads to nobody"));
-    };
-    let named = store::named(look.sql(), account).await?;
-    let (handle, organisation) = named.ok_or_else(|| Problem::fault("somebody's account is gone"))?;
+    let found = person_behind(&app, look.sql(), &person).await?;
+    let found = found.ok_or_else(|| Problem::fault("a pseudonym that was resolved leads to nobody"))?;
+    let Somebody { account, handle, organisation } = found;
     look.conclude(vec![id], vec![]).await?.spend();
     Ok(Json(Resolved { person, account, handle, organisation, lapses_at }))
 }
@@ -194,22 +193,23 @@ async fn held<V: Does, K: About>(
     Ok(Stated::check(connection, trust, office, row).await?)
 }
 
-/// Whose pseudonym this is, under any of the service's secrets: everybody's are computed and compared.
+/// Whose pseudonym this is, under any of the service's secrets: everybody's are computed and compared, and the database is asked
+/// for everybody, so that its statements do not say who it was.
 async fn person_behind(
     app: &App,
     connection: &mut PgConnection,
     person: &str,
-) -> Result<Option<AccountId>, sqlx::Error> {
+) -> Result<Option<Somebody>, sqlx::Error> {
     let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
-    let mut after = Uuid::nil();
+    let (mut after, mut found) = (Uuid::nil(), None);
     loop {
         let some = store::everybody(connection, after).await?;
-        let Some(last) = some.last() else { return Ok(None) };
-        after = last.0;
-        if let Some(found) =
-            some.into_iter().find(|account| pseudonyms.ever_of(*account).iter().any(|own| own == person))
-        {
-            return Ok(Some(found));
+        let Some(last) = some.last() else { return Ok(found) };
+        after = last.account.0;
+        for somebody in some {
+            if pseudonyms.ever_of(somebody.account).iter().any(|own| own == person) {
+                found = Some(somebody);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What counts: the signatures of auditors who are in office now, and nothing that stands in a row beside them.
 
-use super::model::{ResolutionState, ResolutionView};
+use super::model::{LASTS, ResolutionState, ResolutionView};
 use super::store::ResolutionRow;
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{self, OrganisationKind, ResolutionStatement, claimed_signers, hex};
@@ -53,15 +53,12 @@ impl Stated {
     }
 
     pub(super) fn state(&self, now: DateTime<Utc>) -> ResolutionState {
+        let over = now >= self.statement.lapses_at || self.statement.lapses_at > self.statement.made_at + LASTS;
         match self.signed_by.len() {
-            _ if now >= self.statement.lapses_at
-                || self.statement.lapses_at > self.statement.made_at + super::model::LASTS =>
-            {
-                ResolutionState::Lapsed
-            }
-            0 => ResolutionState::Lapsed,
-            1 => ResolutionState::Proposed,
-            _ => ResolutionState::Agreed,
+            1 if !over => ResolutionState::Proposed,
+            2 if !over => ResolutionState::Agreed,
+            // Whoever signs as a third was asked by nobody.
+            _ => ResolutionState::Lapsed,
         }
     }
 

@@ -93,21 +93,22 @@ pub(super) async fn agree<V: Does, K: About>(unit: &mut Unit<V, K>, note: &str) 
     }
 }
 
-/// Everybody who has an account or had one, a thousand at a time, behind this one.
-pub(super) async fn everybody(connection: &mut PgConnection, after: Uuid) -> Result<Vec<AccountId>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT id AS "id: AccountId" FROM accounts WHERE id > $1 ORDER BY id LIMIT 1000"#, after)
-        .fetch_all(connection)
-        .await
+/// Somebody who has an account, or had one.
+pub(super) struct Somebody {
+    pub account: AccountId,
+    /// With this name they sign in.
+    pub handle: String,
+    pub organisation: OrganisationId,
 }
 
-/// With which name somebody signs in, and where they work.
-pub(super) async fn named(
-    connection: &mut PgConnection,
-    account: AccountId,
-) -> Result<Option<(String, OrganisationId)>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT handle, organisation_id AS "organisation: OrganisationId" FROM accounts WHERE id = $1"#,
-        account.0
-    );
-    Ok(row.fetch_optional(connection).await?.map(|row| (row.handle, row.organisation)))
+/// Everybody, a thousand at a time, behind this one.
+pub(super) async fn everybody(connection: &mut PgConnection, after: Uuid) -> Result<Vec<Somebody>, sqlx::Error> {
+    sqlx::query_as!(
+        Somebody,
+        r#"SELECT id AS "account: AccountId", handle, organisation_id AS "organisation: OrganisationId"
+           FROM accounts WHERE id > $1 ORDER BY id LIMIT 1000"#,
+        after
+    )
+    .fetch_all(connection)
+    .await
 }
