@@ -86,7 +86,7 @@ impl<V: Does, K: About> Authorized<V, K> {
     }
 }
 
-/// Leave, or what somebody gets who has none: see [`Gate::authorize_or`].
+/// Leave, or what somebody gets who has none: see `Gate::authorize_or`.
 pub enum Passed<V, K, T> {
     Leave(Authorized<V, K>),
     Instead(T),
