@@ -24,6 +24,8 @@ words! {
     pub enum Outcome {
         Done = "done",
         Refused = "refused",
+        /// It had been done before, and was answered again: the same request came with the same `Idempotency-Key`.
+        Repeated = "repeated",
     }
 }
 
@@ -75,7 +77,37 @@ pub struct Detail {
 /// After a rotation a person has another pseudonym, which says under which key: `p-<the key's name>-…`. Whoever resolves
 /// older ones needs the older keys, so none is ever dropped; nothing links the two pseudonyms of a person without them,
 /// or a stolen old key would lead to what is done after it was replaced.
+///
+/// What somebody signs by name for others to see they do under another pseudonym than their work: the auditors list such acts by
+/// account, and an act's id would lead from there to everything that its signer ever read.
 pub struct Pseudonyms(Live<Raw>);
+
+/// For what a pseudonym stands. Nothing but the key links the two of a person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sphere {
+    /// What they do day by day.
+    Work,
+    /// What they sign by name ([`RecordKind::is_signed_by_name`]).
+    Signed,
+}
+
+impl Sphere {
+    const ALL: [Self; 2] = [Self::Work, Self::Signed];
+
+    /// Under which pseudonym something about such a record stands.
+    #[must_use]
+    pub fn of(kind: RecordKind) -> Self {
+        if kind.is_signed_by_name() { Self::Signed } else { Self::Work }
+    }
+
+    /// What the pseudonym is computed over, before the account.
+    fn context(self) -> &'static [u8] {
+        match self {
+            Self::Work => b"himaya ledger pseudonym v1",
+            Self::Signed => b"himaya ledger pseudonym of signed acts v1",
+        }
+    }
+}
 
 impl Pseudonyms {
     #[must_use]
@@ -84,22 +116,24 @@ impl Pseudonyms {
     }
 
     /// `p-` and 20 hexadecimal digits, from the first rotation on with the key's name before them; under one key the same
-    /// person is always the same pseudonym.
+    /// person is always the same pseudonym in the same sphere.
     #[must_use]
-    pub fn of(&self, account: AccountId, now: DateTime<Utc>) -> String {
-        under(self.0.get().current(now), account)
+    pub fn of(&self, account: AccountId, sphere: Sphere, now: DateTime<Utc>) -> String {
+        under(self.0.get().current(now), sphere, account)
     }
 
-    /// All that the person ever stands under, by every key there was.
+    /// All that the person ever stands under, in either sphere, by every key there was.
     #[must_use]
     pub fn ever_of(&self, account: AccountId) -> Vec<String> {
-        self.0.get().iter().map(|key| under(key, account)).collect()
+        let keys = self.0.get();
+        let in_both = |key| Sphere::ALL.map(|sphere| under(key, sphere, account));
+        keys.iter().flat_map(in_both).collect()
     }
 }
 
-fn under(key: &Version<Raw>, account: AccountId) -> String {
+fn under(key: &Version<Raw>, sphere: Sphere, account: AccountId) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&*key.value) else { return "p-none".to_owned() };
-    mac.update(b"himaya ledger pseudonym v1");
+    mac.update(sphere.context());
     mac.update(account.0.as_bytes());
     let tag = mac.finalize().into_bytes();
     let tag = hex(tag.get(..10).unwrap_or_default());
@@ -128,7 +162,7 @@ impl Entry {
         Detail {
             salt: hex(&random::bytes::<32>()),
             at: self.at,
-            person: pseudonyms.of(self.account, now),
+            person: pseudonyms.of(self.account, Sphere::of(self.kind), now),
             organisation: self.organisation,
             role: self.role,
             relation: self.relation,
@@ -294,15 +328,20 @@ mod tests {
         let key = |seed: u8| Zeroizing::new([seed; 32]);
         let (one, other) = (Pseudonyms::new(Live::only("a", key(1))), Pseudonyms::new(Live::only("a", key(2))));
         let (account, now) = (AccountId(Uuid::from_u128(7)), DateTime::UNIX_EPOCH);
-        assert_eq!(one.of(account, now), one.of(account, now));
-        assert_ne!(one.of(account, now), other.of(account, now));
+        let work = |keys: &Pseudonyms| keys.of(account, Sphere::Work, now);
+        assert_eq!(work(&one), work(&one));
+        assert_ne!(work(&one), work(&other));
         // After a rotation the pseudonym says under which key it is to be resolved.
         let value = |id: &str, seed, from| Version { id: id.to_owned(), from, value: key(seed) };
         let rotated = Versions::new(value("a", 1, None), vec![value("b", 2, Some(now))]);
         let rotated = Pseudonyms::new(Live::new(rotated));
-        let (before, after) = (one.of(account, now), rotated.of(account, now));
-        assert_eq!(rotated.ever_of(account), [before.clone(), after.clone()]);
-        assert_eq!(after, format!("p-b-{}", other.of(account, now).trim_start_matches("p-")));
+        let (before, after) = (work(&one), work(&rotated));
+        assert_eq!(after, format!("p-b-{}", work(&other).trim_start_matches("p-")));
         assert!(before.starts_with("p-") && before.len() == 22);
+        // What is signed by name stands under another, which leads to the same person.
+        let signed = [&one, &rotated].map(|keys| keys.of(account, Sphere::of(RecordKind::Outage), now));
+        assert!(!signed.contains(&before) && !signed.contains(&after));
+        let [signed_before, signed_after] = signed;
+        assert_eq!(rotated.ever_of(account), [before, signed_before, after, signed_after]);
     }
 }

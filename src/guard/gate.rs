@@ -145,6 +145,8 @@ impl Gate {
         if self.allowed::<V, K>(who, target, purpose, &relations).is_none()
             && let Some(found) = instead.await?
         {
+            let repeated = self.without_leave::<V>(who, target, purpose, &relations, Outcome::Repeated);
+            self.ledger.enter(repeated).await.map_err(ledger_problem)?;
             return Ok(Passed::Instead(found));
         }
         self.decide(who, target, purpose, relations).await.map(Passed::Leave)
@@ -197,21 +199,7 @@ impl Gate {
                 leave: PhantomData,
             });
         }
-        let refusal = Entry {
-            at: self.clock.now(),
-            account: who.account,
-            organisation: Some(who.organisation),
-            role,
-            relation: relations.first().copied().unwrap_or(Relation::None),
-            verb: V::VERB,
-            kind,
-            purpose,
-            outcome: Outcome::Refused,
-            records: target.named().into_iter().collect(),
-            asked: None,
-            about: None,
-            mark: None,
-        };
+        let refusal = self.without_leave::<V>(who, target, purpose, &relations, Outcome::Refused);
         metrics::refused();
         self.ledger.enter(refusal).await.map_err(ledger_problem)?;
         // Asked of everybody who ever does this work, whatever record is named: it tells nothing of the record.
@@ -224,6 +212,32 @@ impl Gate {
             return Err(Problem::absent());
         }
         Err(Problem::not_your_work())
+    }
+
+    /// The entry of what somebody asked for whom the policy does not let through.
+    fn without_leave<V: Does>(
+        &self,
+        who: &Who,
+        target: Target,
+        purpose: Option<Purpose>,
+        relations: &[Relation],
+        outcome: Outcome,
+    ) -> Entry {
+        Entry {
+            at: self.clock.now(),
+            account: who.account,
+            organisation: Some(who.organisation),
+            role: who.role(),
+            relation: relations.first().copied().unwrap_or(Relation::None),
+            verb: V::VERB,
+            kind: target.kind(),
+            purpose,
+            outcome,
+            records: target.named().into_iter().collect(),
+            asked: None,
+            about: None,
+            mark: None,
+        }
     }
 
     /// By which of their relations the policy lets the person through.

@@ -45,10 +45,13 @@ async fn conclude<V: Does, K: About>(
 ) -> Result<Receipt, Problem> {
     let mut entry = Entry { asked, ..authorized.entry(&places.clock, named) };
     let lacks = if versions.is_empty() { vec![] } else { places.ledger.lacks() };
-    if let Some(lack) = lacks.first() {
-        let outage = places.outages.opens(authorized.who().member.as_deref(), entry.relation, &lacks);
-        let outage = outage.ok_or_else(|| Problem::from(*lack))?;
-        entry.mark = Some(Mark::in_outage(outage.0, random::bytes()));
+    for lack in lacks {
+        let outage = places.outages.opens(authorized.who().member.as_deref(), entry.relation, lack);
+        let outage = outage.ok_or_else(|| Problem::from(lack))?;
+        // One read, one mark: where it takes two outages, the entry names the one in spite of what it lacks first.
+        entry.mark.get_or_insert_with(|| Mark::in_outage(outage.0, random::bytes()));
+    }
+    if entry.mark.is_some() {
         metrics::read_in_outage();
     }
     places.ledger.enter_read(entry, versions).await.map_err(ledger_problem)

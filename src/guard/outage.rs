@@ -101,17 +101,29 @@ impl Outages {
         Reader { trust: &self.trust, policy: &self.policy, signers: Signers::InForce }
     }
 
-    /// The outage by which this member goes on reading what they stand to like this, if there is one for all that the ledger lacks.
+    /// The outage by which this member goes on reading what they stand to like this in spite of something that the ledger lacks.
     #[must_use]
-    pub fn opens(&self, member: Option<&Member>, relation: Relation, lacks: &[Lack]) -> Option<OutageId> {
+    pub fn opens(&self, member: Option<&Member>, relation: Relation, lack: Lack) -> Option<OutageId> {
         let member = member.filter(|_| GO_ON.contains(&relation))?;
-        self.counting(lacks, |outage| outage.organisation == member.organisation)
+        self.counting(|outage| outage.organisation == member.organisation && outage.lacks.contains(&lack))
+            .first()
+            .map(|outage| outage.id)
     }
 
     /// Whether anybody goes on reading in spite of all that the ledger lacks; never where it lacks nothing.
     #[must_use]
     pub fn opens_for_somebody(&self, lacks: &[Lack]) -> bool {
-        !lacks.is_empty() && self.counting(lacks, |_| true).is_some()
+        let open = self.counting(|_| true);
+        let covers = |organisation, lack| {
+            open.iter().any(|outage| outage.organisation == organisation && outage.lacks.contains(lack))
+        };
+        !lacks.is_empty() && open.iter().any(|one| lacks.iter().all(|lack| covers(one.organisation, lack)))
+    }
+
+    /// Whether somebody reads by it in this process now, if the ledger lacks what it names.
+    #[must_use]
+    pub fn is_open(&self, outage: OutageId) -> bool {
+        !self.counting(|open| open.id == outage).is_empty()
     }
 
     /// Whether this process has seen its end.
@@ -120,21 +132,30 @@ impl Outages {
         self.seen().over.contains(&outage)
     }
 
-    fn counting(&self, lacks: &[Lack], whose: impl Fn(&Outage) -> bool) -> Option<OutageId> {
+    /// Those that count at this moment.
+    fn counting(&self, wanted: impl Fn(&Outage) -> bool) -> Vec<Outage> {
         let now = self.clock.now();
         let seen = self.seen();
         let fresh = seen.looked.is_some_and(|looked| looked.elapsed() <= STALE);
-        let counts = |outage: &&Outage| {
-            whose(outage)
-                && outage.from <= now
-                && now < outage.until
-                && lacks.iter().all(|lack| outage.lacks.contains(lack))
-        };
-        seen.open.iter().filter(|_| fresh).find(counts).map(|outage| outage.id)
+        let counts = |outage: &&Outage| fresh && outage.from <= now && now < outage.until && wanted(outage);
+        seen.open.iter().filter(counts).cloned().collect()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody ends it: it opens nothing on this machine from here on, whatever becomes of the row that says so.
+    pub async fn end(&self, outage: OutageId) {
+        let _alone = self.looking.lock().await;
+        {
+            let mut seen = self.seen();
+            seen.over.insert(outage);
+            seen.open.retain(|open| open.id != outage);
+        }
+        if let Err(error) = kept::over(&self.folder, outage) {
+            tracing::error!(%error, "ALARM: that an outage was ended could not be kept beside the checkpoints");
+        }
     }
 
     /// Looks again and again, until the end. Meanwhile what was seen before grows old.

@@ -95,6 +95,28 @@ words! {
     }
 }
 
+impl RecordKind {
+    /// Whether whoever does something about it is named by their account to people of other organisations, the auditors among them.
+    #[must_use]
+    pub fn is_signed_by_name(self) -> bool {
+        use RecordKind as K;
+        matches!(
+            self,
+            K::Organisation
+                | K::Membership
+                | K::Custody
+                | K::Succession
+                | K::Opening
+                | K::Emergency
+                | K::Entrusting
+                | K::Erasure
+                | K::Policy
+                | K::Outage
+                | K::Resolution
+        )
+    }
+}
+
 /// Declares a typed id: two kinds of record cannot be mixed up by swapping two arguments.
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident,)+) => {$(

@@ -54,6 +54,8 @@ pub struct Swept {
     pub erased: u64,
     /// Wraps whose time was over: an operator's of a draft that they abandoned.
     pub ended: u64,
+    /// Answers to requests with an `Idempotency-Key` that are older than a day.
+    pub forgotten: u64,
 }
 
 /// Why nothing was erased.
@@ -81,8 +83,9 @@ impl Sweeper {
         }
         // First, and whatever comes of the keys: a copy of the database and the operator's passphrase would open the draft.
         let ended = store::end_expired_wraps(&self.main).await?;
+        let forgotten = store::forget_answers(&self.main).await?;
         let again = store::erase_again(&mut transaction).await?;
-        let mut swept = Swept { again, ended, ..Swept::default() };
+        let mut swept = Swept { again, ended, forgotten, ..Swept::default() };
         let mut orphans = Vec::new();
         let mut after = Uuid::nil();
         loop {
@@ -120,13 +123,14 @@ impl Sweeper {
             }
             match self.sweep(false).await {
                 Ok(Some(swept)) if swept != (Swept { looked_at: swept.looked_at, ..Swept::default() }) => {
-                    let Swept { again, orphans, erased, ended, .. } = swept;
+                    let Swept { again, orphans, erased, ended, forgotten, .. } = swept;
                     tracing::info!(
                         again,
                         orphans,
                         erased,
                         ended,
-                        "erasure keys that belong to nothing, and ended wraps"
+                        forgotten,
+                        "erasure keys that belong to nothing, ended wraps, and old answers"
                     );
                 }
                 Ok(_) => {}

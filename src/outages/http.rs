@@ -64,7 +64,8 @@ async fn view(
     let state = match agreed_by {
         _ if row.ended_at.is_some() => OutageState::Ended,
         _ if stated.until <= now || app.places.outages.is_over(stated.outage) => OutageState::Lapsed,
-        Some(_) => OutageState::Open,
+        Some(_) if app.places.outages.is_open(stated.outage) => OutageState::Open,
+        Some(_) => OutageState::Signed,
         None => OutageState::Proposed,
     };
     Ok(Some(OutageView {
@@ -104,7 +105,7 @@ fn unsigned() -> Problem {
             body = OutageView),
         (status = 403, description = "`wrong_factor`.", body = ProblemDocument),
         (status = 404, description = "Your role proposes no outage.", body = ProblemDocument),
-        (status = 409, description = "`nothing_lacks`: the process that answered opens records now.", body = ProblemDocument),
+        (status = 409, description = "`nothing_lacks`: the process that answered does not lack all that is named.", body = ProblemDocument),
         (status = 422, description = "`lacks`, `reason` or `hours`.", body = ProblemDocument),
     ),
 )]
@@ -125,9 +126,9 @@ pub async fn propose(
     }
     let lacks = new.lacks();
     // One that is signed while all is well would lie there for whoever makes the ledger fall behind.
-    if !app.places.ledger.lacks().iter().any(|lack| lacks.contains(lack)) {
-        let well =
-            "The process that answered lacks none of this, and opens records. Read; if that is refused, propose again.";
+    let lacking = app.places.ledger.lacks();
+    if !lacks.iter().all(|lack| lacking.contains(lack)) {
+        let well = "The process that answered does not lack all of this. Read; if that is refused, propose again what it is refused for.";
         return Err(unit.refuse(own.0, Problem::illegal("nothing_lacks", well)).await);
     }
     if let Err(problem) = shows_again(&app, &who, &new.shown).await {
@@ -160,10 +161,10 @@ pub async fn propose(
     post, path = "/api/v1/outages/{id}/countersign", operation_id = "countersign_outage", tag = "ledger",
     params(("id" = OutageId, Path)), request_body = OutageAgreement,
     responses(
-        (status = 200, description = "From now on those readers go on, within two seconds everywhere.", body = OutageView),
+        (status = 200, description = "`open`: those readers go on, within two seconds everywhere. `signed`: not yet here.", body = OutageView),
         (status = 403, description = "`wrong_factor`.", body = ProblemDocument),
         (status = 404, description = "There is no such outage for you.", body = ProblemDocument),
-        (status = 409, description = "`signed_already`: somebody else agrees. `not_waiting`: propose it anew.",
+        (status = 409, description = "`signed_already`: somebody else agrees. `not_waiting`: propose it anew. `nothing_lacks`: the ledger is well.",
             body = ProblemDocument),
         (status = 422, description = "`fingerprint`: read it again.", body = ProblemDocument),
     ),
@@ -193,6 +194,12 @@ pub async fn countersign(
     if !same_fingerprint(&read.fingerprint, &waits.fingerprint) {
         return Err(Problem::field("fingerprint", "is not that of the statement as it stands: read it again"));
     }
+    // It may have come right while they telephoned.
+    let lacking = app.places.ledger.lacks();
+    if !waits.lacks.iter().any(|lack| lacking.contains(lack)) {
+        let well = "The process that answered lacks none of this any more, and opens records. Nothing was opened.";
+        return Err(unit.refuse(id, Problem::illegal("nothing_lacks", well)).await);
+    }
     if let Err(problem) = shows_again(&app, &who, &read.shown).await {
         return Err(unit.refuse(id, problem).await);
     }
@@ -200,9 +207,12 @@ pub async fn countersign(
     store::agree(&mut unit, waits.id, &note).await?;
     let (connection, _) = unit.with_trust();
     let row = OutageRow { id, note, agreed_at: Some(now), ended_at: None, ended_by: None };
-    let shown = view(&app, reader, connection, row).await?.ok_or_else(unsigned)?;
+    let mut shown = view(&app, reader, connection, row).await?.ok_or_else(unsigned)?;
     let _committed = unit.commit().await?;
     look_at_once(&app).await;
+    if app.places.outages.is_open(shown.id) {
+        shown.state = OutageState::Open;
+    }
     Answer::ok(&shown)
 }
 
@@ -224,11 +234,13 @@ pub async fn close(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) 
     let (connection, trust) = unit.with_trust();
     let reader = Reader { trust, policy: &app.policy, signers: Signers::Ever };
     let open = view(&app, reader, connection, row).await?;
-    let open = open.filter(|view| matches!(view.state, OutageState::Proposed | OutageState::Open));
-    let Some(open) = open else {
+    // Also one whose end only this process has seen: another may read by it.
+    let now = unit.now();
+    let Some(open) = open.filter(|view| view.ended_at.is_none() && now < view.until) else {
         return Err(unit.refuse(id, Problem::illegal("not_open", "It is over already, and opens nothing.")).await);
     };
     let ended_at = store::end(&mut unit, open.id).await?;
+    app.places.outages.end(open.id).await;
     let _committed = unit.commit().await?;
     look_at_once(&app).await;
     Answer::ok(&OutageView { state: OutageState::Ended, ended_by: Some(who.account), ended_at: Some(ended_at), ..open })

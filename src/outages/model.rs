@@ -14,6 +14,8 @@ words! {
     pub enum OutageState {
         /// It waits for the second signature.
         Proposed = "proposed",
+        /// Both have signed. The process that answered lets nobody read by it yet: it has still to look, or cannot, as its log says.
+        Signed = "signed",
         /// Readers go on by it, while the ledger lacks what it names.
         Open = "open",
         /// Somebody ended it.

@@ -51,10 +51,11 @@ impl Readiness {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).ending = true;
     }
 
-    /// Says "ready", or what is missing. In an outage, "outage": whoever is let on must be led here.
+    /// Says "ready", or what keeps records closed while everything else goes on: then calls are written, and two who would
+    /// propose an outage must be led here. In an outage, "outage".
     ///
     /// # Errors
-    /// 503 with a code for the first thing that is missing.
+    /// 503 with a code for the first thing without which nothing goes on.
     pub fn told(&self, now: Instant) -> Result<&'static str, Problem> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let not = |code, detail| Err(Problem::away(code, detail));
@@ -70,19 +71,13 @@ impl Readiness {
             Some((_, Standing { erasure: false, .. })) => {
                 not("erasure_store_away", "The erasure store does not answer.")
             }
-            Some((_, Standing { sequencer: false, outage: false, .. })) => {
-                not("no_sequencer", "No replica sequences the ledger.")
-            }
-            Some((_, Standing { behind: true, outage: false, .. })) => {
-                not("ledger_behind", "The ledger's entries wait too long.")
-            }
-            Some((_, Standing { unwitnessed: true, outage: false, .. })) => {
-                not("ledger_not_witnessed", "Too few witnesses have seen the ledger for a quarter of an hour.")
-            }
             Some((_, Standing { closed: true, .. })) => {
                 not("policy_not_agreed", "The policy of this process is not the one that two persons agreed to.")
             }
             Some((_, Standing { outage: true, .. })) => Ok("outage"),
+            Some((_, Standing { behind: true, .. })) => Ok("ledger_behind"),
+            Some((_, Standing { unwitnessed: true, .. })) => Ok("ledger_not_witnessed"),
+            Some((_, Standing { sequencer: false, .. })) => Ok("no_sequencer"),
             Some(_) => Ok("ready"),
         }
     }
@@ -123,6 +118,9 @@ mod tests {
         ] {
             ready.saw(standing, now);
             assert_eq!(code(&ready, now), said);
+            // What keeps records closed keeps nobody from writing a call.
+            let goes_on = standing.main && standing.erasure && !standing.closed;
+            assert_eq!(ready.told(now).is_ok(), goes_on, "{said}");
         }
         assert_eq!(code(&ready, now + FRESH + Duration::from_secs(1)), "not_watched");
         ready.saw(well, now);

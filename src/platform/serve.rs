@@ -84,6 +84,7 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
     let mut backlog = Backlog::default();
     // What the configuration says of them was looked at when the service started.
     let mut witnesses = Witnesses::of(&app.config).ok().flatten().map(Watch::new);
+    let mut away = false;
     loop {
         tokio::select! {
             _ = second.tick() => {}
@@ -122,6 +123,11 @@ async fn watch_over(app: App, mut stop: watch::Receiver<bool>) {
         if complete {
             ledger.looked(Instant::now());
         }
+        let error = answers.0.as_ref().err().or(answers.1.as_ref().err()).or(answers.2.as_ref().err());
+        if let Some(error) = error.filter(|_| !away) {
+            tracing::warn!(%error, "the main database does not answer");
+        }
+        away = error.is_some();
         let erasure = answers_at_all(&app.databases.sweeper.erasure).await;
         let (mut standing, mut queued) = (
             Standing {

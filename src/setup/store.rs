@@ -1,7 +1,7 @@
 //! SQL that a superuser runs once: roles, passwords, databases. Names and passwords are made here, never taken from input.
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
 
 /// SQLSTATE `invalid_catalog_name`.
 const NO_SUCH_DATABASE: &str = "3D000";
@@ -24,10 +24,19 @@ pub const LOGINS: [&str; 7] = [
 
 /// Makes the roles that are not there yet.
 pub async fn make_roles(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut transaction = alone(connection).await?;
     for roles in ROLES {
-        sqlx::raw_sql(roles).execute(&mut *connection).await?;
+        sqlx::raw_sql(roles).execute(&mut *transaction).await?;
     }
-    Ok(())
+    transaction.commit().await
+}
+
+/// Roles belong to the whole server: two installations that are set up on it, or restored, at the same moment would change the same row,
+/// and PostgreSQL gives one of them an error for that.
+async fn alone(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql("LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
+    Ok(transaction)
 }
 
 /// Gives each login role a password of its own, which is hexadecimal.
@@ -35,11 +44,12 @@ pub async fn set_passwords(
     connection: &mut PgConnection,
     passwords: &[(&'static str, String)],
 ) -> Result<(), sqlx::Error> {
+    let mut transaction = alone(connection).await?;
     for (role, password) in passwords {
         let statement = format!("ALTER ROLE {role} PASSWORD '{password}'");
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
-    Ok(())
+    transaction.commit().await
 }
 
 /// Makes a database that the owner owns, if it is not there, to which only the roles that log in connect. The name was

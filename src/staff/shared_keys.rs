@@ -129,7 +129,10 @@ pub(crate) async fn reviewers<V: Does, K: About>(
     unit: &mut Unit<V, K>,
 ) -> Result<Vec<Recipient>, Problem> {
     let organisation = unit.who().organisation;
-    if let Some(review) = unit.shared_key(organisation, SharedPurpose::Review).await? {
+    if let Some(review) = unit.shared_key(organisation, SharedPurpose::Review).await?
+        // One that nobody holds any more, as after the only supervisor was replaced, is a key of nobody.
+        && unit.is_held(review.id).await?
+    {
         return Ok(vec![review.recipient]);
     }
     let supervisors = roster(policy, unit, SharedPurpose::Review).await?;

@@ -141,6 +141,21 @@ async fn without_a_review_key_a_call_is_sealed_to_the_supervisors_of_the_house_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_review_key_that_nobody_holds_any_more_takes_no_call() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let before = open(&operator, "one").await;
+    assert_eq!(holders(&world, id(&before)).await, (vec![operator.account], 2));
+    let wiped = "DELETE FROM shared_key_wraps WHERE key_id IN (SELECT id FROM shared_keys WHERE purpose = 'review')";
+    sqlx::raw_sql(wiped).execute(&mut world.owner().await).await.unwrap();
+    let call = open(&operator, "two").await;
+    let mut people =
+        ["operator1", "hsupervisor1", "hsupervisor2"].map(|handle| world.country.person(handle).unwrap().account);
+    people.sort_unstable();
+    assert_eq!(holders(&world, id(&call)).await, (people.to_vec(), 1), "to each supervisor, and CUSTODY");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn words_are_kept_before_anybody_could_ask_whether_it_is_safe_and_the_kind_waits_for_the_answer() {
     let mut world = World::new().await;
     let operator = world.signed_in("operator1").await;

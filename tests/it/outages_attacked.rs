@@ -238,6 +238,30 @@ async fn what_somebody_ended_is_not_open_again_when_its_row_is_put_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_undoes_an_end_at_once_keeps_nothing_open_where_it_was_ended() {
+    let (machines, serving) = Machines::new().await;
+    let mut owner = machines.world.owner().await;
+    let (id, _) = machines.opened("duty1", "ssupervisor1").await;
+    // The row never says that it was ended, to nobody who looks.
+    let undo = "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF NEW.ended_at IS NOT NULL THEN NEW.ended_at := NULL; NEW.ended_by := NULL; END IF; RETURN NEW; END $$;
+                CREATE TRIGGER zz_undo BEFORE UPDATE ON outages FOR EACH ROW EXECUTE FUNCTION undo()";
+    sqlx::raw_sql(undo).execute(&mut owner).await.unwrap();
+    assert_eq!(close(&machines.who("ssupervisor2"), id).await.text_of("state"), "ended");
+    let (app, _, base) = &machines.one;
+    app.places.outages.look().await.unwrap();
+    assert_eq!(machines.told(base).await, closed("ledger_not_witnessed"));
+    // Where it was not ended, it can be, as often as it takes.
+    assert_eq!(machines.told(&machines.other.2).await, reads());
+    let there = machines.who("ssupervisor2").at(&machines.other.2);
+    assert_eq!(close(&there, id).await.status, 200);
+    assert_eq!(machines.told(&machines.other.2).await, closed("ledger_not_witnessed"));
+    for serving in serving {
+        serving.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_away_is_over_for_good() {
     let (machines, serving) = Machines::new().await;
     let mut owner = machines.world.owner().await;

@@ -136,6 +136,32 @@ async fn a_planted_key_receives_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_plants_a_key_keeps_no_supervisor_from_making_theirs() {
+    let world = World::new().await;
+    let squad = world.country.organisations["squad"];
+    world.clock.advance(TimeDelta::days(40));
+    let officer = world.signed_in("officer1").await;
+    let mut session = injected(&world, &officer.secrets().await.1).await;
+    let (planted, now) = (Uuid::from_u128(7), world.clock.now());
+    let key = "INSERT INTO shared_keys (id, organisation_id, purpose, public_key, maker_id, note, opens_at, closes_at)
+               VALUES ($1, $2, 'oversight', decode(repeat('07', 32), 'hex'), $3, 'nothing', $4, $5)";
+    sqlx::raw_sql("BEGIN").execute(&mut session).await.unwrap();
+    let key = sqlx::query(key).bind(planted).bind(squad).bind(officer.account).bind(now);
+    key.bind(now + SharedPurpose::Oversight.life()).execute(&mut session).await.unwrap();
+    let wrap =
+        "INSERT INTO shared_key_wraps (key_id, account_id, wrap) VALUES ($1, $2, decode(repeat('07', 80), 'hex'))";
+    sqlx::query(wrap).bind(planted).bind(officer.account).execute(&mut session).await.unwrap();
+    sqlx::raw_sql("COMMIT").execute(&mut session).await.unwrap();
+    // The first entry that a supervisor looks for makes the key.
+    let supervisor = world.signed_in("ssupervisor1").await;
+    assert_eq!(supervisor.get("/api/v1/oversight/entries", "supervision").await.unwrap().status, 200);
+    let made = "SELECT count(*) FROM shared_keys WHERE organisation_id = $1 AND purpose = 'oversight' AND maker_id = $2 AND closes_at > $3";
+    let made = sqlx::query_scalar(made).bind(squad).bind(supervisor.account).bind(now);
+    let made: i64 = made.fetch_one(&mut world.owner().await).await.unwrap();
+    assert_eq!(made, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() {
     let world = World::new().await;
     let played = story::play(&world.country).await.unwrap();

@@ -35,6 +35,15 @@ async fn waiting(world: &World) -> i64 {
     sqlx::query_scalar(waits).fetch_one(&mut world.owner().await).await.unwrap()
 }
 
+/// How often the auditor finds that something was answered again about a record.
+async fn repeated(auditor: &Actor, record: uuid::Uuid) -> usize {
+    let request = auditor.request(Method::POST, "/api/v1/ledger/searches").await.header("purpose", "audit");
+    let sought = json!({ "record": record, "outcome": "repeated" });
+    let found = auditor.send(request.json(&sought)).await.unwrap();
+    assert_eq!(found.status, 200, "{}", found.text);
+    found.field("items").as_array().unwrap().len()
+}
+
 async fn entries(world: &World) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM ledger_entries").fetch_one(&mut world.owner().await).await.unwrap()
 }
@@ -57,7 +66,13 @@ async fn a_hand_over_that_is_sent_again_is_answered_again_and_is_no_refusal() {
     let before = entries(&world).await;
     let again = send(&operator, &path, "one-hand-over", &how).await;
     assert_eq!((again.status, &again.body), (201, &first.body), "{}", again.text);
-    assert_eq!(entries(&world).await, before, "who lost an answer is not entered like one who tries doors");
+    assert_eq!(entries(&world).await, before + 1);
+    let auditor = world.signed_in("auditor1").await;
+    let call = path.split('/').nth(4).unwrap().parse().unwrap();
+    comes_true("who lost an answer is entered, and not like one who tries doors", async || {
+        repeated(&auditor, call).await == 1
+    })
+    .await;
     // Another key, another body, another call, another person: a record that is not theirs, and entered as that.
     let elsewhere = path.replace(path.split('/').nth(4).unwrap(), &uuid::Uuid::from_u128(7).to_string());
     for (who, path, key, body) in [
@@ -95,7 +110,7 @@ async fn an_acceptance_that_is_sent_again_is_answered_again_to_who_accepted_and_
     let before = entries(&world).await;
     let again = send(&duty, &accept, "one-acceptance", &json!({})).await;
     assert_eq!((again.status, &again.body), (201, &first.body), "{}", again.text);
-    assert_eq!(entries(&world).await, before);
+    assert_eq!(entries(&world).await, before + 1);
     for (who, key) in [(&duty, "another-key"), (&colleague, "one-acceptance"), (&operator, "one-acceptance")] {
         is_absent(&send(who, &accept, key, &json!({})).await);
     }
@@ -158,8 +173,10 @@ async fn a_key_whose_request_is_being_carried_out_says_so_and_then_gives_the_ans
     let (stored, refused) = if one.status == 201 { (one, other) } else { (other, one) };
     assert_eq!(stored.status, 201, "{}", stored.text);
     assert_eq!((refused.status, refused.code()), (409, "in_progress"), "{}", refused.text);
+    let before = entries(&world).await;
     let again = send(&operator, path, "the-one-call", &body).await;
     assert_eq!((again.status, &again.body, &again.etag), (201, &stored.body, &stored.etag), "{}", again.text);
+    assert_eq!(entries(&world).await, before + 1);
     // With the version, so that who lost the answer can go on writing.
     let saved = operator.put(&format!("{path}/{}", again.id("id")), &again.etag.unwrap(), &body).await.unwrap();
     assert_eq!(saved.status, 200, "{}", saved.text);

@@ -151,3 +151,22 @@ async fn a_case_that_is_hidden_during_a_sweep_and_put_back_still_opens() {
     let read = officer.get(&format!("/api/v1/cases/{}/sections/narrative", played.case), "case_work").await.unwrap();
     assert!(read.status == 200 && read.text.contains("waitress"), "{}", read.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_to_a_key_is_forgotten_after_a_day() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let body = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "hello" } });
+    for _ in 0..2 {
+        assert_eq!(operator.post("/api/v1/calls", &body).await.unwrap().status, 201);
+    }
+    let mut owner = world.owner().await;
+    let before = count(&mut owner, "SELECT count(*) FROM idempotency").await;
+    let sweeper = &world.app.databases.sweeper;
+    assert_eq!(sweeper.sweep(false).await.unwrap().unwrap().forgotten, 0);
+    let older = "UPDATE idempotency SET created_at = created_at - interval '25 hours'
+                 WHERE key_hash = (SELECT key_hash FROM idempotency LIMIT 1)";
+    run(&mut owner, older).await;
+    assert_eq!(sweeper.sweep(false).await.unwrap().unwrap().forgotten, 1);
+    assert_eq!(count(&mut owner, "SELECT count(*) FROM idempotency").await, before - 1);
+}

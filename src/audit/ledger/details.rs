@@ -47,6 +47,9 @@ enum Auditors {
 /// After so long it is looked whether an organisation's supervisors have another key: one who has left opens no more then.
 const LOOKED: Duration = Duration::from_mins(1);
 
+/// For so long every entry waits for what an organisation's supervisors have: somebody may have locked it.
+const LOOKING: Duration = Duration::from_secs(2);
+
 /// The keys of this process, hour by hour.
 pub(super) struct Details {
     pool: PgPool,
@@ -62,6 +65,8 @@ struct Held {
     /// For all who have no supervisors with a key. While there is no LEDGER key it lies open in the database: see [`Details::keys`].
     common: Option<Arc<DetailKey>>,
     own: HashMap<OrganisationId, Own>,
+    /// When the look for supervisors' keys last took too long: until the next one nobody waits for it.
+    locked: Option<Instant>,
     /// Once there was an office there is one: deleting its row does not bring the founding's openness back.
     office: Office,
 }
@@ -76,7 +81,7 @@ struct Own {
 
 impl Details {
     pub(super) fn new(pool: PgPool, trust: Arc<Trust>, clock: Clock, office: Office) -> Self {
-        let held = Held { hour: 0, ledger: None, common: None, own: HashMap::new(), office };
+        let held = Held { hour: 0, ledger: None, common: None, own: HashMap::new(), locked: None, office };
         Self { pool, trust, clock, held: Mutex::new(held) }
     }
 
@@ -137,7 +142,13 @@ impl Details {
         {
             return Ok(Arc::clone(&own.key));
         }
-        let oversight = self.oversight(organisation).await;
+        let Some(oversight) = self.oversight_soon(held, organisation).await else {
+            // As before; and to the auditors alone where it was not known yet.
+            return match held.own.get(&organisation) {
+                Some(own) => Ok(Arc::clone(&own.key)),
+                None => self.common(held).await,
+            };
+        };
         let epoch = oversight.as_ref().map(|key| key.id);
         if let Some(own) = held.own.get_mut(&organisation).filter(|own| own.epoch == epoch) {
             own.looked = now;
@@ -174,6 +185,19 @@ impl Details {
         };
         store::insert_detail_key(&self.pool, &key).await?;
         Ok(Arc::new(DetailKey { id, secret }))
+    }
+
+    /// [`Self::oversight`], unless that takes too long, or took too long a short while ago: every entry waits for it.
+    async fn oversight_soon(&self, held: &mut Held, organisation: OrganisationId) -> Option<Option<SharedKey>> {
+        if held.locked.is_some_and(|locked| locked.elapsed() < LOOKED) {
+            return None;
+        }
+        let looked = tokio::time::timeout(LOOKING, self.oversight(organisation)).await.ok();
+        held.locked = looked.is_none().then(Instant::now);
+        if looked.is_none() {
+            tracing::error!("ALARM: the keys of supervisors cannot be looked for: something is locked");
+        }
+        looked
     }
 
     /// The key of an organisation's supervisors: none where it has none that is believed, or where that cannot be seen.

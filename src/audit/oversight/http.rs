@@ -3,7 +3,7 @@
 use super::model::{Cursor, FoundOfOwn, OwnDetail, OwnEntry, SoughtOfOwn, cut};
 use super::people::People;
 use super::store;
-use crate::audit::entry::{Detail, Pseudonyms};
+use crate::audit::entry::{Detail, Pseudonyms, Sphere};
 use crate::audit::reading::{EntryView, Reading};
 use crate::guard::action::Purpose;
 use crate::guard::gate::{Authorized, Target, kinds, verbs};
@@ -101,8 +101,15 @@ async fn look_through(
     let mut look = Look::begin(&app.places, leave).await?;
     let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
     let people = People::new(store::people(&mut look).await?, &pseudonyms);
-    let nobody = || Problem::field("person", "is nobody of your organisation");
-    let person = sought.person.as_deref().map(|named| people.find(named).ok_or_else(nobody)).transpose()?;
+    let person = match sought.person.as_deref().map(|named| people.find(named)) {
+        Some(None) => {
+            // Whom somebody looks for is not to be tried out unseen.
+            look.ask(sought.asked(None));
+            look.conclude(sought.record.into_iter().collect(), vec![]).await?.spend();
+            return Err(Problem::field("person", "is nobody of your organisation"));
+        }
+        found => found.flatten(),
+    };
     let rows = store::entries(&mut look, from, sought.from.map_or(0, hour), most).await?;
     let more = i32::try_from(rows.len()) == Ok(most);
     let (places, rows): (Vec<Cursor>, Vec<_>) = rows.into_iter().unzip();
@@ -110,7 +117,7 @@ async fn look_through(
     let reading = Reading::prepare_some(app, &mut look, who, rows).await?;
     let now = app.places.clock.now();
     if sought.asks() {
-        look.ask(sought.asked(person.map(|account| pseudonyms.of(account, now))));
+        look.ask(sought.asked(person.map(|account| pseudonyms.of(account, Sphere::Work, now))));
     }
     look.conclude(sought.record.into_iter().collect(), vec![]).await?.spend();
     let ever = person.map(|account| pseudonyms.ever_of(account));

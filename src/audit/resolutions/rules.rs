@@ -53,7 +53,9 @@ impl Stated {
     }
 
     pub(super) fn state(&self, now: DateTime<Utc>) -> ResolutionState {
-        let over = now >= self.statement.lapses_at || self.statement.lapses_at > self.statement.made_at + LASTS;
+        let stated = &self.statement;
+        // Nor does one that was made tomorrow: a week of it would be as long as its makers like.
+        let over = now >= stated.lapses_at || stated.made_at > now || stated.lapses_at > stated.made_at + LASTS;
         match self.signed_by.len() {
             1 if !over => ResolutionState::Proposed,
             2 if !over => ResolutionState::Agreed,
@@ -87,5 +89,36 @@ impl Stated {
             statement: note,
             fingerprint,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::record::ResolutionId;
+    use crate::guard::statement::ResolutionReason;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_week_begins_when_it_was_made_and_not_later() {
+        let (now, account) = (DateTime::UNIX_EPOCH + TimeDelta::days(20_000), AccountId(uuid::Uuid::from_u128(1)));
+        let agreed = |made_at: DateTime<Utc>, lasts| Stated {
+            statement: ResolutionStatement {
+                resolution: ResolutionId::random(),
+                organisation: OrganisationId(uuid::Uuid::from_u128(2)),
+                person: "p-1".to_owned(),
+                reason: ResolutionReason::ALL[0],
+                made_at,
+                lapses_at: made_at + lasts,
+            },
+            signed_by: vec![account, AccountId(uuid::Uuid::from_u128(3))],
+            note: String::new(),
+        };
+        let second = TimeDelta::seconds(1);
+        assert!(agreed(now, LASTS).tells(account, now));
+        assert!(agreed(now - LASTS + second, LASTS).tells(account, now));
+        for over in [agreed(now - LASTS, LASTS), agreed(now, LASTS + second), agreed(now + second, LASTS)] {
+            assert!(!over.tells(account, now));
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::model::Measure;
 use super::rules::{DayOf, HABIT_DAYS, judge};
 use super::store::{self, Suspected};
 use super::tally::{Added, Tally};
-use crate::audit::entry::{self, Pseudonyms};
+use crate::audit::entry::{self, Pseudonyms, Sphere};
 use crate::guard::action::Role;
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
@@ -110,7 +110,7 @@ impl Lookout {
             let Some(beyond) = judge(rule, measure, own, habit) else { continue };
             let suspected = Suspected {
                 id: random::uuid(),
-                person: pseudonyms.of(person.account, now),
+                person: pseudonyms.of(person.account, Sphere::Work, now),
                 organisation: person.organisation,
                 role: person.role,
                 measure,

@@ -100,8 +100,10 @@ impl Tally {
         let fresh = changes
             .is_some_and(|changes| changes.iter().any(|(at, by)| *by != entry.account && entry.at - *at < FRESH));
         let day = self.days.entry((entry.account, today)).or_insert_with(|| Day::new(organisation, entry.role));
-        if !done {
+        if entry.outcome == Outcome::Refused {
             day.add(Measure::Refused);
+        } else if !done {
+            // It was done before, and counted then.
         } else if reads {
             day.reads(entry, config, fresh);
             if emergency {

@@ -174,6 +174,16 @@ impl<V: Does, K: About> Unit<V, K> {
         }
     }
 
+    /// Enters that what this unit was begun for had been done before, and is answered again. Nothing else of the unit remains.
+    ///
+    /// # Errors
+    /// When the entry is not durable: then nothing may be answered.
+    pub(crate) async fn repeated(&self) -> Result<(), Problem> {
+        let record = self.authorized.record().into_iter().collect();
+        let entry = Entry { outcome: Outcome::Repeated, ..self.authorized.entry(&self.places.clock, record) };
+        self.places.ledger.enter(entry).await.map_err(ledger_problem)
+    }
+
     fn entries(&self) -> Vec<Entry> {
         let entry = |records: Vec<Uuid>| self.authorized.entry(&self.places.clock, records);
         let mut entries: Vec<Entry> =

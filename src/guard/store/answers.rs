@@ -2,7 +2,7 @@
 
 use crate::guard::record::AccountId;
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 /// What was answered to an idempotency key before.
 pub struct Answered {
@@ -64,4 +64,13 @@ pub async fn remember_answer(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Deletes what was answered more than a day ago, to whomever. How many answers there were. As the sweeper's role.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_answers(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let forgotten = sqlx::query_scalar!(r#"SELECT forget_answers() AS "forgotten!""#).fetch_one(pool).await?;
+    Ok(u64::try_from(forgotten).unwrap_or_default())
 }

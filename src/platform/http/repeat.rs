@@ -105,10 +105,10 @@ impl IdempotencyKey {
 }
 
 impl Once {
-    /// The answer that was given before, if this request was carried out already.
+    /// The answer that was given before, if this request was carried out already; then that is an entry.
     ///
     /// # Errors
-    /// 422 when the key was used for something else.
+    /// 422 when the key was used for something else; 503 when the ledger does not take the entry.
     pub async fn replay<V: Does, K: About>(&self, unit: &mut Unit<V, K>) -> Result<Option<Answer>, Problem> {
         let account = unit.account();
         let Some(before) = store::answered(unit.sql(), account, &self.key_hash).await? else { return Ok(None) };
@@ -119,6 +119,7 @@ impl Once {
                 "This Idempotency-Key was used for another request. Nothing was stored.",
             ));
         }
+        unit.repeated().await?;
         Ok(Some(as_given(before)))
     }
 
