@@ -2,6 +2,7 @@
 
 use crate::custody::{invoke, opened_by};
 use crate::harness::World;
+use crate::repeated::entries;
 use crate::searching::placed;
 use himaya::demo::actor::{Actor, Reply};
 use himaya::demo::country::ORGANISATIONS;
@@ -169,8 +170,11 @@ async fn a_search_finds_who_of_the_own_people_looked_at_a_case_and_tells_of_nobo
         (&supervisor, json!({ "from": "2026-01-02T00:00:00Z", "until": "2026-01-02T00:00:00Z" }), "until"),
         (&supervisor, json!({ "from": "-262143-01-01T00:00:00Z" }), "from"),
     ] {
+        let before = entries(&world).await;
         let reply = asks(who, "/api/v1/oversight/searches", "supervision", &sought).await;
         assert_eq!(reply.status, 422, "{sought}: {}", reply.text);
+        // Whether somebody works there is not tried out unseen.
+        assert!(field != "person" || entries(&world).await > before, "{sought}");
         assert!(reply.text.contains(&format!("\"{field}\"")), "{sought}: {}", reply.text);
     }
     for handle in ["operator1", "officer1", "duty1", "worker1", "auditor1", "admin1", "coordinator1"] {

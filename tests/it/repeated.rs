@@ -44,7 +44,8 @@ async fn repeated(auditor: &Actor, record: uuid::Uuid) -> usize {
     found.field("items").as_array().unwrap().len()
 }
 
-async fn entries(world: &World) -> i64 {
+/// How many entries there are.
+pub async fn entries(world: &World) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM ledger_entries").fetch_one(&mut world.owner().await).await.unwrap()
 }
 
