@@ -22,6 +22,7 @@ pub use schema::WITHOUT_ROW_SECURITY;
 use crate::guard::policy;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, address, refusals};
+use crate::platform::configured;
 use crate::platform::secrets::Secrets;
 use crate::staff::oidc::outage;
 use sqlx::postgres::PgConnectOptions;
@@ -128,6 +129,11 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
     };
     if let Some(secrets) = &secrets {
         secrets::values(&mut findings, config, secrets, clock.now()).await;
+        let fingerprint = configured::fingerprint(config, secrets, clock);
+        findings.well(
+            "settings",
+            format!("entries of processes that work with these name the configuration {fingerprint}"),
+        );
     }
     match policy::check(&config.policies).await {
         Ok(table) => {

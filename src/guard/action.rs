@@ -108,6 +108,8 @@ words! {
         Lift = "lift",
         /// It is over by itself, as those who made it said: nobody does it.
         Lapse = "lapse",
+        /// A process works with it from here on: nobody of the organisations does it.
+        Begin = "begin",
     }
 }
 

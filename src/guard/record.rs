@@ -92,6 +92,8 @@ words! {
         Succession = "succession",
         /// Two persons let readers go on while the ledger cannot do all of its work.
         Outage = "outage",
+        /// What the operator has set for a process, by its fingerprint.
+        Configuration = "configuration",
     }
 }
 

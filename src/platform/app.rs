@@ -20,6 +20,7 @@ use crate::guard::trust::Trust;
 use crate::guard::vouch::Voucher;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, ConfigError, Refusals, refusals};
+use crate::platform::configured::Configured;
 use crate::platform::db::{self, Databases};
 use crate::platform::metrics;
 use crate::platform::objects::{Objects, OpenError};
@@ -61,6 +62,8 @@ pub struct Parts {
     /// Where the bytes of attachments lie; nothing where none are taken.
     pub objects: Option<Objects>,
     pub secrets: Arc<Secrets>,
+    /// What the ledger was told of the settings.
+    pub configured: Arc<Configured>,
     pub ready: Readiness,
     pub config: Config,
 }
@@ -156,6 +159,7 @@ impl App {
         {
             ledger.set_office(key);
         }
+        let configured = Configured::begin(&config, &secrets, &ledger, &clock).await;
         let outages = Outages::new(
             databases.app.clone(),
             Arc::clone(&trust),
@@ -196,6 +200,7 @@ impl App {
             databases,
             objects,
             secrets,
+            configured: Arc::new(configured),
             ready: Readiness::default(),
             config,
         })))

@@ -5,6 +5,7 @@ pub mod causes;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod configured;
 pub mod db;
 mod document;
 pub mod http;

@@ -242,6 +242,13 @@ impl Serving {
                 let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
                 Arc::clone(&app.lookout).run(pool, pseudonyms, clock, stopped.clone())
             }),
+            tokio::spawn(Arc::clone(&app.configured).keep_told(
+                app.config.clone(),
+                Arc::clone(&app.secrets),
+                Arc::clone(&app.places.ledger),
+                app.places.clock.clone(),
+                stopped.clone(),
+            )),
             tokio::spawn(keep_fresh(
                 Arc::clone(&app.secrets),
                 app.config.clone(),

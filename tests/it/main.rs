@@ -26,6 +26,7 @@ mod canary_fields;
 mod cancelled;
 mod case_states;
 mod catalogue;
+mod configured;
 mod credentials;
 mod custody;
 mod custody_injected;

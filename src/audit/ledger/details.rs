@@ -105,7 +105,10 @@ impl Details {
             match auditors {
                 Auditors::Ready(key) => (held.ledger, held.common) = (Some(key), None),
                 Auditors::Unfounded if work(&|_| true) => {}
-                Auditors::WithoutKey(office) if work(&|entry| entry.organisation == Some(office)) => {}
+                // A fingerprint of settings tells of nobody, and a process that starts then must not be one that nobody heard of.
+                Auditors::WithoutKey(office)
+                    if work(&|entry| entry.organisation == Some(office) || entry.kind == RecordKind::Configuration) => {
+                }
                 Auditors::Unfounded | Auditors::WithoutKey(_) => return Err(LedgerError::NoAuditor),
             }
         }
@@ -235,6 +238,7 @@ const fn is_founding(kind: RecordKind) -> bool {
             | RecordKind::Membership
             | RecordKind::Session
             | RecordKind::Credential
+            | RecordKind::Configuration
             | RecordKind::Ledger
     )
 }
