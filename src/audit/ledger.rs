@@ -14,6 +14,7 @@ pub(crate) use office::KEPT as OFFICE_KEPT;
 
 use super::entry::{self, Entry, Leaf, Pseudonyms};
 use super::receipt::Receipt;
+use super::retention::label::{Label, Labels};
 use super::snooping::Lookout;
 use super::store::{self, Row};
 use crate::guard::record::{AccountId, OrganisationId};
@@ -97,6 +98,7 @@ impl From<Lack> for Problem {
 pub struct Ledger {
     signing: Live<LogKey>,
     pseudonyms: Pseudonyms,
+    labels: Labels,
     policy: [u8; 32],
     clock: Clock,
     pool: PgPool,
@@ -126,6 +128,7 @@ struct Waiting {
 pub struct LedgerParts {
     pub signing: Live<LogKey>,
     pub pseudonyms: Pseudonyms,
+    pub labels: Labels,
     pub policy: [u8; 32],
     pub clock: Clock,
     pub trust: Arc<Trust>,
@@ -146,6 +149,7 @@ impl Ledger {
         let ledger = Arc::new(Self {
             signing: parts.signing,
             pseudonyms: parts.pseudonyms,
+            labels: parts.labels,
             policy: parts.policy,
             details: Details::new(
                 parts.pool.clone(),
@@ -314,8 +318,9 @@ impl Ledger {
             let leaf = Leaf::new(place, previous, self.clock.hour(), self.policy, &detail, entry.mark).to_bytes();
             let signature = signing.sign(&entry::signed_message(&leaf)).to_bytes().to_vec();
             let sealed = key.seal(place, &detail)?;
+            let label = self.labels.seal(place, Label::of(entry), now).ok_or(LedgerError::Seal)?;
             hold.wrote(&leaf);
-            rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed });
+            rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed, label });
         }
         store::insert(connection, &rows).await?;
         metrics::entered(rows.len());

@@ -109,6 +109,8 @@ pub struct Found {
     pub looked_through: usize,
     /// Of those, entries that are sealed to a key which this auditor does not hold.
     pub not_readable: usize,
+    /// Of those, entries of which it was erased what they said, since their time was over. They may be what is sought: nobody can say.
+    pub erased: usize,
     /// Send as `below` to go on, also if nothing was found up to here; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
@@ -175,7 +177,7 @@ async fn after(app: &App, hour: i64) -> Result<i64, Problem> {
 
 /// Compares entry by entry, and stops at a full page, or where a long row of entries is older than what is asked for.
 fn found(sought: &Sought, entries: impl Iterator<Item = EntryView>, reached: Option<i64>) -> Found {
-    let mut found = Found { items: Vec::new(), looked_through: 0, not_readable: 0, next: reached };
+    let mut found = Found { items: Vec::new(), looked_through: 0, not_readable: 0, erased: 0, next: reached };
     let (too_old, mut in_a_row) = (sought.from.map(|from| from - MARGIN), 0);
     for entry in entries {
         let position = entry.position;
@@ -186,6 +188,7 @@ fn found(sought: &Sought, entries: impl Iterator<Item = EntryView>, reached: Opt
             Some(detail) if sought.fits(detail) => found.items.push(entry),
             Some(_) => {}
             None if entry.altered => found.items.push(entry),
+            None if entry.erased => found.erased += 1,
             None => found.not_readable += 1,
         }
         // One process with a wrong clock must not end a search.

@@ -82,6 +82,7 @@ impl<V: Does, K: About> Authorized<V, K> {
             asked: None,
             about: self.case.map(|case| case.0).or(self.record),
             mark: None,
+            erased: None,
         }
     }
 }
@@ -211,6 +212,7 @@ impl Gate {
             asked: None,
             about: None,
             mark: None,
+            erased: None,
         };
         metrics::refused();
         self.ledger.enter(refusal).await.map_err(ledger_problem)?;

@@ -239,6 +239,7 @@ impl Outages {
             asked: None,
             about: None,
             mark: None,
+            erased: None,
         }
     }
 

@@ -4,9 +4,12 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
+use crate::audit::retention::Retention;
+use crate::audit::retention::label::Labels;
 use crate::audit::snooping::Lookout;
 use crate::audit::store::newest_checkpoint;
 use crate::audit::tiles::access::Verifiers;
+use crate::audit::witnesses::Witnesses;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
@@ -108,6 +111,25 @@ impl App {
         }
     }
 
+    /// What erases the details of entries whose time is over.
+    ///
+    /// # Errors
+    /// [`Refusals`] when a witness's key is none.
+    pub fn retention(&self) -> Result<Retention, Refusals> {
+        Ok(Retention {
+            reads: self.databases.auditor.clone(),
+            erases: self.databases.retention.clone(),
+            ledger: Arc::clone(&self.places.ledger),
+            trust: Arc::clone(&self.places.trust),
+            labels: Labels::new(self.secrets.pseudonyms.clone()),
+            keys: self.secrets.ledger.clone(),
+            origin: self.config.log_origin.clone(),
+            witnesses: Witnesses::of(&self.config)?,
+            config: self.config.retention.clone(),
+            clock: self.places.clock.clone(),
+        })
+    }
+
     /// Reads secrets and policy, connects, and starts the ledger of this process.
     ///
     /// # Errors
@@ -141,6 +163,7 @@ impl App {
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
             pseudonyms: Pseudonyms::new(secrets.pseudonyms.clone()),
+            labels: Labels::new(secrets.pseudonyms.clone()),
             policy: policy.hash(),
             clock: clock.clone(),
             trust: Arc::clone(&trust),

@@ -78,6 +78,7 @@ mod pool;
 mod repeated;
 mod resolving;
 mod restoring;
+mod retention;
 mod revocation;
 mod roster;
 mod rotation;
