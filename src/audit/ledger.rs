@@ -44,6 +44,9 @@ const BATCH: usize = 256;
 /// How many reads may wait for their entry before more are refused.
 const WAITING: usize = 4096;
 
+/// How long a read waits for its entry before it is refused.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Nothing is opened when the last complete look at the witnesses is so old.
 const UNLOOKED: Duration = Duration::from_mins(1);
 
@@ -58,6 +61,8 @@ pub enum LedgerError {
     Unsigned,
     #[error("the ledger takes no more entries at the moment")]
     Full,
+    #[error("the ledger does not take an entry in time")]
+    Late,
     #[error("the ledger could not be written")]
     Store(#[from] sqlx::Error),
 }
@@ -70,7 +75,7 @@ impl From<LedgerError> for Problem {
                 "ledger_has_no_auditor",
                 "No auditor's office has a key in force, so nothing can be recorded, and so nothing is shown or stored.",
             ),
-            LedgerError::Full | LedgerError::Seal | LedgerError::Unsigned => {
+            LedgerError::Full | LedgerError::Late | LedgerError::Seal | LedgerError::Unsigned => {
                 tracing::error!(%error, "the ledger takes no entry");
                 Self::away("ledger_away", "The ledger takes no entry now, so nothing is shown or stored. Try again.")
             }
@@ -275,7 +280,9 @@ impl Ledger {
     pub async fn enter(&self, entry: Entry) -> Result<(), Arc<LedgerError>> {
         let (durable, told) = oneshot::channel();
         self.reads.try_send(Waiting { entry, durable }).map_err(|_| Arc::new(LedgerError::Full))?;
-        told.await.map_err(|_| Arc::new(LedgerError::Full))?
+        // Whoever waits no longer is shown nothing; the entry may come to stand all the same.
+        let told = tokio::time::timeout(PATIENCE, told).await.map_err(|_| Arc::new(LedgerError::Late))?;
+        told.map_err(|_| Arc::new(LedgerError::Full))?
     }
 
     /// [`Self::enter`] for a read that will be opened: the receipt names what the entry names.

@@ -287,6 +287,7 @@ pub fn ledger_problem(error: Arc<crate::audit::ledger::LedgerError>) -> Problem 
             LedgerError::NoAuditor => LedgerError::NoAuditor.into(),
             LedgerError::Seal => LedgerError::Seal.into(),
             LedgerError::Full => LedgerError::Full.into(),
+            LedgerError::Late => LedgerError::Late.into(),
             LedgerError::Unsigned => LedgerError::Unsigned.into(),
             LedgerError::Store(_) => {
                 Problem::away("database_away", "The ledger's database does not answer, so nothing is shown or stored.")

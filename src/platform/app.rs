@@ -9,6 +9,7 @@ use crate::audit::retention::label::Labels;
 use crate::audit::snooping::Lookout;
 use crate::audit::store::newest_checkpoint;
 use crate::audit::tiles::access::Verifiers;
+use crate::audit::tiles::pruning::Pruning;
 use crate::audit::witnesses::Witnesses;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who checks the ledger from outside.
     pub verifiers: Verifiers,
+    /// From which entry on they are given the tree.
+    pub pruning: Pruning,
     /// What the door gave out and knows again.
     pub issued: Issued,
     pub passkeys: RelyingParty,
@@ -212,6 +215,7 @@ impl App {
             stretcher,
             limits,
             verifiers,
+            pruning: Pruning::new(config.retention.tiles),
             issued: Issued::new(secrets.pseudonyms.clone()),
             passkeys,
             lookout,

@@ -22,6 +22,7 @@ fn shortest() -> RetentionConfig {
         refusals: Period::Months(24),
         lists: Period::Months(24),
         changes: Period::Months(120),
+        tiles: Period::ForEver,
     }
 }
 
@@ -212,8 +213,7 @@ async fn a_case_that_is_open_or_under_a_hold_keeps_what_was_done_on_it() {
     }
     let id = held.id("id");
     let lift = one.post(&format!("{case}/holds/{id}/lifts"), &Value::Null).await.unwrap();
-    let lifted =
-        other.post(&format!("{case}/holds/{id}/lifts/{}/confirm", lift.id("id")), &Value::Null).await.unwrap();
+    let lifted = other.post(&format!("{case}/holds/{id}/lifts/{}/confirm", lift.id("id")), &Value::Null).await.unwrap();
     assert_eq!(lifted.status, 200, "{}", lifted.text);
     kept.sees_all().await;
     let lifted = kept.pass().await;

@@ -1,6 +1,7 @@
 //! For how long what entries say is kept.
 
 use super::rules::Class;
+use crate::audit::tiles::pruning;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -19,6 +20,8 @@ pub struct RetentionConfig {
     pub lists: Period,
     /// Keys, members, policies, outages, custody, erasures and holds, and who is on a case.
     pub changes: Period,
+    /// For how long verifiers are given the tree's entries and hashes; they are denied afterwards, and not erased.
+    pub tiles: Period,
 }
 
 /// A number of months, or for ever.
@@ -77,6 +80,7 @@ impl Default for RetentionConfig {
             refusals: Period::Months(36),
             lists: Period::Months(36),
             changes: Period::ForEver,
+            tiles: Period::ForEver,
         }
     }
 }
@@ -106,18 +110,18 @@ impl RetentionConfig {
     /// What is out of bounds: the field, and why.
     #[must_use]
     pub fn faults(&self) -> Vec<(String, String)> {
-        let wrong = |class: &Class| match self.of(*class) {
-            Period::Months(months) if !(class.floor()..=LONGEST).contains(&months) => Some((
-                class.to_string(),
+        let wrong = |(field, period, floor): (&str, Period, u32)| match period {
+            Period::Months(months) if !(floor..=LONGEST).contains(&months) => Some((
+                field.to_owned(),
                 format!(
-                    "is {months} months: set {} to {LONGEST}, or \"{FOR_EVER}\". Nothing that happened lately is erased, whoever \
-                     configures the service",
-                    class.floor()
+                    "is {months} months: set {floor} to {LONGEST}, or \"{FOR_EVER}\". Nothing that happened lately is erased, whoever \
+                     configures the service"
                 ),
             )),
             _ => None,
         };
-        Class::ALL.iter().filter_map(wrong).collect()
+        let classes = Class::ALL.iter().map(|class| (class.as_str(), self.of(*class), class.floor()));
+        classes.chain([("tiles", self.tiles, pruning::FLOOR)]).filter_map(wrong).collect()
     }
 }
 

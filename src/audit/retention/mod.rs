@@ -12,7 +12,7 @@
 mod config;
 mod job;
 pub mod label;
-mod rules;
+pub(in crate::audit) mod rules;
 pub mod statement;
 pub(in crate::audit) mod store;
 mod told_time;
