@@ -93,7 +93,20 @@ pub async fn rate<A: Asks + Send + 'static>(
     Ok((answered / during.as_secs_f64(), back))
 }
 
+/// What a request came to.
+pub struct Answer {
+    pub status: u16,
+    pub etag: Option<String>,
+    pub body: String,
+}
+
 async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Outcome<Option<String>> {
+    let Answer { status, etag, body } = exchange(stream, request, buffer).await?;
+    if status == 200 { Ok(etag) } else { Err(format!("{status}: {body}").into()) }
+}
+
+/// Sends a request and reads its answer; of one that is well only what is needed of it.
+pub async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Outcome<Answer> {
     stream.write_all(request).await?;
     buffer.clear();
     loop {
@@ -103,7 +116,7 @@ async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Ou
         let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = std::str::from_utf8(buffer.get(..end).unwrap_or_default())?;
         let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap_or_default();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_default();
         let (mut length, mut etag) = (0, None);
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             if name.eq_ignore_ascii_case("content-length") {
@@ -112,17 +125,12 @@ async fn ask(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Ou
                 etag = Some(value.to_owned());
             }
         }
-        let ok = status.starts_with("HTTP/1.1 200");
-        let status = status.to_owned();
         while buffer.len() < end + 4 + length {
             if stream.read_buf(buffer).await? == 0 {
                 return Err("a connection was closed within its answer".into());
             }
         }
-        if !ok {
-            let body = String::from_utf8_lossy(buffer.get(end + 4..).unwrap_or_default()).into_owned();
-            return Err(format!("{status}: {body}").into());
-        }
-        return Ok(etag);
+        let body = buffer.get(end + 4..).filter(|_| status != 200).unwrap_or_default();
+        return Ok(Answer { status, etag, body: String::from_utf8_lossy(body).into_owned() });
     }
 }

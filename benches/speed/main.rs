@@ -8,6 +8,7 @@ mod fill;
 mod load;
 mod machine;
 mod plain;
+mod pressure;
 mod report;
 mod rounds;
 mod small;
@@ -101,6 +102,7 @@ async fn measure(
     bench.writes(report).await?;
     bench.memory(report)?;
     let served: &Served = &sides[0].himaya;
+    pressure::pressure(report, superuser, &world, served, during).await?;
     small::sign_in(report, &world, served, rounds).await?;
     let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     small::policy(report, &himaya::guard::policy::DecisionTable::from_dir(&policies).await?);

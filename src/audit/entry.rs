@@ -6,6 +6,7 @@
 
 use super::asked::Asked;
 use super::mark::Mark;
+use super::retention::Erased;
 use super::tree::Hash;
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind};
@@ -49,6 +50,8 @@ pub struct Entry {
     pub about: Option<Uuid>,
     /// What was written, if something was; or the outage that allowed a read.
     pub mark: Option<Mark>,
+    /// Of which entries it is erased what they say, since the time of their class is over.
+    pub erased: Option<Erased>,
 }
 
 /// An entry as the auditors read it: people stand under pseudonyms.
@@ -70,6 +73,8 @@ pub struct Detail {
     pub version: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
 }
 
 /// The key under which people stand as pseudonyms in the ledger: a secret of the service.
@@ -173,6 +178,7 @@ impl Entry {
             records: self.named(),
             version: self.mark.and_then(|mark| mark.version),
             asked: self.asked.clone(),
+            erased: self.erased.clone(),
         }
     }
 

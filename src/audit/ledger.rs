@@ -14,6 +14,7 @@ pub(crate) use office::KEPT as OFFICE_KEPT;
 
 use super::entry::{self, Entry, Leaf, Pseudonyms};
 use super::receipt::Receipt;
+use super::retention::label::{Label, Labels};
 use super::snooping::Lookout;
 use super::store::{self, Row};
 use crate::guard::record::{AccountId, OrganisationId};
@@ -43,6 +44,9 @@ const BATCH: usize = 256;
 /// How many reads may wait for their entry before more are refused.
 const WAITING: usize = 4096;
 
+/// How long a read waits for its entry before it is refused.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Nothing is opened when the last complete look at the witnesses is so old.
 const UNLOOKED: Duration = Duration::from_mins(1);
 
@@ -57,6 +61,8 @@ pub enum LedgerError {
     Unsigned,
     #[error("the ledger takes no more entries at the moment")]
     Full,
+    #[error("the ledger does not take an entry in time")]
+    Late,
     #[error("the ledger could not be written")]
     Store(#[from] sqlx::Error),
 }
@@ -69,7 +75,7 @@ impl From<LedgerError> for Problem {
                 "ledger_has_no_auditor",
                 "No auditor's office has a key in force, so nothing can be recorded, and so nothing is shown or stored.",
             ),
-            LedgerError::Full | LedgerError::Seal | LedgerError::Unsigned => {
+            LedgerError::Full | LedgerError::Late | LedgerError::Seal | LedgerError::Unsigned => {
                 tracing::error!(%error, "the ledger takes no entry");
                 Self::away("ledger_away", "The ledger takes no entry now, so nothing is shown or stored. Try again.")
             }
@@ -97,6 +103,7 @@ impl From<Lack> for Problem {
 pub struct Ledger {
     signing: Live<LogKey>,
     pseudonyms: Pseudonyms,
+    labels: Labels,
     policy: [u8; 32],
     clock: Clock,
     pool: PgPool,
@@ -126,6 +133,7 @@ struct Waiting {
 pub struct LedgerParts {
     pub signing: Live<LogKey>,
     pub pseudonyms: Pseudonyms,
+    pub labels: Labels,
     pub policy: [u8; 32],
     pub clock: Clock,
     pub trust: Arc<Trust>,
@@ -146,6 +154,7 @@ impl Ledger {
         let ledger = Arc::new(Self {
             signing: parts.signing,
             pseudonyms: parts.pseudonyms,
+            labels: parts.labels,
             policy: parts.policy,
             details: Details::new(
                 parts.pool.clone(),
@@ -271,7 +280,9 @@ impl Ledger {
     pub async fn enter(&self, entry: Entry) -> Result<(), Arc<LedgerError>> {
         let (durable, told) = oneshot::channel();
         self.reads.try_send(Waiting { entry, durable }).map_err(|_| Arc::new(LedgerError::Full))?;
-        told.await.map_err(|_| Arc::new(LedgerError::Full))?
+        // Whoever waits no longer is shown nothing; the entry may come to stand all the same.
+        let told = tokio::time::timeout(PATIENCE, told).await.map_err(|_| Arc::new(LedgerError::Late))?;
+        told.map_err(|_| Arc::new(LedgerError::Full))?
     }
 
     /// [`Self::enter`] for a read that will be opened: the receipt names what the entry names.
@@ -314,8 +325,9 @@ impl Ledger {
             let leaf = Leaf::new(place, previous, self.clock.hour(), self.policy, &detail, entry.mark).to_bytes();
             let signature = signing.sign(&entry::signed_message(&leaf)).to_bytes().to_vec();
             let sealed = key.seal(place, &detail)?;
+            let label = self.labels.seal(place, Label::of(entry), now).ok_or(LedgerError::Seal)?;
             hold.wrote(&leaf);
-            rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed });
+            rows.push(Row { place, leaf, signature, detail_key: key.id, detail: sealed, label });
         }
         store::insert(connection, &rows).await?;
         metrics::entered(rows.len());

@@ -3,7 +3,7 @@
 //!
 //! `entry` is what is written, `mark` what it vouches for, `ledger` writes it, `unit` and `receipt` tie it to changes and reads; `sequencer` puts
 //! entries into the RFC 6962 `tree` and signs `checkpoint`s as C2SP signed `note`s, with `keys` that introduce one another; `tiles` is what others fetch of it;
-//! `oversight` is what supervisors see of it; `verify` checks all of it; `witnesses` are those outside who see every checkpoint.
+//! `oversight` is what supervisors see of it; `retention` erases what entries say when its time is over; `verify` checks all of it; `witnesses` are those outside who see every checkpoint.
 
 pub mod asked;
 pub mod checkpoint;
@@ -17,6 +17,7 @@ pub mod oversight;
 pub mod reading;
 pub mod receipt;
 pub mod resolutions;
+pub mod retention;
 pub mod search;
 pub mod sequencer;
 pub mod snooping;

@@ -2,17 +2,19 @@
 
 use super::entry::{self, Detail, Leaf, Place};
 use super::keys::LogKeys;
+use super::retention::statement::Statement;
 use super::tree;
-use super::{ledger, store};
+use super::{ledger, retention, store};
 use crate::guard::gate::{About, Does, kinds, verbs};
 use crate::guard::keys;
 use crate::guard::look::Look;
 use crate::guard::session::Who;
+use crate::guard::vouch::is_vouched;
 use crate::guard::{store as guard_store, vault};
 use crate::platform::app::App;
 use crate::platform::problem::Problem;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -28,6 +30,8 @@ pub struct EntryView {
     /// The entry or its detail was deleted or changed after it was written: somebody changed the database behind the
     /// service. `himaya audit verify` says more.
     pub altered: bool,
+    /// What happened was erased, since the time for which such entries are kept was over.
+    pub erased: bool,
 }
 
 pub(super) type Looking = Look<verbs::List, kinds::LedgerEntry>;
@@ -38,6 +42,7 @@ pub(super) struct Reading {
     log: LogKeys,
     opened: DetailKeys,
     offices: Vec<(i64, usize)>,
+    erased: HashSet<i64>,
     rows: Vec<store::Page>,
 }
 
@@ -55,7 +60,8 @@ impl Reading {
         let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
         let opened = detail_keys(look, who, &rows).await?;
         let offices = offices(app, &rows, &log).await?;
-        Ok(Self { log, opened, offices, rows })
+        let erased = erased(app, &rows).await?;
+        Ok(Self { log, opened, offices, erased, rows })
     }
 
     /// The same for rows between which others lie that are not asked for, in any order.
@@ -76,12 +82,13 @@ impl Reading {
         let stored = store::checkpoints_at(&app.databases.auditor, &positions).await?;
         let offices =
             stored.iter().filter_map(|stored| Some((stored.size, log.read(&stored.note).ok()?.key))).collect();
-        Ok(Self { log, opened, offices, rows })
+        let erased = erased(app, &rows).await?;
+        Ok(Self { log, opened, offices, erased, rows })
     }
 
     /// The entry of each row, opened one by one as they are asked for.
     pub(super) fn of_rows(&self) -> impl Iterator<Item = EntryView> {
-        self.rows.iter().map(|row| view(row, &self.opened, &self.log, &self.offices))
+        self.rows.iter().map(|row| self.view(row))
     }
 
     /// The entries, opened one by one as they are asked for. Where a place of the tree is empty between two of them, the entry
@@ -90,10 +97,33 @@ impl Reading {
         let above = self.rows.iter().map(|row| Some(row.position));
         self.rows.iter().zip(std::iter::once(None).chain(above)).flat_map(|(row, above)| {
             let gone = above.map_or(0..0, |above| row.position + 1..above).rev();
-            let gone = gone.map(|position| EntryView { position, detail: None, altered: true });
-            gone.chain(std::iter::once_with(|| view(row, &self.opened, &self.log, &self.offices)))
+            let gone = gone.map(|position| EntryView { position, detail: None, altered: true, erased: false });
+            gone.chain(std::iter::once_with(|| self.view(row)))
         })
     }
+
+    fn view(&self, row: &store::Page) -> EntryView {
+        let is_erased = row.detail.is_none() && self.erased.contains(&row.position);
+        match leaf(row, &self.log, &self.offices) {
+            Some(_) if is_erased => EntryView { position: row.position, detail: None, altered: false, erased: true },
+            _ => view(row, &self.opened, &self.log, &self.offices),
+        }
+    }
+}
+
+/// Which of these entries say nothing any more since their time was over: as the service stored it, and vouches for.
+async fn erased(app: &App, rows: &[store::Page]) -> Result<HashSet<i64>, sqlx::Error> {
+    let gone: HashSet<i64> = rows.iter().filter(|row| row.detail.is_none()).map(|row| row.position).collect();
+    let (Some(first), Some(last)) = (gone.iter().min(), gone.iter().max()) else { return Ok(gone) };
+    let voucher = app.places.trust.voucher();
+    let mut erased = HashSet::new();
+    for told in retention::store::over(&app.databases.auditor, *first, *last).await? {
+        if is_vouched(Some(&told.vouch), &voucher.retention(told.id, &told.statement)) {
+            let named = Statement::parse(&told.statement).map(|statement| statement.positions).unwrap_or_default();
+            erased.extend(named.into_iter().filter(|position| gone.contains(position)));
+        }
+    }
+    Ok(erased)
 }
 
 /// By hour; nothing for one whose wrap does not open with the key to which it says that it is sealed.
@@ -103,7 +133,7 @@ type DetailKeys = HashMap<Uuid, Option<Zeroizing<[u8; 32]>>>;
 /// service signed, and that stands in the tree, commits to it.
 fn view(row: &store::Page, opened: &DetailKeys, log: &LogKeys, offices: &[(i64, usize)]) -> EntryView {
     let position = row.position;
-    let altered = EntryView { position, detail: None, altered: true };
+    let altered = EntryView { position, detail: None, altered: true, erased: false };
     let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log, offices), &row.detail, row.detail_key) else {
         return altered;
     };
@@ -119,7 +149,7 @@ fn view(row: &store::Page, opened: &DetailKeys, log: &LogKeys, offices: &[(i64, 
         return altered;
     }
     let Ok(detail) = serde_json::from_slice(&plain) else { return altered };
-    EntryView { position, detail: Some(detail), altered: false }
+    EntryView { position, detail: Some(detail), altered: false, erased: false }
 }
 
 /// From which positions on which key signs, as far as it matters for these rows: where a key has taken over, what an older

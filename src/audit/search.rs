@@ -5,6 +5,7 @@
 
 use super::asked::Asked;
 use super::entry::{Detail, Outcome};
+use super::keys::LogKeys;
 use super::reading::{self, EntryView, Reading};
 use super::store;
 use crate::guard::action::{Purpose, Role, Verb};
@@ -20,6 +21,7 @@ use axum::extract::State;
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -109,6 +111,8 @@ pub struct Found {
     pub looked_through: usize,
     /// Of those, entries that are sealed to a key which this auditor does not hold.
     pub not_readable: usize,
+    /// Of those, entries of which it was erased what they said, since their time was over. They may be what is sought: nobody can say.
+    pub erased: usize,
     /// Send as `below` to go on, also if nothing was found up to here; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<i64>,
@@ -143,7 +147,10 @@ pub async fn search(
     let auditor = &app.databases.auditor;
     let below = match (sought.below, sought.until) {
         (Some(below), _) => below,
-        (None, Some(until)) => after(&app, (until + MARGIN).timestamp().div_euclid(3600)).await?,
+        (None, Some(until)) => {
+            let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
+            after(&app.databases.auditor, &log, (until + MARGIN).timestamp().div_euclid(3600)).await?
+        }
         (None, None) => i64::MAX,
     };
     let rows = store::page(auditor, below, MOST).await?;
@@ -159,23 +166,32 @@ pub async fn search(
 
 /// The first position behind all entries of an hour and before, by what the leaves say themselves: they are signed, and the
 /// times in the database's other columns are not. Where a leaf is not as it was written, later ones are looked through too.
-async fn after(app: &App, hour: i64) -> Result<i64, Problem> {
-    let auditor = &app.databases.auditor;
-    let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn after(auditor: &PgPool, log: &LogKeys, hour: i64) -> Result<i64, sqlx::Error> {
     let newest = store::page(auditor, i64::MAX, 1).await?.first().map_or(0, |row| row.position + 1);
     let (mut from, mut upto) = (0, newest);
     while from < upto {
         let middle = from + (upto - from) / 2;
         let row = store::page(auditor, middle + 1, 1).await?.pop().filter(|row| row.position == middle);
-        let later = row.and_then(|row| reading::hour_of(&row, &log)).is_some_and(|own| own > hour);
+        let later = row.and_then(|row| reading::hour_of(&row, log)).is_some_and(|own| own > hour);
         (from, upto) = if later { (from, middle) } else { (middle + 1, upto) };
     }
     Ok(upto)
 }
 
+/// The hour of the newest entry; nothing where there is none, or it is not as it was written.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn newest_hour(auditor: &PgPool, log: &LogKeys) -> Result<Option<i64>, sqlx::Error> {
+    Ok(store::page(auditor, i64::MAX, 1).await?.first().and_then(|row| reading::hour_of(row, log)))
+}
+
 /// Compares entry by entry, and stops at a full page, or where a long row of entries is older than what is asked for.
 fn found(sought: &Sought, entries: impl Iterator<Item = EntryView>, reached: Option<i64>) -> Found {
-    let mut found = Found { items: Vec::new(), looked_through: 0, not_readable: 0, next: reached };
+    let mut found = Found { items: Vec::new(), looked_through: 0, not_readable: 0, erased: 0, next: reached };
     let (too_old, mut in_a_row) = (sought.from.map(|from| from - MARGIN), 0);
     for entry in entries {
         let position = entry.position;
@@ -186,6 +202,7 @@ fn found(sought: &Sought, entries: impl Iterator<Item = EntryView>, reached: Opt
             Some(detail) if sought.fits(detail) => found.items.push(entry),
             Some(_) => {}
             None if entry.altered => found.items.push(entry),
+            None if entry.erased => found.erased += 1,
             None => found.not_readable += 1,
         }
         // One process with a wrong clock must not end a search.

@@ -14,6 +14,8 @@ pub struct Row {
     pub signature: Vec<u8>,
     pub detail_key: Uuid,
     pub detail: Vec<u8>,
+    /// What the service needs to know of it when its time is over.
+    pub label: Vec<u8>,
 }
 
 /// Stores entries and puts them in the sequencer's queue. Durable when the transaction is.
@@ -22,7 +24,7 @@ pub struct Row {
 /// When the database does not answer.
 pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), sqlx::Error> {
     let (mut replicas, mut lanes, mut numbers) = (vec![], vec![], vec![]);
-    let (mut leaves, mut signatures, mut keys, mut details) = (vec![], vec![], vec![], vec![]);
+    let (mut leaves, mut signatures, mut keys, mut details, mut labels) = (vec![], vec![], vec![], vec![], vec![]);
     for row in rows {
         replicas.push(row.place.replica);
         lanes.push(row.place.lane);
@@ -31,11 +33,12 @@ pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), s
         signatures.push(row.signature.clone());
         keys.push(row.detail_key);
         details.push(row.detail.clone());
+        labels.push(row.label.clone());
     }
     let stored = sqlx::query!(
         r#"WITH entered AS (
-             INSERT INTO ledger_entries (replica, lane, n, leaf, signature, detail_key, detail)
-             SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::uuid[], $7::bytea[])
+             INSERT INTO ledger_entries (replica, lane, n, leaf, signature, detail_key, detail, label)
+             SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::uuid[], $7::bytea[], $8::bytea[])
              RETURNING 1),
          queued AS (
              INSERT INTO ledger_pending (replica, lane, n) SELECT * FROM unnest($1::uuid[], $2::int[], $3::bigint[])
@@ -47,7 +50,8 @@ pub async fn insert(connection: &mut PgConnection, rows: &[Row]) -> Result<(), s
         &leaves,
         &signatures,
         &keys,
-        &details
+        &details,
+        &labels
     )
     .fetch_one(connection)
     .await?;

@@ -10,6 +10,7 @@ mod finding;
 mod objects;
 mod outages;
 pub mod outside;
+mod retained;
 mod rows;
 mod store;
 mod walk;
@@ -19,9 +20,12 @@ pub use finding::{Finding, Kept};
 pub use outages::{OutageReport, Outages};
 
 use super::keys::LogKeys;
+use super::retention::{Class, Seen};
+use super::witnesses::Witnesses;
 use crate::guard::trust::Agreements;
 use crate::platform::clock::Clock;
 use sqlx::PgPool;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 use walk::Walk;
 
@@ -54,6 +58,8 @@ pub struct Report {
     pub policy_changes: Vec<PolicyChange>,
     /// Each time that two persons let readers go on in spite of the ledger, newest first, where that was asked ([`Report::compare_outages`]).
     pub outages: Vec<OutageReport>,
+    /// Entries of which it was erased what they said, since the time of their class was over and as an entry tells.
+    pub retained: BTreeMap<Class, u64>,
     /// At most a hundred.
     pub findings: Vec<Finding>,
     /// Findings beyond those.
@@ -124,7 +130,7 @@ pub async fn verify(
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
-    verify_with(pool, keys, saved, with_records, None).await
+    verify_with(pool, keys, saved, with_records, None, None).await
 }
 
 /// What two persons agreed to about the policy.
@@ -145,7 +151,8 @@ impl Agreed {
     }
 }
 
-/// The same, and marks the entries that were made under a policy to which nobody ever agreed.
+/// The same, and marks the entries that were made under a policy to which nobody ever agreed. Where `witnesses` are given, what was erased
+/// since its time was over is held to their clocks too.
 ///
 /// # Errors
 /// As [`verify`].
@@ -155,11 +162,17 @@ pub async fn verify_with(
     saved: &[String],
     with_records: bool,
     agreed: Option<Agreed>,
+    witnesses: Option<&Witnesses>,
 ) -> Result<Report, VerifyError> {
+    let seen = match witnesses {
+        Some(witnesses) => witnesses.history(pool, keys, Clock::default().now()).await?,
+        None => Seen::default(),
+    };
     let mut snapshot = store::snapshot(pool).await?;
     // The verifier's own time: nobody else's says how long an entry has waited.
     let mut walk = Walk::new(keys, with_records, Clock::default().hour());
     walk.hold_to(agreed);
+    walk.take_retained(&mut snapshot, seen).await?;
     walk.take_saved(saved);
     walk.tree(&mut snapshot).await?;
     walk.above(&mut snapshot).await?;
@@ -170,6 +183,7 @@ pub async fn verify_with(
     }
     snapshot.rollback().await?;
     walk.policies();
+    walk.end_retained();
     Ok(walk.report)
 }
 

@@ -6,6 +6,7 @@ use super::{At, Outcome};
 use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
 use himaya::audit::verify::{self, Agreed, OutageReport};
+use himaya::audit::witnesses::Witnesses;
 use himaya::doctor::{NoCouncil, agreements_of, outages_of};
 use himaya::guard::policy::DecisionTable;
 use himaya::platform::clock::Clock;
@@ -88,7 +89,9 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         Ok(agreed) => (agreed.as_ref().and_then(Agreed::of), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let mut report = verify::verify_with(&databases.auditor, &keys, &saved, records, agreed.clone()).await?;
+    let witnesses = Witnesses::of(&config)?;
+    let mut report =
+        verify::verify_with(&databases.auditor, &keys, &saved, records, agreed.clone(), witnesses.as_ref()).await?;
     if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
         let objects = Objects::open(attachments, &config.secrets)?;
         report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
@@ -116,6 +119,11 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         println!(
             "{} rows stand in nobody's register: those that the set-up made. They never become more.",
             report.unregistered
+        );
+    }
+    for (class, erased) in &report.retained {
+        println!(
+            "What {erased} entries of the class {class} said was erased since its time was over, as the ledger tells."
         );
     }
     for change in &report.policy_changes {

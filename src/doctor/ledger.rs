@@ -23,6 +23,7 @@ pub(super) async fn checkpoints(
     config: &Config,
     secrets: &Secrets,
     connection: &mut PgConnection,
+    clock: &Clock,
 ) {
     let keys = match LogKeys::of(&config.log_origin, &secrets.ledger.get()) {
         Ok(keys) => keys,
@@ -62,6 +63,14 @@ pub(super) async fn checkpoints(
                 kept.size()
             ),
         ),
+        Ok(Ok(kept)) if unkept(connection, kept.size(), clock).await => findings.wrong(
+            "checkpoints",
+            format!(
+                "what follows the first {} entries is not kept outside for more than a minute: make room in {}, or let it be written again",
+                kept.size(),
+                config.checkpoints.display()
+            ),
+        ),
         Ok(Ok(kept)) => findings.well("checkpoints", format!("the newest is kept outside as well, of {} entries", kept.size())),
         Ok(Err(error)) => findings.wrong("checkpoints", format!("the one kept outside is not this log's: {error}")),
         Err(_) if size == 0 => findings.add("checkpoints", Verdict::NotAsked, "nothing has been signed yet"),
@@ -70,6 +79,13 @@ pub(super) async fn checkpoints(
             format!("none can be read in {} ({error}): without it a rolled-back database looks whole", file.display()),
         ),
     }
+}
+
+/// Whether the database has had a later checkpoint for so long that it should be kept outside as well.
+async fn unkept(connection: &mut PgConnection, kept: u64, clock: &Clock) -> bool {
+    let since = store::later_checkpoint(connection, kept).await;
+    // One that cannot be read is said of the database.
+    since.ok().flatten().is_some_and(|since| clock.now() - since > TimeDelta::minutes(1))
 }
 
 /// Whether those who watch the ledger from outside have seen it lately.

@@ -192,7 +192,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
             "database.sweeper" => ledger::erasures(&mut findings, &mut connection).await,
             "database.sequencer" => {
                 if let Some(secrets) = &secrets {
-                    ledger::checkpoints(&mut findings, config, secrets, &mut connection).await;
+                    ledger::checkpoints(&mut findings, config, secrets, &mut connection, clock).await;
                     ledger::witnesses(&mut findings, config, secrets, clock).await;
                 }
             }

@@ -19,6 +19,17 @@ pub struct Role {
     pub changes: Vec<String>,
 }
 
+/// When the first checkpoint was made that speaks of more entries than this.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn later_checkpoint(connection: &mut PgConnection, size: u64) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    sqlx::query_scalar!("SELECT made_at FROM ledger_checkpoints WHERE size > $1 ORDER BY size LIMIT 1", size)
+        .fetch_optional(connection)
+        .await
+}
+
 /// The role that logged in, in this database.
 ///
 /// # Errors

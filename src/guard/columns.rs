@@ -10,6 +10,7 @@ pub const SEALED: &[(&str, &str)] = &[
     ("ledger_detail_keys", "oversight_wrap"),
     ("ledger_detail_keys", "wrap"),
     ("ledger_entries", "detail"),
+    ("ledger_entries", "label"),
     ("passkeys", "sealed"),
     ("sealed", "blob"),
     ("sessions", "sealed_keys"),
@@ -222,6 +223,7 @@ pub const CLEAR: &[(&str, &[&str])] = &[
     ("ledger_lanes", &["replica", "lane", "n", "leaf_hash"]),
     ("ledger_nodes", &["level", "n", "hash"]),
     ("ledger_pending", &["replica", "lane", "n", "entered_at"]),
+    ("ledger_retentions", &["id", "number", "first", "last", "statement", "vouch", "made_at"]),
     ("ledger_tree", &["position", "replica", "lane", "n", "leaf_hash"]),
     (
         "memberships",

@@ -82,6 +82,7 @@ impl<V: Does, K: About> Authorized<V, K> {
             asked: None,
             about: self.case.map(|case| case.0).or(self.record),
             mark: None,
+            erased: None,
         }
     }
 }
@@ -237,6 +238,7 @@ impl Gate {
             asked: None,
             about: None,
             mark: None,
+            erased: None,
         }
     }
 
@@ -299,6 +301,7 @@ pub fn ledger_problem(error: Arc<crate::audit::ledger::LedgerError>) -> Problem 
             LedgerError::NoAuditor => LedgerError::NoAuditor.into(),
             LedgerError::Seal => LedgerError::Seal.into(),
             LedgerError::Full => LedgerError::Full.into(),
+            LedgerError::Late => LedgerError::Late.into(),
             LedgerError::Unsigned => LedgerError::Unsigned.into(),
             LedgerError::Store(_) => {
                 Problem::away("database_away", "The ledger's database does not answer, so nothing is shown or stored.")

@@ -260,6 +260,7 @@ impl Outages {
             asked: None,
             about: None,
             mark: None,
+            erased: None,
         }
     }
 

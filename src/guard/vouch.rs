@@ -239,6 +239,12 @@ impl Voucher {
         self.code("erasing", &[erasure.0.as_bytes(), &bytes(keys), &bytes(objects)])
     }
 
+    /// For what is stored of entries whose details were erased.
+    #[must_use]
+    pub fn retention(&self, id: Uuid, statement: &str) -> Codes {
+        self.code("retention", &[id.as_bytes(), statement.as_bytes()])
+    }
+
     /// For the length of somebody's register.
     #[must_use]
     pub fn register(&self, account: AccountId, length: i64) -> Codes {

@@ -4,9 +4,13 @@ use crate::audit::entry::Pseudonyms;
 use crate::audit::keys::LogKeys;
 use crate::audit::ledger::{Ledger, LedgerParts};
 use crate::audit::note::NoteError;
+use crate::audit::retention::Retention;
+use crate::audit::retention::label::Labels;
 use crate::audit::snooping::Lookout;
 use crate::audit::store::newest_checkpoint;
 use crate::audit::tiles::access::Verifiers;
+use crate::audit::tiles::pruning::Pruning;
+use crate::audit::witnesses::Witnesses;
 use crate::guard::council::{Council, CouncilConfig, CouncilError};
 use crate::guard::gate::Gate;
 use crate::guard::look::Places;
@@ -51,6 +55,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Who checks the ledger from outside.
     pub verifiers: Verifiers,
+    /// From which entry on they are given the tree.
+    pub pruning: Pruning,
     /// What the door gave out and knows again.
     pub issued: Issued,
     pub passkeys: RelyingParty,
@@ -111,6 +117,25 @@ impl App {
         }
     }
 
+    /// What erases the details of entries whose time is over.
+    ///
+    /// # Errors
+    /// [`Refusals`] when a witness's key is none.
+    pub fn retention(&self) -> Result<Retention, Refusals> {
+        Ok(Retention {
+            reads: self.databases.auditor.clone(),
+            erases: self.databases.retention.clone(),
+            ledger: Arc::clone(&self.places.ledger),
+            trust: Arc::clone(&self.places.trust),
+            labels: Labels::new(self.secrets.pseudonyms.clone()),
+            keys: self.secrets.ledger.clone(),
+            origin: self.config.log_origin.clone(),
+            witnesses: Witnesses::of(&self.config)?,
+            config: self.config.retention.clone(),
+            clock: self.places.clock.clone(),
+        })
+    }
+
     /// Reads secrets and policy, connects, and starts the ledger of this process.
     ///
     /// # Errors
@@ -144,6 +169,7 @@ impl App {
         let ledger = Ledger::start(LedgerParts {
             signing: secrets.ledger.clone(),
             pseudonyms: Pseudonyms::new(secrets.pseudonyms.clone()),
+            labels: Labels::new(secrets.pseudonyms.clone()),
             policy: policy.hash(),
             clock: clock.clone(),
             trust: Arc::clone(&trust),
@@ -193,6 +219,7 @@ impl App {
             stretcher,
             limits,
             verifiers,
+            pruning: Pruning::new(config.retention.tiles),
             issued: Issued::new(secrets.pseudonyms.clone()),
             passkeys,
             lookout,

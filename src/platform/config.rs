@@ -26,6 +26,7 @@ pub use verifiers::LedgerVerifier;
 pub use witnesses::LogWitnessConfig;
 
 use super::secrets::KeeperConfig;
+use crate::audit::retention::RetentionConfig;
 use crate::audit::snooping::SnoopingConfig;
 use crate::guard::record::OrganisationId;
 use figment::Figment;
@@ -82,7 +83,8 @@ pub struct Config {
     pub checkpoints: PathBuf,
     /// First line of each checkpoint: the log's own name.
     pub log_origin: String,
-    /// Whether this process sweeps once an hour, and carries out erasures that two persons confirmed (`guard::sweep`). Of several replicas at least one must.
+    /// Whether this process sweeps once an hour, carries out erasures that two persons confirmed (`guard::sweep`), and erases what entries say
+    /// when its time is over. Of several replicas at least one must.
     pub sweeps: bool,
     /// Whether this process looks at the clocks and raises alerts. Of several replicas at least one must.
     pub keeps_time: bool,
@@ -100,6 +102,9 @@ pub struct Config {
     /// When a person's day is told to the auditors.
     #[serde(default)]
     pub snooping: SnoopingConfig,
+    /// For how long what the ledger's entries say is kept.
+    #[serde(default)]
+    pub retention: RetentionConfig,
     /// To what people's passkeys are bound. Without it a trial is `localhost`, at any port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passkeys: Option<PasskeysConfig>,

@@ -124,5 +124,6 @@ fn entry(fingerprint: Uuid, clock: &Clock) -> Entry {
         asked: None,
         about: None,
         mark: None,
+        erased: None,
     }
 }

@@ -44,6 +44,8 @@ pub struct Databases {
     pub erasure: PgPool,
     /// Erases keys that belong to nothing.
     pub sweeper: Sweeper,
+    /// As the sweeper: erases what entries say when its time is over.
+    pub retention: PgPool,
     /// Raises alerts.
     pub timekeeper: Timekeeper,
     /// As the timekeeper: hands on what was counted of who looks how much.
@@ -108,6 +110,13 @@ pub async fn connect(config: &DatabaseConfig) -> Result<Databases, sqlx::Error> 
         auditor: pool(&config.auditor, 4)?,
         erasure: pool(&config.erasure, config.connections)?,
         sweeper: Sweeper { main: pool(&config.sweeper, 1)?, erasure: pool(&config.erasure_sweeper, 2)?, objects: None },
+        // Of its own: two persons who confirm an erasure do not wait for a batch.
+        retention: pool_with(
+            PgPoolOptions::new(),
+            &config.sweeper,
+            1,
+            &[("lock_timeout", "5s"), ("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")],
+        )?,
         timekeeper: Timekeeper { main: pool(&config.timekeeper, 1)? },
         // Of its own: whoever holds a row of what is counted must not stop the clocks.
         lookout: pool_with(
@@ -166,11 +175,12 @@ pub enum MigrateError {
 }
 
 impl Databases {
-    fn all(&self) -> [&PgPool; 11] {
+    fn all(&self) -> [&PgPool; 12] {
         let (Sweeper { main, erasure, .. }, app) = (&self.sweeper, &self.app);
         let (visits, times) = (&self.visits, &self.timekeeper.main);
-        let (door, auditor, lookout) = (&self.door, &self.auditor, &self.lookout);
-        [app, visits, &self.ledger, door, &self.sequencer, auditor, &self.erasure, main, erasure, times, lookout]
+        let (door, auditor, lookout, retention) = (&self.door, &self.auditor, &self.lookout, &self.retention);
+        let (ledger, sequencer) = (&self.ledger, &self.sequencer);
+        [app, visits, ledger, door, sequencer, auditor, &self.erasure, main, erasure, times, lookout, retention]
     }
 
     /// Closes every pool.

@@ -88,6 +88,12 @@ impl Problem {
         Self { detail: detail.into(), ..Self::new(StatusCode::CONFLICT, code, "") }
     }
 
+    /// It was given once, and is not any more.
+    #[must_use]
+    pub fn gone(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: detail.into(), ..Self::new(StatusCode::GONE, code, "") }
+    }
+
     /// More than is taken; the limit is named.
     #[must_use]
     pub fn too_large(what: &str, limit: u64) -> Self {

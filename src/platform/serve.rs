@@ -266,6 +266,10 @@ impl Serving {
         if app.config.sweeps {
             beside.push(tokio::spawn(app.databases.sweeper.clone().run(stopped.clone())));
             beside.push(tokio::spawn(app.eraser().run(stopped.clone())));
+            // What the configuration says of witnesses was looked at when the service started.
+            if let Ok(retention) = app.retention() {
+                beside.push(tokio::spawn(retention.run(stopped.clone())));
+            }
         }
         if app.config.keeps_time {
             let clock = app.places.clock.clone();

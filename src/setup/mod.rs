@@ -8,6 +8,7 @@ pub(crate) mod store;
 
 pub use store::make_database;
 
+use crate::audit::retention::RetentionConfig;
 use crate::audit::snooping::SnoopingConfig;
 use crate::guard::record::{AccountId, OrganisationId};
 use crate::guard::statement::{OrganisationKind, hex};
@@ -152,6 +153,7 @@ pub async fn databases(plan: &Plan) -> Result<Config, SetupError> {
         sign_ins_at_once: 2,
         limits: LimitsConfig::default(),
         snooping: SnoopingConfig::default(),
+        retention: RetentionConfig::default(),
         passkeys: None,
         attachments: Some(AttachmentsConfig::in_folder(plan.folder.join("attachments"))),
         witnesses: vec![],

@@ -63,6 +63,7 @@ pub(super) async fn enter_for(app: &App, event: Event, purpose: Option<Purpose>)
         asked: None,
         about: None,
         mark: None,
+        erased: None,
     };
     app.places.ledger.enter(entry).await.map_err(ledger_problem)
 }

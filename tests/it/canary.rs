@@ -135,7 +135,7 @@ async fn a_planted_string_appears_in_no_dump_log_metric_error_or_url() {
     // Everything that the service writes: objects, checkpoints, what was erased, and what others are given of the ledger.
     let exported = world.folder.join("exported");
     let (app, checkpoints) = (&world.app, &world.app.config.checkpoints);
-    export(&app.databases.auditor, &app.log_keys().unwrap(), Vec::new(), checkpoints, &exported, |_, _| {})
+    export(&app.databases.auditor, &app.log_keys().unwrap(), Vec::new(), 0, checkpoints, &exported, |_, _| {})
         .await
         .unwrap();
     let erased = checkpoints.join(himaya::guard::tombstones::FILE);

@@ -103,6 +103,7 @@ impl Month {
             asked: None,
             about: Some(case),
             mark: None,
+            erased: None,
         };
         self.entries.push(entry);
     }

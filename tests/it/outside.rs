@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Runs the command away from the service: in an empty folder, without configuration or secrets.
-fn verify(arguments: &[&str]) -> (bool, String) {
+pub fn verify(arguments: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_himaya"));
     command
         .env_clear()
@@ -31,7 +31,7 @@ fn export(config: &Path, folder: &Path) -> (bool, String) {
     told(&command.args(["audit", "export"]).arg(folder).arg("--config").arg(config).output().unwrap())
 }
 
-fn key(outside: &Outside) -> String {
+pub fn key(outside: &Outside) -> String {
     outside.app.log_keys().unwrap().all()[0].to_string()
 }
 

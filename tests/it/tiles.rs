@@ -27,9 +27,14 @@ pub struct Outside {
 impl Outside {
     /// Over a world with at least so many entries, all of them in the tree.
     pub async fn of(world: &World, entries: i64) -> Self {
+        Self::with(world, entries, world.app.config.clone()).await
+    }
+
+    /// The same with a configuration of its own.
+    pub async fn with(world: &World, entries: i64, config: Config) -> Self {
         let (token, token_sha256) = new_token();
         let told = LedgerVerifier { name: "the ombudsman".to_owned(), token_sha256 };
-        let config = Config { ledger_verifiers: vec![told], ..world.app.config.clone() };
+        let config = Config { ledger_verifiers: vec![told], ..config };
         let (app, serving, base) = world.replica_of(config).await;
         if entries > 0 {
             grow(world, entries).await;
@@ -52,7 +57,7 @@ impl Outside {
     }
 
     /// The checkpoint as somebody else's library reads it, its signature checked under the log's first key.
-    async fn checkpoint(&self) -> Checkpoint {
+    pub async fn checkpoint(&self) -> Checkpoint {
         let note = Note::from_bytes(&self.bytes("checkpoint").await).unwrap();
         let vkey = self.app.log_keys().unwrap().all()[0].to_string();
         let known = VerifierList::new(vec![Box::new(StandardVerifier::new(&vkey).unwrap())]);

@@ -37,7 +37,7 @@ impl FakeLog {
     }
 
     /// Another past, from this leaf on, under the same key.
-    fn forked(&self, from: usize) -> Self {
+    pub fn forked(&self, from: usize) -> Self {
         let mut leaves = self.leaves.clone();
         leaves[from] = leaf_hash(b"something else happened");
         Self { key: self.key.clone(), leaves }
@@ -112,15 +112,21 @@ impl Outside {
         outside
     }
 
-    fn config(&self) -> PathBuf {
+    pub fn config(&self) -> PathBuf {
         self.home.join("witness.toml")
     }
 
     pub async fn start(&mut self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.home.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_himaya"));
         command.args(["witness", "serve", "--config"]).arg(self.config());
-        let mut service = Service(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        let log = std::fs::File::options().create(true).append(true).open(self.home.join("log")).unwrap();
+        command.stdout(Stdio::null()).stderr(log);
+        self.start_as(command).await;
+    }
+
+    /// The same, by a command of the test's own.
+    pub async fn start_as(&mut self, mut command: Command) {
+        let mut service = Service(command.spawn().unwrap());
         let health = format!("http://{}/health", self.address);
         until("the witness comes up", async || {
             assert!(service.0.try_wait().unwrap().is_none(), "the witness ended: {}", self.said());
@@ -128,6 +134,10 @@ impl Outside {
         })
         .await;
         self.process = Some(service);
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().0.id()
     }
 
     /// Ends the process at once, wherever it is.
@@ -139,7 +149,7 @@ impl Outside {
         std::fs::read_to_string(self.home.join("log")).unwrap_or_default()
     }
 
-    async fn submit(&self, body: impl Into<String>) -> (u16, String) {
+    pub async fn submit(&self, body: impl Into<String>) -> (u16, String) {
         let (status, _, text) = self.submit_with(body, None).await;
         (status, text)
     }

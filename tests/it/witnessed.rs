@@ -36,16 +36,16 @@ pub fn witnessed(url: &str, key: &CosignatureVerifier) -> LogWitnessConfig {
 }
 
 /// A witness in this process, by the world's own clock.
-struct Beside {
+pub struct Beside {
     config: WitnessConfig,
     clock: Clock,
-    key: CosignatureVerifier,
+    pub key: CosignatureVerifier,
     listen: std::net::SocketAddr,
     running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
 
 impl Beside {
-    async fn new(world: &World, name: &str) -> Self {
+    pub async fn new(world: &World, name: &str) -> Self {
         let folder = world.folder.join(name);
         let key = himaya::witness::init(&folder, name).unwrap();
         let listen = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -55,7 +55,7 @@ impl Beside {
         Self { config, clock: world.clock.clone(), key, listen, running: None }
     }
 
-    async fn start(&mut self) {
+    pub async fn start(&mut self) {
         let witness = Arc::new(Witness::open(&self.config, self.clock.clone()).unwrap());
         let (stop, stopped) = watch::channel(false);
         let (listening, config) = (Listening::at(&self.config.listen).await.unwrap(), self.config.clone());
@@ -63,7 +63,7 @@ impl Beside {
         self.running = Some((stop, serving));
     }
 
-    async fn stop(&mut self) {
+    pub async fn stop(&mut self) {
         let (stop, serving) = self.running.take().unwrap();
         stop.send_replace(true);
         serving.await.unwrap();
@@ -75,7 +75,7 @@ impl Beside {
     }
 
     /// Up to where it has seen the ledger.
-    fn seen(&self) -> i64 {
+    pub fn seen(&self) -> i64 {
         let latest = std::fs::read_to_string(self.own().join("checkpoint")).unwrap_or_default();
         latest.lines().nth(1).map_or(0, |size| size.parse().unwrap())
     }
@@ -84,7 +84,7 @@ impl Beside {
         self.own().join("evidence").read_dir().is_ok_and(|files| files.count() > 1)
     }
 
-    fn told(&self) -> LogWitnessConfig {
+    pub fn told(&self) -> LogWitnessConfig {
         witnessed(&format!("http://{}", self.listen), &self.key)
     }
 }

@@ -129,7 +129,7 @@ async fn look_through(
         let own = |detail: &Detail| detail.organisation == Some(organisation);
         let fits = |entry: &EntryView| match &entry.detail {
             Some(detail) => own(detail) && sought.fits(detail, ever.as_deref()),
-            None => entry.altered,
+            None => entry.altered || entry.erased && !sought.asks(),
         };
         let mut looked_through = 0;
         let counted = reading.of_rows().inspect(|_| looked_through += 1);
@@ -146,9 +146,9 @@ async fn look_through(
     let shown = store::shown(&app.places, who, &named).await?;
     let mut items: Vec<(Cursor, OwnEntry)> = fitting
         .into_iter()
-        .map(|(place, EntryView { position, detail, altered })| {
+        .map(|(place, EntryView { position, detail, altered, erased })| {
             let detail = detail.map(|detail| OwnDetail::of(detail, &people, &shown));
-            (place, OwnEntry { position, detail, altered })
+            (place, OwnEntry { position, detail, altered, erased })
         })
         .filter(|(_, entry)| entry.detail.as_ref().is_none_or(|detail| !detail.is_of_elsewhere()))
         .filter(|(_, entry)| match (record, &entry.detail) {

@@ -51,6 +51,8 @@ pub struct OwnEntry {
     /// The entry or its detail was changed after it was written, or its detail deleted: somebody changed the database behind
     /// the service. Tell the auditors.
     pub altered: bool,
+    /// What happened was erased, since the time for which such entries are kept was over.
+    pub erased: bool,
 }
 
 /// What is sought: entries that fit everything that is stated. Without anything, all of them.
@@ -241,6 +243,7 @@ mod tests {
             records: records.iter().copied().map(Uuid::from_u128).collect(),
             version: None,
             asked: Some(Asked { person: Some(person.to_owned()), ..Asked::default() }),
+            erased: None,
         }
     }
 

@@ -115,6 +115,8 @@ impl Sink {
     async fn place(&self, file: &Path, note: &str) -> io::Result<()> {
         let mut written = File::create(&self.temporary).await?;
         written.write_all(note.as_bytes()).await?;
+        // Only this says whether it was written: on a full disk an empty file would take the place of a whole one.
+        written.flush().await?;
         written.sync_all().await?;
         drop(written);
         fs::rename(&self.temporary, file).await

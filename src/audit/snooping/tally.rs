@@ -245,6 +245,7 @@ mod tests {
             asked: None,
             about: Some(Uuid::from_u128(5)),
             mark: None,
+            erased: None,
         }
     }
 

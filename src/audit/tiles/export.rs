@@ -8,6 +8,7 @@ use super::hashes::Proof;
 use super::http::KeysView;
 use super::model::{BadBytes, Holds, Tile, WIDTH, bundle};
 use super::newest::{Newest, NoneGiven, newest};
+use super::pruning::is_pruned;
 use super::store;
 use crate::audit::keys::{LogKeys, Signed};
 use crate::audit::tree::{Hash, TreeHead, verify_consistency};
@@ -60,7 +61,8 @@ struct Export<'a> {
     done: Exported,
 }
 
-/// Writes everything that the newest checkpoint covers. The checkpoint itself comes last: a folder with one is whole.
+/// Writes everything that the newest checkpoint covers, from the minimum index on; a folder that was begun before keeps to its own, so that it has
+/// no holes. The checkpoint itself comes last: a folder with one is whole.
 ///
 /// # Errors
 /// [`ExportError`]; what was written until then is gone on with the next time.
@@ -68,6 +70,7 @@ pub async fn export(
     pool: &PgPool,
     keys: &LogKeys,
     introductions: Vec<String>,
+    minimum: u64,
     checkpoints: &Path,
     folder: &Path,
     mut progress: impl FnMut(u64, u64),
@@ -79,12 +82,16 @@ pub async fn export(
     let mut connection = pool.acquire().await?;
     let size = checkpoint.size();
     std::fs::create_dir_all(folder)?;
+    let mut minimum = minimum;
     if let Some(kept) = there(&folder.join("checkpoint"))? {
         let kept = read("in the folder", &kept)?.checkpoint.head();
         if kept.size > size {
             return Err(ExportError::RolledBack { kept: kept.size, stored: size });
         }
         grown(&mut connection, kept, checkpoint.head()).await?;
+        let keys = there(&folder.join("keys"))?;
+        let keys = keys.and_then(|bytes| serde_json::from_slice::<KeysView>(&bytes).ok());
+        minimum = minimum.min(keys.map_or(0, |keys| keys.minimum_index));
     }
     // What was exported once is never written over.
     let history = folder.join("checkpoints").join(format!("{size:020}"));
@@ -94,7 +101,7 @@ pub async fn export(
         Some(_) => return Err(ExportError::Forked(size)),
     };
     let mut export = Export { folder, done: Exported { size, written: 0, kept: 0 } };
-    for n in 0..size.div_ceil(WIDTH) {
+    for n in minimum / WIDTH..size.div_ceil(WIDTH) {
         for holds in [Holds::Hashes(0), Holds::Entries] {
             if let Some(tile) = Tile::of(holds, n, size) {
                 export.tile(&mut connection, tile).await?;
@@ -102,10 +109,10 @@ pub async fn export(
         }
         progress(n.saturating_mul(WIDTH).min(size), size);
     }
-    for tile in Tile::above_leaves(size) {
+    for tile in Tile::above_leaves(size).filter(|tile| !is_pruned(*tile, minimum)) {
         export.tile(&mut connection, tile).await?;
     }
-    let keys = serde_json::to_vec(&KeysView { introductions }).map_err(io::Error::other)?;
+    let keys = serde_json::to_vec(&KeysView { introductions, minimum_index: minimum }).map_err(io::Error::other)?;
     place(&folder.join("keys"), &keys)?;
     if !history_is_there {
         place(&history, note.as_bytes())?;

@@ -4,7 +4,7 @@ use super::access::Fetching;
 use super::hashes::{Proof, Run};
 use super::model::{HASH_BYTES, Holds, Tile, bundle};
 use super::newest::{self, Newest, NoneGiven};
-use super::store;
+use super::{pruning, store};
 use crate::audit::keys::{LogKeys, Signed, introductions};
 use crate::audit::tree::{TreeHead, verify_inclusion};
 use crate::audit::witnesses::Witnesses;
@@ -36,10 +36,13 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(checkpoint)).routes(routes!(tile)).routes(routes!(proof)).routes(routes!(keys))
 }
 
-/// The notes by which each of the log's keys introduces the next.
+/// The notes by which each of the log's keys introduces the next, and how much of the log is given.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct KeysView {
     pub introductions: Vec<String>,
+    /// From which entry on the tree is given: bundles and tiles that end before are not. The beginning of a bundle.
+    #[serde(default)]
+    pub minimum_index: u64,
 }
 
 /// The newest checkpoint that is served, and the tree that it signs.
@@ -101,6 +104,10 @@ pub async fn tile(
     if !tile.is_in(head.size) {
         return Err(Problem::absent());
     }
+    let minimum = minimum(&app).await?;
+    if pruning::is_pruned(tile, minimum) {
+        return Err(pruning::gone(minimum));
+    }
     let bytes = bytes(&app, tile).await?;
     let mut answer = ([(header::CONTENT_TYPE, BYTES)], bytes.bytes).into_response();
     // Not compressed: nearly all of an entry is hashes.
@@ -108,6 +115,11 @@ pub async fn tile(
         answer.extensions_mut().insert(Lasting);
     }
     Ok(answer)
+}
+
+async fn minimum(app: &App) -> Result<u64, Problem> {
+    let keys = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
+    Ok(app.pruning.minimum(&app.databases.auditor, &keys, app.places.clock.now()).await?)
 }
 
 struct Bytes {
@@ -155,6 +167,10 @@ pub async fn proof(
 ) -> Result<Response, Problem> {
     let (head, note) = newest(&app).await?;
     let proof = Proof::inclusion(index, head.size).map_err(|_| Problem::absent())?;
+    let minimum = minimum(&app).await?;
+    if index < minimum {
+        return Err(pruning::gone(minimum));
+    }
     let mut connection = app.databases.auditor.acquire().await?;
     let changed = || Problem::fault("ALARM: the tree is not what the checkpoint signs: verify the ledger");
     let leaf = Run { level: 0, first: index, count: 1 };
@@ -172,14 +188,16 @@ pub async fn proof(
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
 }
 
-/// How the log's keys followed one another: whoever knows the first one knows all of them by these notes.
+/// How the log's keys followed one another: whoever knows the first one knows all of them by these notes. And from which entry on the tree is
+/// given, where it was pruned.
 #[utoipa::path(operation_id = "ledger_keys", get, path = "/ledger/keys", tag = "ledger", params(("Purpose" = Option<String>, Header)),
     security(("ledger_verifier" = []), ("access_token" = [], "session_secret" = [])),
     responses((status = 200, body = KeysView), (status = "4XX", body = ProblemDocument)))]
 pub async fn keys(_fetching: Fetching, State(app): State<App>) -> Result<Json<KeysView>, Problem> {
+    let minimum_index = minimum(&app).await?;
     let folder = app.config.checkpoints.clone();
     let _place = LOOKING.acquire().await.map_err(|_| folder_away())?;
     let read = tokio::task::spawn_blocking(move || introductions(&folder)).await;
     let introductions = read.map_err(|_| folder_away())?.map_err(|_| folder_away())?;
-    Ok(Json(KeysView { introductions }))
+    Ok(Json(KeysView { introductions, minimum_index }))
 }

@@ -14,6 +14,7 @@ pub mod hashes;
 pub mod http;
 pub mod model;
 pub mod newest;
+pub mod pruning;
 pub(crate) mod store;
 
 pub use http::routes;

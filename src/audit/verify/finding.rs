@@ -3,6 +3,7 @@
 use super::PolicyChange;
 use crate::audit::entry::Place;
 use crate::audit::mark::RowKind;
+use crate::audit::retention::Class;
 use crate::audit::tiles::model::Tile;
 use crate::guard::record::OutageId;
 use crate::guard::statement::hex;
@@ -40,6 +41,10 @@ pub enum Finding {
     OtherPlace { place: Place },
     /// What an entry says, sealed to the auditors, is gone.
     DetailDeleted { place: Place },
+    /// It is said that details were erased since their time was over, and no entry of this service says so.
+    RetentionNotEntered { retention: Uuid },
+    /// Details were erased before their time was over; the entry that tells it stands at this position.
+    ErasedEarly { retention: Uuid, position: i64, class: Class, months: u32 },
     /// No replica of this service signed the entry.
     NotSignedByUs { place: Place },
     /// The entry was signed by a key that had been replaced before the entry got its number.
@@ -121,6 +126,16 @@ impl fmt::Display for Finding {
             Self::DetailDeleted { place } => {
                 write!(f, "What an entry says to the auditors was deleted: {}.", at(place))
             }
+            Self::RetentionNotEntered { retention } => write!(
+                f,
+                "Row {retention} says that the time of entries was over and what they said was erased, and no entry of this service \
+                 says so: somebody deleted it, or wrote that row."
+            ),
+            Self::ErasedEarly { retention, position, class, months } => write!(
+                f,
+                "What entries of the class {class} said was erased before {months} months were over, as the entry at position \
+                 {position} tells ({retention}): a clock was wrong, or somebody let it be wrong."
+            ),
             Self::NotSignedByUs { place } => {
                 write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))
             }

@@ -1,6 +1,7 @@
 //! What the verifier reads, as the auditor's role: all of it in one snapshot.
 
 use crate::audit::entry::Place;
+pub(super) use crate::audit::retention::store::all as retentions;
 use futures_util::stream::BoxStream;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;

@@ -2,11 +2,13 @@
 
 use super::checkpoints::Claims;
 use super::finding::{Finding, Kept};
+use super::retained::Retained;
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
 use super::{Agreed, LISTED, PolicyChange, Report};
 use crate::audit::entry::{Leaf, Place};
 use crate::audit::keys::{LogKeys, Signed};
 use crate::audit::mark::{Named, RowKind};
+use crate::audit::retention::Seen;
 use crate::audit::tree::{self, Frontier, Hash};
 use crate::guard::bytes::digest;
 use sqlx::PgConnection;
@@ -61,6 +63,8 @@ pub(super) struct Walk<'a> {
     agreed: Option<Agreed>,
     agreed_from: Option<i64>,
     unagreed: Vec<PolicyChange>,
+    /// What is said to be erased since its time was over.
+    retained: Retained,
     pub(super) report: Report,
 }
 
@@ -82,6 +86,7 @@ impl<'a> Walk<'a> {
             agreed: None,
             agreed_from: None,
             unagreed: Vec::new(),
+            retained: Retained::default(),
             report: Report::default(),
         }
     }
@@ -89,6 +94,21 @@ impl<'a> Walk<'a> {
     /// Holds the entries to what two persons agreed to about the policy.
     pub(super) fn hold_to(&mut self, agreed: Option<Agreed>) {
         self.agreed = agreed;
+    }
+
+    /// Takes in what is said to be erased since its time was over, and what witnesses say of the time.
+    pub(super) async fn take_retained(&mut self, connection: &mut PgConnection, seen: Seen) -> Result<(), sqlx::Error> {
+        self.retained = Retained::read(connection, seen).await?;
+        Ok(())
+    }
+
+    /// Tells of it what is not so.
+    pub(super) fn end_retained(&mut self) {
+        let (erased, findings) = std::mem::take(&mut self.retained).end();
+        self.report.retained = erased;
+        for finding in findings {
+            self.report.find(finding);
+        }
     }
 
     fn policy(&mut self, leaf: &Leaf, position: i64) {
@@ -240,7 +260,12 @@ impl<'a> Walk<'a> {
             self.report.entries += 1;
             if tree::leaf_hash(bytes) == numbered {
                 let signs = self.signs_at(u64::try_from(position).unwrap_or(u64::MAX));
-                self.entry(place, bytes, signature, row.has_detail, signs)
+                let leaf = self.entry(place, bytes, signature, signs);
+                let hour = leaf.as_ref().map(|leaf| leaf.hour);
+                if !row.has_detail && !self.retained.names(position, hour) {
+                    self.report.find(Finding::DetailDeleted { place });
+                }
+                leaf
             } else {
                 self.report.find(Finding::EntryEdited { position, place });
                 None
@@ -250,17 +275,14 @@ impl<'a> Walk<'a> {
             None
         };
         if let Some(leaf) = &leaf {
+            self.retained.entered(position, leaf);
             self.policy(leaf, position);
         }
         self.follow(place, leaf.as_ref(), numbered);
     }
 
     /// What an entry says and who signed it. A leaf of another place is told, and not given further.
-    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], has_detail: bool, signs: usize) -> Option<Leaf> {
-        // Nothing erases details yet.
-        if !has_detail {
-            self.report.find(Finding::DetailDeleted { place });
-        }
+    fn entry(&mut self, place: Place, bytes: &[u8], signature: &[u8], signs: usize) -> Option<Leaf> {
         let Some(leaf) = Leaf::parse(bytes) else {
             self.report.find(Finding::NotALeaf { place });
             return None;
@@ -334,7 +356,11 @@ impl<'a> Walk<'a> {
         let place = Place { replica: row.replica, lane: row.lane, n: row.n };
         self.report.entries += 1;
         self.report.unsequenced += 1;
-        let leaf = self.entry(place, &row.leaf, &row.signature, row.has_detail, self.signs_at(u64::MAX));
+        // What has no number yet is of now.
+        if !row.has_detail {
+            self.report.find(Finding::DetailDeleted { place });
+        }
+        let leaf = self.entry(place, &row.leaf, &row.signature, self.signs_at(u64::MAX));
         if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
             self.report.find(Finding::LeftOut { place });
             return;

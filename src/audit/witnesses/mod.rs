@@ -12,6 +12,7 @@ mod wire;
 use super::keys::LogKeys;
 use super::note::cosignature::CosignatureVerifier;
 use super::note::only_by;
+use super::retention::Seen;
 use crate::platform::config::{Config, Refusals};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
@@ -73,7 +74,7 @@ impl Witnesses {
         self.needed
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         self.all.iter().map(|witness| witness.name().to_string()).collect()
     }
 
@@ -126,6 +127,19 @@ impl Witnesses {
         now: DateTime<Utc>,
     ) -> Result<Option<Cosigned>, sqlx::Error> {
         Ok(self.newest(keys, &store::newest(pool, &self.names(), self.needed).await?, now))
+    }
+
+    /// What they signed first on each day, as far as these are the witnesses that did.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn history(&self, pool: &PgPool, keys: &LogKeys, now: DateTime<Utc>) -> Result<Seen, sqlx::Error> {
+        let rows = store::days(pool, &self.names()).await?;
+        let signed = rows.iter().filter_map(|row| {
+            let word = self.counts(keys, row, now)?;
+            Some((u64::try_from(row.size).ok()?, word.when))
+        });
+        Ok(Seen::new(signed.collect()))
     }
 
     /// When each of them last cosigned a checkpoint of this log, in the order of the configuration.

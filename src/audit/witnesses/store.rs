@@ -54,6 +54,23 @@ pub(super) async fn last(pool: &PgPool, witnesses: &[String]) -> Result<Vec<Row>
     .await
 }
 
+/// The first cosignature of each of these witnesses on each day, by Greenwich.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn days(pool: &PgPool, witnesses: &[String]) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        r#"SELECT p.size, p.note, c.witness AS "witness!", c.line AS "line!"
+           FROM (SELECT DISTINCT ON (witness, date_trunc('day', cosigned_at, 'UTC')) size, witness, line FROM ledger_cosignatures
+                 WHERE witness = ANY($1) ORDER BY witness, date_trunc('day', cosigned_at, 'UTC'), cosigned_at, size) c
+           JOIN ledger_checkpoints p ON p.size = c.size"#,
+        witnesses
+    )
+    .fetch_all(pool)
+    .await
+}
+
 /// Stores what a witness signed. One that is there already stays.
 ///
 /// # Errors

@@ -7,8 +7,10 @@ use himaya::audit::note::NoteVerifier;
 use himaya::audit::note::cosignature::CosignatureVerifier;
 use himaya::audit::tiles::access::new_token;
 use himaya::audit::tiles::export as tiles;
+use himaya::audit::tiles::pruning::minimum;
 use himaya::audit::verify::outside::{self, Report, Source, Told};
 use himaya::guard::statement::hex;
+use himaya::platform::clock::Clock;
 use himaya::platform::config::Config;
 use himaya::platform::db;
 use std::collections::HashSet;
@@ -148,6 +150,12 @@ fn say(report: &Report, asked: &Told) {
             "No saved checkpoint was given: what is whole may be another log. Save this one, and give it the next time."
         );
     }
+    if report.minimum > 0 {
+        println!(
+            "Checked from entry {} on: the log gives nothing of those before. Nothing is said of them but that this tree stands on them.",
+            report.minimum
+        );
+    }
     for change in &report.policy_changes {
         println!("Policy {}: entries {} to {}.", hex(&change.policy), change.first, change.last);
     }
@@ -167,11 +175,13 @@ pub async fn export(folder: &Path, at: &At, key: Option<NoteVerifier>) -> Outcom
     let keys = log_keys(&config, key.as_ref()).await?;
     let databases = db::connect(&config.database).await?;
     let introductions = introductions(&config.checkpoints)?;
+    let minimum = minimum(&databases.auditor, &keys, config.retention.tiles, Clock::default().now()).await?;
     let mut bar = Bar::new();
-    let exported = tiles::export(&databases.auditor, &keys, introductions, &config.checkpoints, folder, |done, all| {
-        bar.at(done, all);
-    })
-    .await;
+    let exported =
+        tiles::export(&databases.auditor, &keys, introductions, minimum, &config.checkpoints, folder, |done, all| {
+            bar.at(done, all);
+        })
+        .await;
     bar.end();
     let exported = exported?;
     println!(

@@ -76,6 +76,8 @@ pub fn refusals(config: &Config, secrets: &Secrets, policy: &[u8; 32]) -> Refusa
     found.extend(config.limits.faults());
     let snooping = config.snooping.faults().into_iter();
     found.extend(snooping.map(|(field, why)| Refusal { field: format!("snooping.{field}"), why }));
+    let retention = config.retention.faults().into_iter();
+    found.extend(retention.map(|(field, why)| Refusal { field: format!("retention.{field}"), why }));
     found.extend(LedgerVerifier::faults(&config.ledger_verifiers));
     found.extend(PasskeysConfig::faults(config.passkeys.as_ref(), config.production));
     found.extend(config.oidc.iter().flat_map(|oidc| oidc.faults(config.production)));

@@ -30,6 +30,20 @@ pub enum Fault {
     CosignatureForged { witness: String, reason: NoteError },
     #[error("{given} of the named witnesses cosigned the checkpoint, and {needed} are asked for")]
     TooFewWitnesses { given: usize, needed: usize },
+    #[error(
+        "the log is given from entry {0} on, which is no beginning of a bundle of this log: so nothing is said of any"
+    )]
+    Minimum(u64),
+    #[error(
+        "the log is given from entry {0} on, and that is not two years older than the newest: younger ones are kept back, which no pruning \
+         may do"
+    )]
+    PrunedEarly(u64),
+    #[error(
+        "saved checkpoint {saved} is of {size} entries, and the log is given from entry {minimum} on: whether it is the same log cannot be \
+         seen. Ask the operator for an export of what lies between"
+    )]
+    SavedBefore { saved: u64, size: u64, minimum: u64 },
     #[error("{what} is missing{}", of(*first))]
     Missing {
         what: String,

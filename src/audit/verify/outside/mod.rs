@@ -25,7 +25,8 @@ use crate::audit::keys::{LogKeys, Signed};
 use crate::audit::note::cosignature::CosignatureVerifier;
 use crate::audit::note::{NoteError, NoteVerifier};
 use crate::audit::tiles::http::KeysView;
-use crate::audit::tiles::model::{Holds, Tile, WIDTH};
+use crate::audit::tiles::model::{Holds, Tile, WIDTH, hashes_at};
+use crate::audit::tree::Hash;
 use check::{Fetched, check};
 use futures_util::stream::{self, StreamExt as _};
 use walk::Walk;
@@ -56,6 +57,8 @@ pub struct Report {
     pub checkpoint: String,
     /// Entries that it covers.
     pub size: u64,
+    /// The first entry that was checked: of those before it the log gives nothing any more.
+    pub minimum: u64,
     /// Entries that were read.
     pub entries: u64,
     /// Lanes in which they were written.
@@ -78,7 +81,7 @@ impl Report {
     /// Whether the ledger is as it promises to be.
     #[must_use]
     pub fn ok(&self) -> bool {
-        let read = !self.checkpoint.is_empty() && self.entries == self.size;
+        let read = !self.checkpoint.is_empty() && self.minimum.saturating_add(self.entries) == self.size;
         read && self.faults.is_empty() && self.unlisted == 0
     }
 
@@ -110,7 +113,8 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
     report.checkpoint = String::from_utf8_lossy(&checkpoint).into_owned();
     let introductions = source.read("keys").await?;
     let introductions = introductions.and_then(|bytes| serde_json::from_slice::<KeysView>(&bytes).ok());
-    let introductions = introductions.map(|view| view.introductions).unwrap_or_default();
+    let (introductions, minimum) =
+        introductions.map(|view| (view.introductions, view.minimum_index)).unwrap_or_default();
     let keys = match LogKeys::follow(told.key.clone(), &introductions) {
         Ok(keys) => keys,
         Err(forked) => {
@@ -127,12 +131,18 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
         }
     };
     report.size = checkpoint.size();
+    report.minimum = minimum;
+    if !minimum.is_multiple_of(WIDTH) || minimum > report.size {
+        report.find(Fault::Minimum(minimum));
+        return Ok(report);
+    }
     cosigned(&mut report, told);
     // One that is to take over signs beside it.
     let newest = keys.announced(&report.checkpoint).unwrap_or(key);
     let retired = keys.replaced_at(newest, &introductions);
     let mut claims = Claims::new(Kept::Outside);
     let history = source.history().await?;
+    let own = told.saved.len() as u64;
     for (which, saved) in (1..).zip(told.saved.iter().chain(&history)) {
         match keys.read(saved) {
             Ok(saved) => {
@@ -140,14 +150,47 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
                 if saved.checkpoint.size() <= checkpoint.size() && saved.key > key {
                     report.find(Fault::OldKey { saved: which });
                 }
-                claims.add(&saved.checkpoint);
-                report.saved += 1;
+                // What lies before the minimum cannot be met. What an export wrote down on its way is no promise to anybody.
+                if saved.checkpoint.size() >= minimum || saved.checkpoint.size() == 0 && minimum == 0 {
+                    claims.add(&saved.checkpoint);
+                    report.saved += 1;
+                } else if which <= own && saved.checkpoint.size() > 0 {
+                    report.find(Fault::SavedBefore { saved: which, size: saved.checkpoint.size(), minimum });
+                }
             }
             Err(reason) => report.find(Fault::CheckpointForged { saved: Some(which), reason }),
         }
     }
-    let walk = Walk::new(checkpoint.head(), claims, retired, report);
-    entries(source, walk, &mut progress).await
+    match begin(source, minimum, checkpoint.size()).await {
+        Ok(begun) => entries(source, Walk::new(checkpoint.head(), begun, claims, retired, report), &mut progress).await,
+        Err(fault) => {
+            report.find(fault);
+            Ok(report)
+        }
+    }
+}
+
+/// Where a pruned log begins: the hashes of full tiles before its minimum index, level by level, from the tiles above the leaves that go on behind
+/// it. Whether they are those of the log, the root says at the end.
+async fn begin(source: &Source, minimum: u64, size: u64) -> Result<Vec<Vec<Hash>>, Fault> {
+    let mut begun = Vec::new();
+    for level in 1_u8..8 {
+        let hashes = hashes_at(level, minimum);
+        let wanted = usize::try_from(hashes % WIDTH).unwrap_or_default();
+        let tile = Tile::of(Holds::Hashes(level), hashes / WIDTH, size).filter(|_| wanted > 0);
+        let Some(tile) = tile else {
+            begun.push(Vec::new());
+            continue;
+        };
+        let what = tile.to_string();
+        let bytes = source.tile(tile).await;
+        let bytes = bytes.map_err(|why| Fault::Unreadable { what: what.clone(), why: why.to_string(), first: None })?;
+        let bytes = bytes.ok_or_else(|| Fault::Missing { what: what.clone(), first: None })?;
+        let mut hashes = tile.hashes(&bytes).map_err(|reason| Fault::Bytes { what, reason, first: None })?;
+        hashes.truncate(wanted);
+        begun.push(hashes);
+    }
+    Ok(begun)
 }
 
 /// Holds the checkpoint to the witnesses.
@@ -171,9 +214,9 @@ fn cosigned(report: &mut Report, told: &Told) {
 /// Reads everything that the tree's leaves are, batch by batch: while one is checked, the next one is fetched.
 async fn entries(source: &Source, mut walk: Walk, progress: &mut impl FnMut(u64, u64)) -> Result<Report, SourceError> {
     let size = walk.size();
-    let last = size.div_ceil(WIDTH);
-    let mut next = fetch(source, size, 0..BATCH.min(last)).await;
-    let mut from = BATCH.min(last);
+    let (first, last) = (walk.begins() / WIDTH, size.div_ceil(WIDTH));
+    let mut from = first.saturating_add(BATCH).min(last);
+    let mut next = fetch(source, size, first..from).await;
     while !next.is_empty() {
         let until = from.saturating_add(BATCH).min(last);
         let batch = std::mem::take(&mut next);
@@ -208,7 +251,7 @@ async fn fetch(source: &Source, size: u64, tiles: std::ops::Range<u64>) -> Vec<F
 }
 
 /// A tile above the leaves: what others would make proofs of.
-async fn compare(source: &Source, walk: &mut Walk, tile: Tile, hashes: &[crate::audit::tree::Hash]) {
+async fn compare(source: &Source, walk: &mut Walk, tile: Tile, hashes: &[Hash]) {
     let bytes = match source.tile(tile).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return walk.find(Fault::Missing { what: tile.to_string(), first: None }),

@@ -8,6 +8,7 @@ use crate::audit::note::cosignature::CosignatureKey;
 use crate::audit::note::{self, KeyName, NoteSigner};
 use crate::audit::tiles::export::place;
 use crate::audit::tiles::model::{BadBytes, bundle, hashes_at};
+use crate::audit::tiles::pruning::is_pruned;
 use crate::audit::tree::{Frontier, Hash, leaf_hash, tree_root};
 use crate::audit::verify::{BadCheckpoint, Finding};
 use crate::platform::random;
@@ -34,6 +35,11 @@ fn witness(seed: u8) -> CosignatureKey {
 
 /// Leaves of three lanes, which take turns.
 fn leaves(count: u64) -> Vec<Vec<u8>> {
+    leaves_at(count, |_| 5)
+}
+
+/// The same, each with its hour.
+fn leaves_at(count: u64, hour: impl Fn(u64) -> i64) -> Vec<Vec<u8>> {
     let mut lanes: Vec<(Place, Hash)> = (0..3)
         .map(|lane| Place { replica: Uuid::from_u128(7), lane, n: 0 })
         .map(|place| (place, place.origin()))
@@ -42,7 +48,7 @@ fn leaves(count: u64) -> Vec<Vec<u8>> {
     for number in 0..count {
         let (next, previous) = &mut lanes[usize::try_from(number % 3).unwrap()];
         let policy = if number < count / 2 { [1; 32] } else { [2; 32] };
-        let leaf = Leaf::new(*next, *previous, 5, policy, b"detail", None).to_bytes();
+        let leaf = Leaf::new(*next, *previous, hour(number), policy, b"detail", None).to_bytes();
         (next.n, *previous) = (next.n + 1, leaf_hash(&leaf));
         leaves.push(leaf);
     }
@@ -297,7 +303,7 @@ async fn only_the_logs_own_keys_count_and_each_as_long_as_it_is_in_office() {
     };
     let introduced = |old, new| introduction(ORIGIN, &version(old, 0), &version(new, 1)).unwrap().unwrap().1;
     let introduce = |notes: &[String]| {
-        let view = KeysView { introductions: notes.to_vec() };
+        let view = KeysView { introductions: notes.to_vec(), minimum_index: 0 };
         log.put("keys", &serde_json::to_vec(&view).unwrap());
     };
     introduce(&[introduced(1, 9)]);
@@ -400,4 +406,84 @@ fn nothing_is_fetched_where_others_could_read_it() {
     for taken in ["https://ledger.example/ledger", "http://127.0.0.1:8080/ledger", "/media/usb/ledger", "ledger"] {
         assert!(Source::open(taken, None, None).is_ok(), "{taken}");
     }
+}
+
+/// Leaves of which the newest are three years younger than those of the bundle at `minimum`.
+fn aged(size: u64, minimum: u64) -> Vec<Vec<u8>> {
+    leaves_at(size, |number| if number < minimum + 256 { 5 } else { 5 + 3 * 365 * 24 })
+}
+
+/// A log of which nothing is given that ends before `minimum`.
+fn pruned(leaves: &[Vec<u8>], minimum: u64) -> Log {
+    let (log, size) = (Log::of(leaves), leaves.len() as u64);
+    log.says(minimum);
+    let below = (0..3).flat_map(|level| (0..hashes_at(level, minimum)).map(move |n| (Holds::Hashes(level), n)));
+    for (holds, n) in below.chain((0..minimum).map(|n| (Holds::Entries, n))) {
+        if let Some(tile) = Tile::of(holds, n, size).filter(|tile| is_pruned(*tile, minimum)) {
+            fs::remove_file(log.0.join(tile.to_string())).unwrap();
+        }
+    }
+    log
+}
+
+impl Log {
+    fn says(&self, minimum_index: u64) {
+        self.put("keys", &serde_json::to_vec(&KeysView { introductions: vec![], minimum_index }).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_pruned_log_is_checked_from_its_minimum_on_and_no_more_is_said() {
+    for (size, minimum) in [(700, 256), (70_000, 65_280), (70_000, 65_536), (140_000, 131_328)] {
+        let all = aged(size, minimum);
+        let log = pruned(&all, minimum);
+        let at = |size: u64| signed(&all[..usize::try_from(size).unwrap()], 1);
+        let saved = vec![at(minimum), at(minimum + 3), at(size)];
+        let report = log.verify(|told| told.saved = saved).await;
+        assert_eq!(report.faults, [], "{size} from {minimum}");
+        assert!(report.ok());
+        assert_eq!((report.minimum, report.entries, report.saved), (minimum, size - minimum, 3));
+        // What was saved before cannot be compared, and that is said.
+        let report = log.verify(|told| told.saved = vec![at(minimum - 1)]).await;
+        assert_eq!(report.faults, [Fault::SavedBefore { saved: 1, size: minimum - 1, minimum }]);
+        // Of an older export nothing is promised to anybody.
+        log.put(&format!("checkpoints/{:020}", minimum - 1), at(minimum - 1).as_bytes());
+        assert_eq!(log.faults().await, []);
+        let other = signed(&leaves_at(minimum + 3, |_| 6), 1);
+        assert!(matches!(log.verify(|told| told.saved = vec![other]).await.faults[..], [Fault::Saved(_)]));
+    }
+}
+
+#[tokio::test]
+async fn nothing_else_passes_for_pruning() {
+    let log = pruned(&aged(70_000, 65_536), 65_536);
+    // A hole behind the minimum, in the entries or in the hashes.
+    for name in ["tile/entries/257", "tile/0/257", "tile/1/001.p/17", "tile/2/000.p/1"] {
+        let bytes = log.bytes(name);
+        fs::remove_file(log.0.join(name)).unwrap();
+        let report = log.verify(|_| ()).await;
+        assert!(!report.ok() && matches!(report.faults[0], Fault::Missing { .. }), "{name}: {:?}", report.faults);
+        log.put(name, &bytes);
+    }
+    // The hashes on which it all stands are those of the root, or it is not that root's log.
+    let mut bytes = log.bytes("tile/2/000.p/1");
+    bytes[0] ^= 1;
+    log.put("tile/2/000.p/1", &bytes);
+    assert!(log.faults().await.contains(&Fault::OtherRoot));
+    bytes[0] ^= 1;
+    log.put("tile/2/000.p/1", &bytes);
+    assert_eq!(log.faults().await, []);
+    // What is said of the minimum: in the midst of a bundle, behind the end, and at entries that are younger than two years.
+    for minimum in [65_537, 70_144, u64::MAX] {
+        log.says(minimum);
+        assert_eq!(log.faults().await, [Fault::Minimum(minimum)]);
+    }
+    for minimum in [65_792, 69_888] {
+        log.says(minimum);
+        let report = log.verify(|_| ()).await;
+        assert_eq!(report.faults, [Fault::PrunedEarly(minimum)]);
+    }
+    // Nothing is said of it: then all of it is asked for.
+    log.says(0);
+    assert!(matches!(log.faults().await[..], [Fault::Missing { first: Some(0), .. }, ..]));
 }

@@ -4,8 +4,10 @@ use super::check::{Checked, Entry, Unread};
 use super::fault::Fault;
 use super::{PolicyChange, Report};
 use crate::audit::entry::Place;
+use crate::audit::retention::rules;
 use crate::audit::sequencer::LONGEST;
 use crate::audit::tiles::model::{HEIGHT, Holds, Tile, WIDTH};
+use crate::audit::tiles::pruning;
 use crate::audit::tree::{Frontier, Hash, TreeHead, tree_root};
 use crate::audit::verify::checkpoints::Claims;
 use chrono::{DateTime, Utc};
@@ -24,6 +26,8 @@ pub(super) struct Walk {
     /// What was saved, still to be met.
     claims: Claims,
     tree: Frontier,
+    /// The first entry that is given.
+    begins: u64,
     lanes: HashMap<(Uuid, i32), Last>,
     /// The hashes of each level above the leaves since its last full tile.
     above: Vec<Vec<Hash>>,
@@ -33,31 +37,60 @@ pub(super) struct Walk {
     unread: u64,
     /// Since when the key that signed the checkpoint signs nothing any more, where another replaced it.
     retired: Option<DateTime<Utc>>,
-    /// The hour of the newest entry.
+    /// The hour of the newest entry, and of the first one.
     hour: i64,
+    first_hour: Option<i64>,
     too_many_policies: bool,
     report: Report,
+}
+
+/// For so many months, less the days that clocks and a sequencer may be apart, a log is given to others.
+const PRUNED: u32 = pruning::FLOOR;
+const APART: i64 = 7 * 24;
+
+/// Whether the entry of one hour is so many months older than that of another.
+fn is_over(first: i64, months: u32, newest: i64) -> bool {
+    let newest = newest.checked_add(APART).and_then(|hour| hour.checked_mul(3600));
+    newest
+        .and_then(|newest| DateTime::from_timestamp(newest, 0))
+        .is_some_and(|newest| rules::is_over(first, months, newest))
 }
 
 /// So many policies are listed at most.
 const POLICIES: usize = 1000;
 
 impl Walk {
-    pub(super) fn new(head: TreeHead, mut claims: Claims, retired: Option<DateTime<Utc>>, mut report: Report) -> Self {
-        let tree = Frontier::new();
-        if let Some(finding) = claims.meet(0, || Some(tree.head())) {
+    /// `begun` are the hashes of each level above the leaves that lie before the first entry, since its last full tile: none where nothing was pruned.
+    pub(super) fn new(
+        head: TreeHead,
+        begun: Vec<Vec<Hash>>,
+        mut claims: Claims,
+        retired: Option<DateTime<Utc>>,
+        mut report: Report,
+    ) -> Self {
+        let mut tree = Frontier::new();
+        for (level, hashes) in (1..).zip(&begun).collect::<Vec<(u32, _)>>().into_iter().rev() {
+            for hash in hashes {
+                // In this order, the largest first, each has its place.
+                let _ = tree.append_subtree(*hash, HEIGHT * level);
+            }
+        }
+        let begins = tree.size();
+        if let Some(finding) = claims.meet(begins, || Some(tree.head())) {
             report.find(Fault::Saved(finding));
         }
         Self {
             head,
             claims,
             tree,
+            begins,
             lanes: HashMap::new(),
-            above: Vec::new(),
+            above: begun,
             full: Vec::new(),
             unread: 0,
             retired,
             hour: 0,
+            first_hour: None,
             too_many_policies: false,
             report,
         }
@@ -67,8 +100,14 @@ impl Walk {
         self.head.size
     }
 
+    /// The first entry that is given.
+    pub(super) const fn begins(&self) -> u64 {
+        self.begins
+    }
+
+    /// The entry up to which all were read.
     pub(super) const fn entries(&self) -> u64 {
-        self.report.entries
+        self.begins.saturating_add(self.report.entries)
     }
 
     pub(super) fn find(&mut self, fault: Fault) {
@@ -120,6 +159,7 @@ impl Walk {
             Entry::NotALeaf => self.find(Fault::NotALeaf(entry)),
             Entry::Leaf { place, previous, policy, hour } => {
                 self.hour = self.hour.max(*hour);
+                self.first_hour.get_or_insert(*hour);
                 self.policy(entry, *policy);
                 self.follow(entry, *place, *previous, hash);
             }
@@ -142,6 +182,8 @@ impl Walk {
         let last = self.lanes.insert((place.replica, place.lane), Last { n: place.n, hash, entry });
         let (expected, named, before) = match &last {
             Some(last) => (last.n.saturating_add(1), last.hash, Some(last.entry)),
+            // Its earlier entries may lie before the first one that is given.
+            None if self.begins > 0 && place.n > 0 => return,
             None => (0, place.origin(), None),
         };
         if place.n != expected {
@@ -231,6 +273,9 @@ impl Walk {
         let findings = if whole { self.claims.end(self.tree.size()) } else { self.claims.cut_off(&self.head) };
         for finding in findings {
             self.find(Fault::Saved(finding));
+        }
+        if self.begins > 0 && self.first_hour.is_none_or(|first| !is_over(first, PRUNED, self.hour)) {
+            self.find(Fault::PrunedEarly(self.begins));
         }
         let newest = self.hour.checked_mul(3600).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         if let Some(since) = self.retired.filter(|since| newest.is_some_and(|newest| newest >= *since + LONGEST)) {
