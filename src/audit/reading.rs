@@ -4,7 +4,7 @@ use super::entry::{self, Detail, Leaf, Place};
 use super::keys::LogKeys;
 use super::tree;
 use super::{ledger, store};
-use crate::guard::gate::{About, Does, kinds, verbs};
+use crate::guard::gate::{About, Does};
 use crate::guard::keys;
 use crate::guard::look::Look;
 use crate::guard::session::Who;
@@ -30,8 +30,6 @@ pub struct EntryView {
     pub altered: bool,
 }
 
-pub(super) type Looking = Look<verbs::List, kinds::LedgerEntry>;
-
 /// Rows of the ledger for one auditor: first the keys are found, then that they looked is recorded, and only then
 /// anything is opened.
 pub(super) struct Reading {
@@ -46,9 +44,9 @@ impl Reading {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(super) async fn prepare(
+    pub(super) async fn prepare<V: Does, K: About>(
         app: &App,
-        look: &mut Looking,
+        look: &mut Look<V, K>,
         who: &Who,
         rows: Vec<store::Page>,
     ) -> Result<Self, Problem> {
