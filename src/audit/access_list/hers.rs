@@ -8,6 +8,17 @@ use crate::guard::statement::CaseHead;
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
+/// Work by which something new becomes hers, the latest first: so what is learnt by one leads on to the one before. Nothing in the
+/// database leads from a notice to the draft of the call from which it was made, which is gone; and nothing at all when a row
+/// was taken away. But each of these units names, in entries of one moment, what it began from and what it made; and nobody
+/// hands over two calls, or accepts two notices, within a moment.
+const TOGETHER: [(RecordKind, Verb); 4] = [
+    (RecordKind::Placement, Verb::Create),
+    (RecordKind::Person, Verb::Create),
+    (RecordKind::Notice, Verb::Accept),
+    (RecordKind::Call, Verb::HandOver),
+];
+
 /// The records about a person.
 pub(super) struct Hers {
     /// What was asked for: a case, calls, notices.
@@ -39,10 +50,9 @@ impl Hers {
         detail.records.iter().any(|record| self.all.contains(record))
     }
 
-    /// Takes in what entries say to be hers besides, and gives what was not known before: all that a case of hers was shown with,
-    /// and the draft from which a notice of hers was made. Nothing in the database leads from a notice to its draft, which is gone;
-    /// but the unit that handed it over named both, and nobody hands over two calls within a moment. (A case is shown without opening
-    /// anything, so no outage stands among what such an entry names.)
+    /// Takes in what entries say to be hers besides, and gives what was not known before: all that a case of hers was shown with, and
+    /// all that was made in one unit of work with something of hers. (A case is shown without opening anything, so no outage stands
+    /// among what such an entry names.)
     pub(super) fn learn<'a>(&mut self, details: impl Iterator<Item = &'a Detail> + Clone) -> BTreeSet<Uuid> {
         let done = |detail: &&Detail| detail.outcome == Outcome::Done;
         let shown = details.clone().filter(done).filter(|detail| {
@@ -50,17 +60,17 @@ impl Hers {
                 && detail.records.iter().any(|record| self.asked.contains(record))
         });
         let mut new: BTreeSet<Uuid> = shown.flat_map(|detail| detail.records.iter().copied()).collect();
-        let over: Vec<&Detail> = details
-            .filter(done)
-            .filter(|detail| (detail.kind, detail.verb) == (RecordKind::Call, Verb::HandOver))
-            .collect();
-        for of_hers in over.iter().filter(|detail| self.names(detail)) {
-            let same_unit =
-                |other: &&&Detail| other.person == of_hers.person && (other.at - of_hers.at).abs() <= MOMENT;
-            new.extend(over.iter().filter(same_unit).flat_map(|other| other.records.iter().copied()));
+        new.retain(|record| self.all.insert(*record));
+        for work in TOGETHER {
+            let units: Vec<&Detail> =
+                details.clone().filter(done).filter(|detail| (detail.kind, detail.verb) == work).collect();
+            for of_hers in units.iter().filter(|detail| self.names(detail)).copied().collect::<Vec<_>>() {
+                let same_unit =
+                    |other: &&&Detail| other.person == of_hers.person && (other.at - of_hers.at).abs() <= MOMENT;
+                let made = units.iter().filter(same_unit).flat_map(|other| other.records.iter().copied());
+                new.extend(made.filter(|record| self.all.insert(*record)));
+            }
         }
-        new.retain(|record| !self.all.contains(record));
-        self.all.extend(new.iter().copied());
         new
     }
 }

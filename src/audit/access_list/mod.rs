@@ -3,8 +3,8 @@
 //!
 //! **What is hers.** Entries name records and not people. She is asked for by her case, or by a call or a notice that became no case.
 //! `store` asks the database which ids hang on it, and `hers` adds what somebody signed or the ledger itself says: all that the case's
-//! signed head lists, all that the case was shown with, and the draft of the call that was handed over. So a row that the owner of the
-//! database takes away does not take its readers off the list. A case can hold several people, and its list is one: what stands in it
+//! signed head lists, all that the case was shown with, and all that was made in one unit of work with something of hers, back to the
+//! draft of the call. So a row that the owner of the database takes away does not take its readers off the list. A case can hold several people, and its list is one: what stands in it
 //! is about all of them, so the office gives it to somebody who may know of the others.
 //!
 //! **What is a line.** `rules` counts everything that was done or refused to any of it, not only looking: a change, a decision who may
