@@ -1,7 +1,7 @@
 //! The auditor's view: the ledger under pseudonyms.
 
 use super::reading::{EntryView, Reading};
-use super::{oversight, resolutions, search, snooping, store};
+use super::{access_list, oversight, resolutions, search, snooping, store};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
 use crate::guard::record::RecordKind;
@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list))
         .routes(routes!(search::search))
         .routes(routes!(snooping::http::list))
+        .merge(access_list::routes())
         .merge(oversight::routes())
         .merge(resolutions::routes())
 }

@@ -5,7 +5,7 @@ use super::keys::LogKeys;
 use super::retention::statement::Statement;
 use super::tree;
 use super::{ledger, retention, store};
-use crate::guard::gate::{About, Does, kinds, verbs};
+use crate::guard::gate::{About, Does};
 use crate::guard::keys;
 use crate::guard::look::Look;
 use crate::guard::session::Who;
@@ -34,8 +34,6 @@ pub struct EntryView {
     pub erased: bool,
 }
 
-pub(super) type Looking = Look<verbs::List, kinds::LedgerEntry>;
-
 /// Rows of the ledger for one auditor: first the keys are found, then that they looked is recorded, and only then
 /// anything is opened.
 pub(super) struct Reading {
@@ -51,9 +49,9 @@ impl Reading {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub(super) async fn prepare(
+    pub(super) async fn prepare<V: Does, K: About>(
         app: &App,
-        look: &mut Looking,
+        look: &mut Look<V, K>,
         who: &Who,
         rows: Vec<store::Page>,
     ) -> Result<Self, Problem> {

@@ -31,7 +31,7 @@ const MOST: i64 = 5000;
 const PAGE: usize = 100;
 /// An entry gets its place after it was made, when the sequencer has stood still long after, and clocks of processes differ: so
 /// much around a time is looked through as well, and compared by the entry's own time.
-const MARGIN: TimeDelta = TimeDelta::hours(24);
+pub(super) const MARGIN: TimeDelta = TimeDelta::hours(24);
 /// So many entries in a row that are older than that end a search.
 const IN_A_ROW: usize = 256;
 
@@ -187,6 +187,17 @@ pub(super) async fn after(auditor: &PgPool, log: &LogKeys, hour: i64) -> Result<
 /// When the database does not answer.
 pub(super) async fn newest_hour(auditor: &PgPool, log: &LogKeys) -> Result<Option<i64>, sqlx::Error> {
     Ok(store::page(auditor, i64::MAX, 1).await?.first().and_then(|row| reading::hour_of(row, log)))
+}
+
+/// Whether a long row of these entries is older than what is asked for: then nothing of it is left further down.
+pub(super) fn is_over<'a>(entries: impl Iterator<Item = &'a EntryView>, from: Option<DateTime<Utc>>) -> bool {
+    let Some(too_old) = from.map(|from| from - MARGIN) else { return false };
+    let mut in_a_row = 0;
+    entries.map(|entry| entry.detail.as_ref().is_some_and(|detail| detail.at < too_old)).any(|is_too_old| {
+        in_a_row = if is_too_old { in_a_row + 1 } else { 0 };
+        // One process with a wrong clock must not end a search.
+        in_a_row == IN_A_ROW
+    })
 }
 
 /// Compares entry by entry, and stops at a full page, or where a long row of entries is older than what is asked for.

@@ -304,4 +304,15 @@ impl Auditor {
         let page = self.get("/api/v1/ledger/entries", "audit").await?;
         page.expect_status(200, &self.handle, "read the ledger")
     }
+
+    /// The list of who opened a person's record, for her: as JSON, or on paper.
+    ///
+    /// # Errors
+    /// [`ActorError`].
+    pub async fn makes_list(&self, case: Uuid, language: &str, accept: &str) -> Result<Reply, ActorError> {
+        let asked = json!({ "case": case, "language": language });
+        let request = self.request(Method::POST, "/api/v1/ledger/access-lists").await.json(&asked);
+        let made = self.send(request.header("purpose", "access_request").header("accept", accept)).await?;
+        made.expect_status(200, &self.handle, "make a list of who opened a record")
+    }
 }

@@ -1,6 +1,7 @@
 //! The story goes on: a place is found, the person stays there, is cared for, and leaves by her own act.
 
 use super::actor::ActorError;
+use super::cast::Auditor;
 use super::country::Country;
 use super::story::{Played, Stage, ok};
 use crate::platform::clock::Clock;
@@ -32,6 +33,7 @@ pub async fn play(country: &Country, played: Played) -> Result<Played, ActorErro
     care(&mut stage).await?;
     leave(&mut stage).await?;
     counters(&mut stage).await?;
+    her_list(&mut stage).await?;
     Ok(stage.played)
 }
 
@@ -169,5 +171,27 @@ async fn counters(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     }
     stage.say(format!("    notices: {}", seen.field("notices")));
     stage.say(format!("    places:  {}", seen.field("places")));
+    Ok(())
+}
+
+/// She asks who looked at what is known about her.
+async fn her_list(stage: &mut Stage<'_>) -> Result<(), ActorError> {
+    let (auditor, case) = (Auditor::of(stage.country, "auditor1")?, stage.played.case);
+    stage.say(
+        "13. She asks who looked at the information about her. The auditors' office makes the list, in her language.",
+    );
+    let list = auditor.makes_list(case, "az", "application/json").await?;
+    let lines = list.field("items").as_array().map_or(0, Vec::len);
+    let real = stage.who("officer1")?;
+    if lines == 0 || list.text.contains(&real.account.to_string()) || list.text.contains(&real.handle) {
+        return Err(ActorError::Other("the list is empty, or names somebody".to_owned()));
+    }
+    let paper = auditor.makes_list(case, "az", "application/pdf").await?;
+    if !paper.text.starts_with("%PDF") {
+        return Err(ActorError::Other("the list is no paper".to_owned()));
+    }
+    stage.say(format!(
+        "    {lines} lines by day, organisation, role and purpose, and no name; the same on paper, as PDF"
+    ));
     Ok(())
 }

@@ -294,6 +294,7 @@ pub const ALL_WORK: &[Work] = {
         work(K::Outage, V::Close, OUTAGE, false),
         work(K::Ledger, V::List, NOBODY, true),
         work(K::Ledger, V::Renew, NOBODY, false),
+        work(K::AccessList, V::List, NOBODY, true),
         work(K::Resolution, V::List, NOBODY, true),
         work(K::Resolution, V::Propose, NOBODY, false),
         work(K::Resolution, V::Countersign, RESOLUTION, false),

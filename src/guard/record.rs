@@ -74,6 +74,8 @@ words! {
         /// Operational counters in bands: of nobody.
         Status = "status",
         Ledger = "ledger",
+        /// Who opened a person's record, for that person: made of the ledger, and stored nowhere.
+        AccessList = "access_list",
         /// That two auditors be told who a pseudonym of the ledger is.
         Resolution = "resolution",
         /// What the people of one's own organisation did, by the ledger; and the monthly key of those who see it.

@@ -251,6 +251,12 @@ impl Voucher {
         self.code("register", &[account.0.as_bytes(), &length.to_be_bytes()])
     }
 
+    /// For what was counted so far of a list of who opened a record: for whom it was counted, and what they asked.
+    #[must_use]
+    pub fn access_list(&self, auditor: AccountId, question: &[u8], counted: &[u8]) -> Codes {
+        self.code("access list", &[auditor.0.as_bytes(), question, counted])
+    }
+
     fn code(&self, what: &str, parts: &[&[u8]]) -> Codes {
         let keys = self.keys.get();
         let own = keys.current(self.clock.now());

@@ -1,4 +1,4 @@
-//! What the capabilities stand on: configuration, databases, HTTP, the clock, randomness.
+//! What the capabilities stand on: configuration, databases, HTTP, the clock, randomness, words for people and paper to print them on.
 
 pub mod app;
 pub mod causes;
@@ -9,9 +9,11 @@ pub mod configured;
 pub mod db;
 mod document;
 pub mod http;
+pub mod language;
 pub mod listen;
 pub mod metrics;
 pub mod objects;
+pub mod paper;
 pub mod problem;
 pub mod random;
 pub mod ready;

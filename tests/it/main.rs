@@ -8,6 +8,8 @@
 )]
 
 mod absence;
+mod access_list;
+mod access_list_told;
 mod alerts;
 mod attachments;
 mod attachments_bad;

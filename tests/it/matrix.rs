@@ -205,7 +205,7 @@ async fn every_route_lets_through_exactly_whom_the_reviewed_matrix_names() {
             }
             let concrete = concrete.replace("{succession}", &succession);
             assert!(!concrete.contains('{'), "{concrete}");
-            let purposes = ["intake", "case_work", "care", "supervision", "audit"];
+            let purposes = ["intake", "case_work", "care", "supervision", "audit", "access_request"];
             let mut best = 0;
             // A search reads, whatever its method is.
             let reads = method == Method::GET || path.ends_with("/searches");

@@ -74,6 +74,7 @@ const fn decides(kind: RecordKind) -> bool {
         | K::Absence
         | K::Ledger
         | K::Resolution
+        | K::AccessList
         | K::Oversight
         | K::Opening
         | K::Emergency

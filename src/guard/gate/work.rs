@@ -69,6 +69,7 @@ pub mod kinds {
         Device => Device,
         Status => Status,
         LedgerEntry => Ledger,
+        AccessList => AccessList,
         OwnEntry => Oversight,
         Task => Task,
         Alert => Alert,

@@ -46,6 +46,7 @@ pub fn check_founding(note: &str) -> Result<Founding, StatementError> {
     Ok(Founding {
         organisation: statement.organisation,
         kind: statement.kind,
+        name: statement.name,
         digest: super::digest_of(note),
         fingerprint: statement::fingerprint(note)?,
         succession,

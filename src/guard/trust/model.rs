@@ -24,6 +24,8 @@ pub struct Member {
 pub struct Founding {
     pub organisation: OrganisationId,
     pub kind: OrganisationKind,
+    /// As the two who answer for it signed it.
+    pub name: String,
     pub(super) custody: Recipient,
     /// SHA-256 of the note.
     pub(super) digest: [u8; 32],

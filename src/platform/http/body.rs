@@ -124,6 +124,7 @@ fn what_does_not_fit(path: &str, sentence: &str) -> (String, String) {
 
 fn what_is_wanted(sentence: &str, expected: &str) -> String {
     let wanted = match expected.split([' ', ',']).next().unwrap_or_default() {
+        "a" if expected.starts_with("a day") => "a day like 2026-03-01",
         "a" if expected.starts_with("a boolean") => "true or false",
         "a" if expected.starts_with("a string") => "a text",
         "a" if expected.starts_with("a sequence") => "a list",

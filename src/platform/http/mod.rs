@@ -17,7 +17,7 @@ pub use client::{Client, Here};
 pub use origin::{Origin, Peer};
 pub use pages::{Listed, Page, Paged};
 pub use repeat::{IdempotencyKey, IfMatch, Once, Passage};
-pub(crate) use time::{maybe_moment, moment};
+pub(crate) use time::{maybe_day, maybe_moment, moment};
 
 use crate::guard::action::Purpose;
 use crate::guard::session::{self, EnterError, Presented, Who};

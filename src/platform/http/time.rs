@@ -1,6 +1,6 @@
 //! Times that a client sends.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize as _, Deserializer};
 
 /// The years that a time in a request may lie in: none of a living person's is outside, and the database stores all.
@@ -30,6 +30,18 @@ pub fn maybe_moment<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTim
     Ok(Option::<Moment>::deserialize(from)?.map(|moment| moment.0))
 }
 
+/// A day, where one may be absent; for `#[serde(deserialize_with)]` together with `#[serde(default)]`.
+///
+/// # Errors
+/// What is no day like `2026-03-01`, or lies outside the years 1900 to 2199.
+pub fn maybe_day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
+    use chrono::Datelike as _;
+    let Some(sent) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    let day = sent.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()) && day.to_string() == sent);
+    // As the libraries say what they expect: the field's problem is made of it.
+    day.map(Some).ok_or_else(|| serde::de::Error::custom("not a day, expected a day"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +65,18 @@ mod tests {
         assert_eq!(Some(until), DateTime::from_timestamp_micros(until.timestamp_micros()));
         for none in [r#"{"at":"2026-12-01T08:00:00Z"}"#, r#"{"at":"2026-12-01T08:00:00Z","until":null}"#] {
             assert!(serde_json::from_str::<Sent>(none).unwrap().until.is_none());
+        }
+    }
+
+    #[test]
+    fn a_day_is_written_in_one_way() {
+        #[derive(serde::Deserialize)]
+        struct Sent(#[serde(deserialize_with = "maybe_day")] Option<NaiveDate>);
+        let sent = |text: &str| serde_json::from_str::<Sent>(text).map(|Sent(day)| day);
+        assert_eq!(sent("\"2026-03-01\"").unwrap(), NaiveDate::from_ymd_opt(2026, 3, 1));
+        assert_eq!(sent("null").unwrap(), None);
+        for none in ["\"2026-3-1\"", "\"2026-02-30\"", "\"1899-12-31\"", "\"2200-01-01\"", "\"today\"", "7"] {
+            assert!(sent(none).is_err(), "{none}");
         }
     }
 

@@ -157,6 +157,6 @@ async fn no_role_is_all_informed() -> Tested {
         assert_eq!(seen_by(role).await?, HashSet::new(), "{role}");
     }
     // What is left of an erased case is that there was one, who erased it, when and why: no content. Nor is who a pseudonym is.
-    assert_eq!(seen_by(Role::Auditor).await?, HashSet::from([K::Ledger, K::Erasure, K::Resolution]));
+    assert_eq!(seen_by(Role::Auditor).await?, HashSet::from([K::Ledger, K::AccessList, K::Erasure, K::Resolution]));
     Ok(())
 }

@@ -1,0 +1,132 @@
+use super::{Language, day, say};
+use crate::audit::access_list::model::{Deed, Gap};
+use crate::guard::action::{Purpose, Role};
+use chrono::NaiveDate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Below a folder, with this ending.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.extension().is_some_and(|own| own == ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// Every key of a language, with what is filled in there.
+fn keys(language: Language) -> BTreeMap<String, BTreeSet<String>> {
+    let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files(&source().join("platform/language").join(language.as_str()), "ftl") {
+        let (text, mut key) = (std::fs::read_to_string(&file).unwrap(), String::new());
+        for line in text.lines() {
+            if let Some((name, _)) =
+                line.split_once(" =").filter(|_| line.starts_with(|c: char| c.is_ascii_lowercase()))
+            {
+                key = name.to_owned();
+                assert!(keys.insert(key.clone(), BTreeSet::new()).is_none(), "{key} stands twice in {language}");
+            }
+            let filled = line.split('$').skip(1).map(|rest| rest.split([' ', '}']).next().unwrap().to_owned());
+            keys.entry(key.clone()).or_default().extend(filled);
+        }
+    }
+    keys.remove("");
+    keys
+}
+
+/// Families of keys that end with a word of the domain.
+fn families() -> BTreeSet<String> {
+    fn family(name: &str, words: impl Iterator<Item = &'static str>) -> BTreeSet<String> {
+        words.map(|word| format!("{name}-{word}")).collect()
+    }
+    let purposes = Purpose::ALL.iter().map(|word| word.as_str()).chain(["part", "unsaid"]);
+    [
+        family("role", Role::ALL.iter().map(|word| word.as_str())),
+        family("purpose", purposes),
+        family("deed", Deed::ALL.iter().map(|word| word.as_str())),
+        family("access-list-gap", Gap::ALL.iter().map(|word| word.as_str())),
+        (1..=12).map(|month| format!("month-{month}")).collect(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[test]
+fn every_language_has_every_key_with_the_same_values_filled_in() {
+    let english = keys(Language::English);
+    assert!(english.len() > 60);
+    for language in [Language::Azerbaijani, Language::Russian] {
+        assert_eq!(keys(language), english, "{language}");
+    }
+}
+
+#[test]
+fn every_key_is_said_somewhere_and_what_is_said_is_a_key() {
+    let all = keys(Language::English);
+    let elsewhere = |file: &&PathBuf| !file.starts_with(source().join("platform/language"));
+    let files = files(&source(), "rs");
+    let code: String = files.iter().filter(elsewhere).map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let families = families();
+    for key in all.keys() {
+        assert!(families.contains(key) || key == "day" || code.contains(&format!("\"{key}\"")), "nobody says {key}");
+    }
+    for key in &families {
+        assert!(all.contains_key(key), "{key} stands nowhere");
+    }
+    // Whatever in the code looks like a key of a capability is one.
+    for (at, _) in code.match_indices("\"access-list-") {
+        let key = code[at + 1..].split('"').next().unwrap();
+        let whole = key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !key.ends_with('-');
+        assert!(!whole || all.contains_key(key), "{key} stands nowhere");
+    }
+}
+
+#[test]
+fn every_text_is_said_whole_in_every_language() {
+    for language in Language::ALL.iter().copied() {
+        for (key, filled) in keys(language) {
+            // One, few and many, each with all that is filled in.
+            for number in [1, 2, 5, 21] {
+                let values: Vec<_> = filled.iter().map(|name| (&*name.clone().leak(), number.into())).collect();
+                let text = say(language, &key, &values);
+                assert!(
+                    text != key && !text.contains(['{', '}', '\u{2068}']) && !text.is_empty(),
+                    "{language} {key}: {text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_day_is_said_as_each_language_says_it() {
+    let says = |language, text: &str| day(language, text.parse::<NaiveDate>().unwrap()).replace('\u{a0}', " ");
+    assert_eq!(says(Language::Azerbaijani, "2026-11-23"), "23 noyabr 2026");
+    assert_eq!(says(Language::Russian, "2026-11-23"), "23 ноября 2026 г.");
+    assert_eq!(says(Language::English, "2026-11-23"), "23 November 2026");
+    assert_eq!(says(Language::Azerbaijani, "2026-02-03"), "3 fevral 2026");
+    assert_eq!(says(Language::Russian, "2027-05-01"), "1 мая 2027 г.");
+    // The short word at its end does not stand alone on a line.
+    assert!(day(Language::Russian, NaiveDate::MIN).ends_with("\u{a0}г."));
+}
+
+#[test]
+fn russian_counts_as_russians_do() {
+    let tries = |times: i64| say(Language::Russian, "deed-refused", &[("times", times.into())]);
+    for (times, beginning) in
+        [(1, "Попытка"), (2, "2 попытки"), (5, "5 попыток"), (11, "11 попыток"), (21, "21 попытка")]
+    {
+        assert!(tries(times).starts_with(beginning), "{}", tries(times));
+    }
+}
