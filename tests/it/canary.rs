@@ -213,9 +213,13 @@ async fn work(world: &World, fields: &mut Fields, case: &str) -> String {
     assert_eq!(added.status, 200, "{}", added.text);
     shown(&operator.get("/api/v1/credentials", "").await.unwrap(), &key);
     let sought = fields.filled("Sought", &json!({}));
-    let sought = world.signed_in("auditor1").await.post("/api/v1/ledger/searches", &sought).await.unwrap();
+    let auditor = world.signed_in("auditor1").await;
+    let sought = auditor.post("/api/v1/ledger/searches", &sought).await.unwrap();
+    let listed = fields.filled("NewAccessList", &json!({ "records": [call.id("id")], "language": "az" }));
+    let listed = crate::access_list::asks(&auditor, "access_request", &listed).await;
+    assert_eq!(listed.status, 422, "{}", listed.text);
     let tasks = duty.get("/api/v1/tasks?due=any", "").await.unwrap();
-    [made.text, closed.text, list.text, tasks.text, sought.text].concat()
+    [made.text, closed.text, list.text, tasks.text, sought.text, listed.text].concat()
 }
 
 /// The canary in what is typed by somebody who is let in nowhere.
