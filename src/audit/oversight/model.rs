@@ -252,7 +252,7 @@ mod tests {
         let (people, shown) = (people(), Shown(HashMap::new()));
         let account = AccountId(Uuid::from_u128(2));
         let ever = pseudonyms(2).ever_of(account);
-        assert_eq!(ever.len(), 2);
+        assert_eq!(ever.len(), 4);
         for pseudonym in &ever {
             let own = OwnDetail::of(detail(pseudonym, &[]), &people, &shown);
             assert_eq!(own.person.map(|person| person.account), Some(account));
