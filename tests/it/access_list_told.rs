@@ -112,8 +112,8 @@ async fn what_was_counted_goes_on_where_it_stopped_and_nobody_changes_it_on_the_
         let records = entry["detail"]["records"].as_array().unwrap();
         records.iter().any(|id| hers.contains(&word(id).parse().unwrap()))
     };
-    let named: Vec<&Value> = entries.iter().filter(names).collect();
-    let middle = named[named.len() / 2]["position"].as_i64().unwrap();
+    let about: Vec<&Value> = entries.iter().filter(names).collect();
+    let middle = about[about.len() / 2]["position"].as_i64().unwrap();
     let (mut state, code) = opened(&so_far);
     (state["below"], state["lines"]) = (json!(middle), json!([]));
     let question = [b"- -".as_slice(), case.as_bytes()].concat();

@@ -53,17 +53,16 @@ impl Hers {
     /// Takes in what entries say to be hers besides, and gives what was not known before: all that a case of hers was shown with, and
     /// all that was made in one unit of work with something of hers. (A case is shown without opening anything, so no outage stands
     /// among what such an entry names.)
-    pub(super) fn learn<'a>(&mut self, details: impl Iterator<Item = &'a Detail> + Clone) -> BTreeSet<Uuid> {
-        let done = |detail: &&Detail| detail.outcome == Outcome::Done;
-        let shown = details.clone().filter(done).filter(|detail| {
+    pub(super) fn learn(&mut self, details: &[&Detail]) -> BTreeSet<Uuid> {
+        let done = || details.iter().copied().filter(|detail| detail.outcome == Outcome::Done);
+        let shown = done().filter(|detail| {
             (detail.kind, detail.verb) == (RecordKind::Case, Verb::Read)
                 && detail.records.iter().any(|record| self.asked.contains(record))
         });
         let mut new: BTreeSet<Uuid> = shown.flat_map(|detail| detail.records.iter().copied()).collect();
         new.retain(|record| self.all.insert(*record));
         for work in TOGETHER {
-            let units: Vec<&Detail> =
-                details.clone().filter(done).filter(|detail| (detail.kind, detail.verb) == work).collect();
+            let units: Vec<&Detail> = done().filter(|detail| (detail.kind, detail.verb) == work).collect();
             for of_hers in units.iter().filter(|detail| self.names(detail)).copied().collect::<Vec<_>>() {
                 let same_unit =
                     |other: &&&Detail| other.person == of_hers.person && (other.at - of_hers.at).abs() <= MOMENT;

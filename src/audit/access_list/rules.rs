@@ -54,8 +54,8 @@ impl<'a> Count<'a> {
     /// Takes in what follows, newest first. Those before `from` were counted already, and stand there for what they say of the others.
     pub(super) fn take(&mut self, entries: &[EntryView], from: i64) {
         // First: the entries that say what is hers may lie behind those that they concern.
-        let learnt = self.hers.learn(entries.iter().filter_map(|entry| entry.detail.as_ref()));
-        self.counted.learnt.extend(learnt);
+        let details: Vec<&Detail> = entries.iter().filter_map(|entry| entry.detail.as_ref()).collect();
+        self.counted.learnt.extend(self.hers.learn(&details));
         for entry in entries.iter().filter(|entry| entry.position < from) {
             match &entry.detail {
                 Some(detail) => self.one(detail),
