@@ -91,7 +91,8 @@ async fn persons(auditor: &Actor, sought: Value) -> BTreeSet<String> {
     items.iter().map(|item| item["detail"]["person"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn stall(owner: &mut PgConnection) {
+/// From now on no entry gets its place in the tree.
+pub async fn stall(owner: &mut PgConnection) {
     let trigger = "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
                    CREATE TRIGGER stall BEFORE INSERT ON ledger_tree FOR EACH ROW EXECUTE FUNCTION stall()";
     sqlx::raw_sql(trigger).execute(owner).await.unwrap();

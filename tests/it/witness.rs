@@ -59,7 +59,7 @@ impl FakeLog {
         note::sign(&Checkpoint::new(ORIGIN, head).unwrap().to_text(), &[&self.signer()]).unwrap()
     }
 
-    fn proof(&self, old: usize, new: usize) -> Vec<Hash> {
+    pub fn proof(&self, old: usize, new: usize) -> Vec<Hash> {
         consistency_proof(&self.leaves[..new], old as u64).unwrap()
     }
 
@@ -69,7 +69,7 @@ impl FakeLog {
     }
 }
 
-fn body(old: usize, proof: &[Hash], note: &str) -> String {
+pub fn body(old: usize, proof: &[Hash], note: &str) -> String {
     let proof = proof.iter().fold(String::new(), |lines, hash| lines + hash.to_string().as_str() + "\n");
     format!("old {old}\n{proof}\n{note}")
 }

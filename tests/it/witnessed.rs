@@ -11,7 +11,7 @@ use ed25519_dalek::SigningKey;
 use himaya::audit::note::cosignature::{CosignatureKey, CosignatureVerifier};
 use himaya::audit::note::{KeyName, NoteVerifier, unverified_text};
 use himaya::demo::actor::Actor;
-use himaya::doctor;
+use himaya::doctor::{self, Verdict};
 use himaya::platform::clock::Clock;
 use himaya::platform::config::{Config, LogWitnessConfig};
 use himaya::platform::listen::Listening;
@@ -19,9 +19,10 @@ use himaya::platform::serve::Serving;
 use himaya::witness::Witness;
 use himaya::witness::config::{LogConfig, WitnessConfig};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -328,7 +329,8 @@ async fn a_witness_that_is_slow_or_lies_counts_for_nothing_and_holds_up_nobody()
         .map(|(number, url)| witnessed(url, liars_key(u8::try_from(number).unwrap()).verifier()))
         .collect();
     let reader = Reader::new(&world).await;
-    let (app, serving, base) = world.replica_of(watched(&world, lying.clone(), 1)).await;
+    let config = watched(&world, lying.clone(), 1);
+    let (app, serving, base) = world.replica_of(config.clone()).await;
     let (door, address) = operators(&app).await;
     becomes(&address, "/ready", |status, text| status == 200 && text == "ledger_not_witnessed").await;
     // Two rounds and more.
@@ -337,15 +339,28 @@ async fn a_witness_that_is_slow_or_lies_counts_for_nothing_and_holds_up_nobody()
     let stored: i64 =
         sqlx::query_scalar("SELECT count(*) FROM ledger_cosignatures").fetch_one(&mut owner).await.unwrap();
     assert_eq!(stored, 0, "nothing of it is kept");
+    // Whoever asks what is wrong is told of each by name.
+    let liars: BTreeSet<String> = (0..lying.len()).map(|number| format!("witness liar{number}.example")).collect();
+    assert_eq!(called_wrong(&config, &world).await, liars);
     door.close().await;
     end(serving).await;
 
-    // Beside all of them one that is honest is heard.
+    // Beside all of them one that is honest is heard, and nobody waits for the slow one.
     let mut honest = Beside::new(&world, "honest.example").await;
     honest.start().await;
-    let (_app, serving, base) = world.replica_of(watched(&world, [lying, vec![honest.told()]].concat(), 1)).await;
+    let (begun, config) = (Instant::now(), watched(&world, [lying, vec![honest.told()]].concat(), 1));
+    let (_app, serving, base) = world.replica_of(config.clone()).await;
     reader.opens(&base).await;
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(called_wrong(&config, &world).await, liars, "and it is not among them");
     end(serving).await;
+}
+
+/// Of which witnesses the doctor says that they have never cosigned.
+async fn called_wrong(config: &Config, world: &World) -> BTreeSet<String> {
+    let all = doctor::examine(config, &world.clock).await.into_iter();
+    let wrong = all.filter(|check| check.verdict == Verdict::Wrong && check.said.starts_with("has never cosigned"));
+    wrong.map(|check| check.about).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
