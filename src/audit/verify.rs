@@ -11,6 +11,7 @@ mod objects;
 mod outages;
 pub mod outside;
 mod rows;
+mod steps;
 mod store;
 mod walk;
 
@@ -22,6 +23,7 @@ use super::keys::LogKeys;
 use crate::guard::trust::Agreements;
 use crate::platform::clock::Clock;
 use sqlx::PgPool;
+use steps::Steps;
 use uuid::Uuid;
 use walk::Walk;
 
@@ -58,6 +60,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub unlisted: u64,
+    /// The position of the first entry that is wrong, where one can be named; it is known however much else is found.
+    pub first_wrong: Option<i64>,
 }
 
 /// Where a policy first and last decided. While replicas are exchanged two policies may take turns.
@@ -83,6 +87,16 @@ impl Report {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    /// How much was found so far.
+    fn found(&self) -> u64 {
+        self.unlisted + self.findings.len() as u64
+    }
+
+    /// The entry at this position is wrong, or the one that a later one names is no longer the one that stood there.
+    fn wrong(&mut self, position: i64) {
+        self.first_wrong = Some(self.first_wrong.map_or(position, |first| first.min(position)));
     }
 
     fn policy(&mut self, policy: [u8; 32], position: i64) {
@@ -124,7 +138,7 @@ pub async fn verify(
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
-    verify_with(pool, keys, saved, with_records, None).await
+    verify_with(pool, keys, saved, with_records, None, |_, _| ()).await
 }
 
 /// What two persons agreed to about the policy.
@@ -145,7 +159,8 @@ impl Agreed {
     }
 }
 
-/// The same, and marks the entries that were made under a policy to which nobody ever agreed.
+/// The same, and marks the entries that were made under a policy to which nobody ever agreed. `progress` is told how many of how many
+/// numbered entries are done: never fewer than before, and all of them at the end.
 ///
 /// # Errors
 /// As [`verify`].
@@ -155,13 +170,15 @@ pub async fn verify_with(
     saved: &[String],
     with_records: bool,
     agreed: Option<Agreed>,
+    progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
     let mut snapshot = store::snapshot(pool).await?;
     // The verifier's own time: nobody else's says how long an entry has waited.
     let mut walk = Walk::new(keys, with_records, Clock::default().hour());
     walk.hold_to(agreed);
     walk.take_saved(saved);
-    walk.tree(&mut snapshot).await?;
+    let size = store::size(&mut snapshot).await?;
+    walk.tree(&mut snapshot, Steps::new(size, progress)).await?;
     walk.above(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;
     if with_records {
