@@ -12,6 +12,7 @@ mod outages;
 pub mod outside;
 mod retained;
 mod rows;
+mod steps;
 mod store;
 mod walk;
 
@@ -26,6 +27,7 @@ use crate::guard::trust::Agreements;
 use crate::platform::clock::Clock;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
+use steps::Steps;
 use uuid::Uuid;
 use walk::Walk;
 
@@ -64,6 +66,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub unlisted: u64,
+    /// The position of the first entry that is wrong, where one can be named; it is known however much else is found.
+    pub first_wrong: Option<i64>,
 }
 
 /// Where a policy first and last decided. While replicas are exchanged two policies may take turns.
@@ -89,6 +93,16 @@ impl Report {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    /// How much was found so far.
+    fn found(&self) -> u64 {
+        self.unlisted + self.findings.len() as u64
+    }
+
+    /// The entry at this position is wrong, or the one that a later one names is no longer the one that stood there.
+    fn wrong(&mut self, position: i64) {
+        self.first_wrong = Some(self.first_wrong.map_or(position, |first| first.min(position)));
     }
 
     fn policy(&mut self, policy: [u8; 32], position: i64) {
@@ -130,7 +144,7 @@ pub async fn verify(
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
-    verify_with(pool, keys, saved, with_records, None, None).await
+    verify_with(pool, keys, saved, with_records, None, None, |_, _| ()).await
 }
 
 /// What two persons agreed to about the policy.
@@ -152,7 +166,8 @@ impl Agreed {
 }
 
 /// The same, and marks the entries that were made under a policy to which nobody ever agreed. Where `witnesses` are given, what was erased
-/// since its time was over is held to their clocks too.
+/// since its time was over is held to their clocks too. `progress` is told how many of how many numbered entries are done: never fewer than
+/// before, and all of them at the end.
 ///
 /// # Errors
 /// As [`verify`].
@@ -163,6 +178,7 @@ pub async fn verify_with(
     with_records: bool,
     agreed: Option<Agreed>,
     witnesses: Option<&Witnesses>,
+    progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
     let seen = match witnesses {
         Some(witnesses) => witnesses.history(pool, keys, Clock::default().now()).await?,
@@ -174,7 +190,8 @@ pub async fn verify_with(
     walk.hold_to(agreed);
     walk.take_retained(&mut snapshot, seen).await?;
     walk.take_saved(saved);
-    walk.tree(&mut snapshot).await?;
+    let size = store::size(&mut snapshot).await?;
+    walk.tree(&mut snapshot, Steps::new(size, progress)).await?;
     walk.above(&mut snapshot).await?;
     walk.unsequenced(&mut snapshot).await?;
     if with_records {

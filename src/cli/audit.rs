@@ -15,7 +15,7 @@ use himaya::platform::db;
 use himaya::platform::objects::Objects;
 use himaya::platform::schema::Structure;
 use himaya::platform::secrets::Secrets;
-use outside::{Outside, export, from_outside, verifier};
+use outside::{Bar, Outside, export, from_outside, say_cosigned, verifier};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,16 +73,26 @@ pub async fn audit(told: Audit) -> Outcome {
         Audit::Verify { outside, checkpoint, log_key, .. } if outside.tiles.is_some() => {
             from_outside(outside, &checkpoint, log_key).await
         }
-        Audit::Verify { at, checkpoint, records, log_key, .. } => verify(&at, &checkpoint, records, log_key).await,
+        Audit::Verify { at, outside, checkpoint, records, log_key } => {
+            verify(&at, &outside, &checkpoint, records, log_key).await
+        }
         Audit::Export { folder, at, log_key } => export(&folder, &at, log_key).await,
         Audit::Verifier { name } => verifier(&name),
     }
 }
 
-async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<NoteVerifier>) -> Outcome {
+async fn verify(
+    at: &At,
+    outside: &Outside,
+    checkpoint: &[PathBuf],
+    records: bool,
+    log_key: Option<NoteVerifier>,
+) -> Outcome {
+    let needed = outside.needed()?;
     let config = Config::read(&at.config)?;
     let keys = log_keys(&config, log_key.as_ref()).await?;
     let saved = checkpoint.iter().map(std::fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    let cosigned = outside.cosigned(&keys, &saved, needed)?;
     let databases = db::connect(&config.database).await?;
     let agreed = agreements_of(&config, &Clock::default()).await;
     let (agreed, unknown) = match &agreed {
@@ -90,8 +100,19 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         Err(error) => (None, Some(error.to_string())),
     };
     let witnesses = Witnesses::of(&config)?;
-    let mut report =
-        verify::verify_with(&databases.auditor, &keys, &saved, records, agreed.clone(), witnesses.as_ref()).await?;
+    let mut bar = Bar::new();
+    let report = verify::verify_with(
+        &databases.auditor,
+        &keys,
+        &saved,
+        records,
+        agreed.clone(),
+        witnesses.as_ref(),
+        |done, all| bar.at(done, all),
+    )
+    .await;
+    bar.end();
+    let mut report = report?;
     if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {
         let objects = Objects::open(attachments, &config.secrets)?;
         report.compare_objects(&databases.auditor, &databases.sweeper.erasure, &objects).await?;
@@ -112,6 +133,7 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
         report.rows,
         report.objects
     );
+    say_cosigned(&cosigned.witnesses);
     if report.erased > 0 {
         println!("{} of the files were erased: their rows came back with a restore, and open nothing.", report.erased);
     }
@@ -153,6 +175,12 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
     if report.unlisted > 0 {
         println!("FOUND: {} more", report.unlisted);
     }
+    if let Some(first) = report.first_wrong {
+        println!("The first entry that is wrong: {first}.");
+    }
+    for fault in &cosigned.faults {
+        println!("FOUND: {fault}");
+    }
     let structure = match &config.schema_pin {
         Some(kept) => Structure::check(&databases, kept).await.map_err(|error| error.to_string()),
         None => Err("schema_pin is not set, so nobody knows whether the databases' structure was changed".to_owned()),
@@ -160,7 +188,7 @@ async fn verify(at: &At, checkpoint: &[PathBuf], records: bool, log_key: Option<
     if let Err(changed) = &structure {
         println!("FOUND: {changed}");
     }
-    if report.ok() && structure.is_ok() && unknown.is_none() && outages.is_none() {
+    if report.ok() && cosigned.faults.is_empty() && structure.is_ok() && unknown.is_none() && outages.is_none() {
         println!("The ledger is whole.");
         return Ok(ExitCode::SUCCESS);
     }

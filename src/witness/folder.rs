@@ -36,6 +36,8 @@ pub enum FolderError {
     Name(#[from] NoteError),
     #[error("this note introduces no key that follows those known of a log of this configuration")]
     Introduction,
+    #[error("the witness has not worked on {0} in this folder yet: start it, then give it the note again")]
+    NotBegun(String),
 }
 
 /// Makes a folder with a new key, and says the public one.
@@ -63,16 +65,21 @@ pub fn init(folder: &Path, name: &str) -> Result<CosignatureVerifier, FolderErro
 /// the next submission.
 ///
 /// # Errors
-/// [`FolderError::Introduction`] when it is none.
+/// [`FolderError::Introduction`] when it is none, [`FolderError::NotBegun`] before the witness was ever started with that log.
 pub fn trust(config: &WitnessConfig, note: &str) -> Result<NoteVerifier, FolderError> {
+    let mut waits = None;
     for told in &config.logs {
-        let log = Log::open(told, &config.folder).map_err(|_| FolderError::Introduction)?;
+        let log = Log::known(told, &config.folder).map_err(|_| FolderError::Introduction)?;
+        if !log.has_begun() {
+            waits.get_or_insert_with(|| told.origin.clone());
+            continue;
+        }
         let files = |error| FolderError::Files(config.folder.clone(), error);
         if let Some(introduced) = log.introduce(note).map_err(files)? {
             return Ok(introduced);
         }
     }
-    Err(FolderError::Introduction)
+    Err(waits.map_or(FolderError::Introduction, FolderError::NotBegun))
 }
 
 /// How the witness stands to a log.
@@ -93,7 +100,7 @@ pub fn standing(config: &WitnessConfig) -> Result<Vec<Standing>, WitnessError> {
     let vkey = vkey.map_err(|_| FolderError::NoKey(config.folder.clone()))?;
     let own: CosignatureVerifier = vkey.trim().parse().map_err(FolderError::Name)?;
     let each = config.logs.iter().map(|told| {
-        let log = Log::open(told, &config.folder)?;
+        let log = Log::known(told, &config.folder)?;
         let wrong = |error: super::Refusal| WitnessError::Log { origin: told.origin.clone(), why: error.to_string() };
         let seen = log.seen(&own).map_err(wrong)?;
         Ok(Standing { origin: told.origin.clone(), seen, evidence: (log.evidence(), log.evidence_folder()) })

@@ -89,18 +89,34 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log as the configuration names it.
+    /// A log as the configuration names it, with its folder, which only a witness at work makes: one that an administrator's
+    /// command made would be the administrator's.
     ///
     /// # Errors
     /// [`WitnessError`] when a setting is wrong or its folder cannot be made.
     pub fn open(told: &LogConfig, folder: &Path) -> Result<Self, WitnessError> {
+        let log = Self::known(told, folder)?;
+        let wrong = |why: String| WitnessError::Log { origin: told.origin.clone(), why };
+        make_folder(&log.folder).map_err(|error| wrong(format!("{} cannot be made: {error}", log.folder.display())))?;
+        Ok(log)
+    }
+
+    /// The same, whether it has its folder yet or not.
+    ///
+    /// # Errors
+    /// [`WitnessError`] when a setting is wrong.
+    pub fn known(told: &LogConfig, folder: &Path) -> Result<Self, WitnessError> {
         let wrong = |why: String| WitnessError::Log { origin: told.origin.clone(), why };
         let hash: [u8; 32] = Sha256::digest(told.origin.as_bytes()).into();
         let hash = hex(&hash);
         let own = folder.join("logs").join(&hash);
-        make_folder(&own).map_err(|error| wrong(format!("{} cannot be made: {error}", own.display())))?;
         let (configured, token) = (told.keys().map_err(wrong)?, told.token().map_err(wrong)?);
         Ok(Self { origin: told.origin.clone(), hash, configured, token, folder: own, turn: Mutex::new(()) })
+    }
+
+    /// Whether a witness has worked on it in this folder.
+    pub fn has_begun(&self) -> bool {
+        self.folder.is_dir()
     }
 
     pub fn origin(&self) -> &str {

@@ -79,3 +79,27 @@ fn the_databases_have_no_network_and_the_image_no_root() {
     let (_, himaya) = image.split_once("FROM scratch AS himaya").unwrap();
     assert!(himaya.contains("\nUSER 65532:65532\n"));
 }
+
+#[test]
+fn the_look_at_a_witness_is_as_closed_as_the_witness_runs_daily_and_asks_what_the_program_knows() {
+    let (witness, look) = (deploy("himaya-witness.service"), deploy("himaya-witness-status.service"));
+    let (_, closed) = witness.split_once("NoNewPrivileges=yes").unwrap();
+    let (closed, _) = closed.split_once("LimitNOFILE").unwrap();
+    let kept = ["NoNewPrivileges=yes", "DynamicUser=yes", "User=himaya-witness", "StateDirectory=himaya-witness"];
+    let closed = closed.lines().filter(|line| line.contains('=') && !line.starts_with('#'));
+    for line in kept.into_iter().chain(closed) {
+        // It looks at files: no network at all.
+        let line = if line.starts_with("RestrictAddressFamilies=") { "RestrictAddressFamilies=AF_UNIX" } else { line };
+        assert!(look.lines().any(|own| own == line), "{line}");
+    }
+    assert!(look.lines().any(|line| line == "PrivateNetwork=yes"));
+    let timer = deploy("himaya-witness-status.timer");
+    assert!(timer.lines().any(|line| line.starts_with("OnCalendar=*-*-* ")), "every day");
+    // What it starts is a command, and the witness's own configuration; whom a failure is told is the administrator's to say.
+    let of = |unit: &str| unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap().to_owned();
+    assert_eq!(of(&look).replace(" status ", " serve "), of(&witness));
+    let told: Vec<&str> = look.lines().filter(|line| line.contains("OnFailure=")).collect();
+    assert!(told.len() == 1 && told[0].starts_with("#OnFailure="), "{told:?}");
+    let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_himaya"));
+    assert!(asked.args(["witness", "status", "--help"]).output().unwrap().status.success());
+}

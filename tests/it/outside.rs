@@ -3,9 +3,13 @@
 use crate::harness::World;
 use crate::rotation_running::written;
 use crate::tiles::{Outside, grow};
+use crate::witness::ORIGIN;
 use ed25519_dalek::SigningKey;
 use himaya::audit::entry::LEAF_BYTES;
-use himaya::audit::note::{KeyName, NoteVerifier};
+use himaya::audit::note::cosignature::CosignatureKey;
+use himaya::audit::note::{KeyName, NoteVerifier, unverified_text};
+use himaya::audit::tree::leaf_hash;
+use himaya::audit::verify::verify_with;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -186,6 +190,115 @@ async fn an_export_is_verified_without_the_service_gone_on_with_and_never_goes_b
     assert_eq!(found.len(), 1);
     assert_eq!(std::fs::read(found[0].path()).unwrap(), std::fs::read(folder.join("checkpoint")).unwrap());
     outside.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_holds_the_whole_ledger_to_what_they_signed_and_to_what_a_piece_of_evidence_shows() {
+    let world = World::new().await;
+    let outside = Outside::of(&world, 300).await;
+    let (key, token, old) = (key(&outside), world.folder.join("token"), world.folder.join("old"));
+    std::fs::write(&token, &outside.token).unwrap();
+    let witness = crate::witness::Outside::started("w.example", std::slice::from_ref(&key)).await;
+    let first = outside.get("checkpoint").await.text().await.unwrap();
+    let (signed, text) = witness.submit(format!("old 0\n\n{first}")).await;
+    assert_eq!(signed, 200, "{text}");
+    let (done, text) = export(&written(&world, |config| config), &old);
+    assert!(done, "{text}");
+    grow(&world, 400).await;
+    // An honest checkpoint, with a proof that somebody spoilt on the way.
+    let later = outside.get("checkpoint").await.text().await.unwrap();
+    let size = first.lines().nth(1).unwrap();
+    let (refused, text) = witness.submit(format!("old {size}\n{}\n\n{later}", leaf_hash(b"spoilt"))).await;
+    assert_eq!(refused, 422, "{text}");
+    // As the README says: the last lines, from the ledger's name to the end.
+    let (evidence, shown) = (witness.evidence("unproved").remove(0), world.folder.join("shown"));
+    let at = evidence.rfind(&format!("\n{ORIGIN}\n")).unwrap() + 1;
+    std::fs::write(&shown, &evidence[at..]).unwrap();
+    let (own, shown) = (witness.own().join("checkpoint"), shown.to_str().unwrap());
+    let both = ["--key", &key, "--checkpoint", own.to_str().unwrap(), "--checkpoint", shown];
+    let served = ["--tiles", &outside.prefix, "--token-file", token.to_str().unwrap()];
+    let (whole, text) = verify(&[&served[..], &both].concat());
+    assert!(whole && text.contains("2 saved checkpoints"), "{text}");
+    // What was given on a disk before is not all of what was shown since.
+    let (whole, text) = verify(&[&["--tiles", old.to_str().unwrap()][..], &both].concat());
+    assert!(!whole && text.contains("are missing at the end"), "{text}");
+    outside.stop().await;
+}
+
+/// Runs the command as the operator does, with the service's configuration.
+fn operator_verifies(config: &Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_himaya"));
+    told(&command.args(["audit", "verify", "--config"]).arg(config).args(arguments).output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_holds_the_newest_checkpoint_to_the_witnesses_and_is_told_the_first_wrong_entry_and_how_far_it_is()
+{
+    let world = World::new().await;
+    grow(&world, 300).await;
+    let config = written(&world, |config| config);
+    let mut owner = world.owner().await;
+    let notes: Vec<String> =
+        sqlx::query_scalar("SELECT note FROM ledger_checkpoints ORDER BY size").fetch_all(&mut owner).await.unwrap();
+    let (first, newest) = (notes.first().unwrap(), notes.last().unwrap());
+    let witness =
+        |name: &str, seed: u8| CosignatureKey::new(KeyName::new(name).unwrap(), &SigningKey::from_bytes(&[seed; 32]));
+    let (one, two) = (witness("one.example", 1), witness("two.example", 2));
+    let saved = |name: &str, note: &str, by: &[&CosignatureKey]| {
+        let text = unverified_text(note).unwrap();
+        let lines: String = by.iter().map(|witness| witness.cosign(text, 1_800_000_000)).collect();
+        let file = world.folder.join(name);
+        std::fs::write(&file, format!("{note}{lines}")).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let [plain, seen, old] =
+        [saved("plain", newest, &[]), saved("seen", newest, &[&one]), saved("old", first, &[&one, &two])];
+    let (one, two) = (one.verifier().to_string(), two.verifier().to_string());
+    for (arguments, whole, said) in [
+        (vec!["--checkpoint", &seen, "--witness", &one], true, "Cosigned by one.example: 2027-"),
+        (vec!["--checkpoint", &seen, "--witness", &one, "--witness", &two], false, "FOUND: 1 of the named witnesses"),
+        (vec!["--checkpoint", &seen, "--witness", &one, "--witness", &two, "--witnesses", "1"], true, "is whole"),
+        // The newest counts, whatever they signed before; of several of that size the one that they signed.
+        (
+            vec!["--checkpoint", &old, "--checkpoint", &seen, "--witness", &two],
+            false,
+            "FOUND: 0 of the named witnesses",
+        ),
+        (vec!["--checkpoint", &old, "--witness", &two], true, "Cosigned by two.example"),
+        (vec!["--checkpoint", &seen, "--checkpoint", &plain, "--witness", &one], true, "is whole"),
+        (vec!["--checkpoint", &plain, "--checkpoint", &seen, "--witness", &one], true, "is whole"),
+        (vec!["--witness", &one], false, "--witness needs a --checkpoint"),
+        (vec!["--checkpoint", &seen, "--witness", &one, "--witness", &one], false, "they are one"),
+    ] {
+        let (done, text) = operator_verifies(&config, &arguments);
+        assert!(done == whole && text.contains(said), "{arguments:?}: {text}");
+        assert!(!text.contains("entry that is wrong"), "{text}");
+    }
+
+    let mut progress = Vec::new();
+    let keys = world.app.log_keys().unwrap();
+    let tell = |done, all| progress.push((done, all));
+    let report = verify_with(&world.app.databases.auditor, &keys, &[], false, None, None, tell).await.unwrap();
+    assert!(progress.is_sorted() && progress.len() > 2, "{progress:?}");
+    assert_eq!(progress.last(), Some(&(report.leaves, report.leaves)));
+
+    for (tamper, wrong) in [
+        (
+            "UPDATE ledger_entries e SET leaf = set_byte(leaf, 100, get_byte(leaf, 100) # 1) FROM ledger_tree t
+             WHERE t.position IN (9, 5) AND t.replica = e.replica AND t.lane = e.lane AND t.n = e.n",
+            5,
+        ),
+        ("DELETE FROM ledger_tree WHERE position = 3", 3),
+        (
+            "DELETE FROM ledger_entries e USING ledger_tree t
+             WHERE t.position = 2 AND t.replica = e.replica AND t.lane = e.lane AND t.n = e.n",
+            2,
+        ),
+    ] {
+        sqlx::raw_sql(tamper).execute(&mut owner).await.unwrap();
+        let (whole, text) = operator_verifies(&config, &[]);
+        assert!(!whole && text.contains(&format!("The first entry that is wrong: {wrong}.")), "{text}");
+    }
 }
 
 #[test]

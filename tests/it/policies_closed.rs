@@ -145,7 +145,7 @@ async fn report(world: &World) -> Report {
     })
     .await;
     let agreed = world.app.council.agreements().await.unwrap().as_ref().and_then(Agreed::of);
-    verify_with(&world.app.databases.auditor, &keys, &[], true, agreed, None).await.unwrap()
+    verify_with(&world.app.databases.auditor, &keys, &[], true, agreed, None, |_, _| ()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

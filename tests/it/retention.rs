@@ -95,7 +95,7 @@ impl Kept {
         let keys = self.app.log_keys().unwrap();
         // Nothing waits any more when it is looked at.
         self.sees_all().await;
-        verify_with(&self.app.databases.auditor, &keys, &[], true, None, witnesses.as_ref()).await.unwrap()
+        verify_with(&self.app.databases.auditor, &keys, &[], true, None, witnesses.as_ref(), |_, _| ()).await.unwrap()
     }
 
     async fn is_whole(&self) -> Report {

@@ -173,7 +173,7 @@ impl Outside {
         if answer.status() == 404 { None } else { Some(answer.text().await.unwrap()) }
     }
 
-    fn own(&self) -> PathBuf {
+    pub fn own(&self) -> PathBuf {
         let hash: [u8; 32] = Sha256::digest(ORIGIN.as_bytes()).into();
         self.home.join("state/logs").join(himaya::guard::statement::hex(&hash))
     }
@@ -441,6 +441,88 @@ async fn a_key_that_follows_is_trusted_by_introduction_and_the_one_before_signs_
     assert_eq!(witness.submit(old.body(9, 10)).await.0, 403, "it was replaced: whoever still has it stole it");
     assert_eq!(witness.submit(thief.body(9, 10)).await.0, 403);
     assert_eq!(witness.submit(new.body(9, 10)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_anew_is_given_the_keys_again_that_lay_in_the_folder_that_was_moved_away() {
+    let (old, new) = (FakeLog::new(1), FakeLog::new(2));
+    let mut witness = Outside::new("w.example", &[old.vkey()], None).await;
+    let introduces = introduction(ORIGIN, &version(1), &version(2)).unwrap().unwrap().1;
+    let note = witness.home.join("note");
+    std::fs::write(&note, &introduces).unwrap();
+    let command = |witness: &Outside, more: &[&str]| {
+        let config = witness.config();
+        himaya(&[&more[..1], &["--config", config.to_str().unwrap()], &more[1..]].concat())
+    };
+    // What an administrator's command would make would be the administrator's: only a witness at work makes the log's folder.
+    let status = command(&witness, &["status"]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("never seen") && !status.status.success());
+    let early = command(&witness, &["trust", note.to_str().unwrap()]);
+    assert!(
+        !early.status.success() && String::from_utf8_lossy(&early.stderr).contains("start it, then give it the note")
+    );
+    assert!(!witness.own().exists());
+    witness.start().await;
+    assert_eq!(witness.submit(old.body(0, 3)).await.0, 200);
+    assert!(command(&witness, &["trust", note.to_str().unwrap()]).status.success());
+    assert_eq!(witness.submit(new.body(3, 5)).await.0, 200);
+
+    // As the README says: stopped, moved away, started.
+    witness.kill();
+    let away = witness.home.join("away");
+    std::fs::rename(witness.own(), &away).unwrap();
+    witness.start().await;
+    let (status, text) = witness.submit(new.body(0, 5)).await;
+    assert!(status == 403 && text.contains("no key in office"), "{status} {text}");
+    let kept: Vec<_> = std::fs::read_dir(&away).unwrap().map(|file| file.unwrap().path()).collect();
+    let keys = kept.iter().filter(|file| file.extension().is_some_and(|end| end == "key"));
+    for key in keys {
+        assert!(command(&witness, &["trust", key.to_str().unwrap()]).status.success());
+    }
+    let (status, text) = witness.submit(new.body(0, 5)).await;
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(witness.submit(new.body(5, 6)).await.0, 200);
+    assert!(away.join("checkpoint").exists(), "the evidence lies where it was put");
+}
+
+/// The README's page for an ombudsman.
+fn page() -> String {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, page) = readme.split_once("\n## For an ombudsman: running a witness\n").unwrap();
+    page.split("\n### ").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_page_for_an_ombudsman_says_what_the_program_says() {
+    let (root, page) = (Path::new(env!("CARGO_MANIFEST_DIR")), page());
+    let mut source = String::new();
+    let files = std::fs::read_dir(root.join("src/witness")).unwrap().map(|file| file.unwrap().path());
+    for file in files.chain(["src/cli/witness.rs", "src/audit/keys.rs"].map(|file| root.join(file))) {
+        let text = std::fs::read_to_string(file).unwrap();
+        source.push_str(text.split("#[cfg(test)]").next().unwrap());
+    }
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what you see")).collect();
+    assert!(rows.len() >= 8, "{rows:?}");
+    for row in rows {
+        // What stands between two ticks in the first column is printed, but where the page leaves something open.
+        let seen = row.split(" | ").next().unwrap();
+        let phrases: Vec<&str> = seen.split('`').skip(1).step_by(2).collect();
+        assert!(!phrases.is_empty(), "{row}");
+        for part in phrases.iter().flat_map(|phrase| phrase.split('…')) {
+            let part = part.trim().trim_start_matches('.');
+            assert!(source.contains(part), "nothing says {part:?}: {seen}");
+        }
+    }
+    for named in
+        ["witness.toml", "himaya-witness.service", "himaya-witness-status.service", "himaya-witness-status.timer"]
+    {
+        assert!(page.contains(named) && root.join("deploy").join(named).is_file(), "{named}");
+    }
+    for said in ["journalctl -u himaya-witness", "evidence/", "OnFailure=", "himaya witness trust", "8443"] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(std::fs::read_to_string(root.join("deploy/witness.toml")).unwrap().contains(":8443"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,16 @@ pub struct TreeRow {
     pub has_detail: bool,
 }
 
+/// How many entries have a number, as the newest one says.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn size(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let newest = sqlx::query_scalar!("SELECT position FROM ledger_tree ORDER BY position DESC LIMIT 1")
+        .fetch_optional(connection);
+    Ok(newest.await?.and_then(|position| u64::try_from(position).ok()).map_or(0, |newest| newest.saturating_add(1)))
+}
+
 /// A run of leaves for the verifier.
 ///
 /// # Errors

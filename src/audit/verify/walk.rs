@@ -3,6 +3,7 @@
 use super::checkpoints::Claims;
 use super::finding::{Finding, Kept};
 use super::retained::Retained;
+use super::steps::Steps;
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
 use super::{Agreed, LISTED, PolicyChange, Report};
 use crate::audit::entry::{Leaf, Place};
@@ -37,6 +38,14 @@ pub(super) struct Doubt {
     pub(super) found_if_entered: bool,
 }
 
+/// The last entry of a lane.
+struct Last {
+    n: i64,
+    hash: Hash,
+    /// Where it stands in the tree, if it has its number.
+    position: Option<i64>,
+}
+
 pub(super) struct Walk<'a> {
     keys: &'a LogKeys,
     /// From which sizes on which key signs, as the stored checkpoints and the saved ones say.
@@ -47,8 +56,8 @@ pub(super) struct Walk<'a> {
     signed: Vec<(i64, u64, usize)>,
     /// None once a position is empty: then no later root can be known.
     tree: Option<Frontier>,
-    /// The last entry of each lane so far, with its leaf hash.
-    lanes: HashMap<(Uuid, i32), (i64, Hash)>,
+    /// The last entry of each lane so far.
+    lanes: HashMap<(Uuid, i32), Last>,
     marks: Option<HashMap<[u8; 32], Written>>,
     /// What further entries say under a name that another entry has already: nearly always nothing.
     others: HashMap<[u8; 32], Vec<[u8; 32]>>,
@@ -192,7 +201,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks the tree, run by run, with the checkpoints of each run.
-    pub(super) async fn tree(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub(super) async fn tree(
+        &mut self,
+        connection: &mut PgConnection,
+        mut steps: Steps<impl FnMut(u64, u64)>,
+    ) -> Result<(), sqlx::Error> {
         let (mut next, mut compared) = (0, None);
         loop {
             let run = store::leaves(connection, next, RUN).await?;
@@ -204,14 +217,18 @@ impl<'a> Walk<'a> {
             for row in &run {
                 if row.position != next {
                     self.report.find(Finding::PositionsMissing { first: next, last: row.position.saturating_sub(1) });
+                    self.report.wrong(next);
                     self.tree = None;
                 }
                 self.leaf(row);
                 next = row.position.saturating_add(1);
-                self.meet(u64::try_from(next).unwrap_or(u64::MAX));
+                let done = u64::try_from(next).unwrap_or(u64::MAX);
+                self.meet(done);
+                steps.at(done);
             }
             compared = Some(end);
         }
+        steps.end();
         self.take_stored(connection, compared, None).await?;
         let size = u64::try_from(next).unwrap_or(u64::MAX);
         self.meet(size);
@@ -251,6 +268,7 @@ impl<'a> Walk<'a> {
     fn leaf(&mut self, row: &TreeRow) {
         let (position, place) = (row.position, Place { replica: row.replica, lane: row.lane, n: row.n });
         self.report.leaves += 1;
+        let found = self.report.found();
         // The tree is made of what was numbered, so that an entry changed later shows as just that.
         let numbered = row.leaf_hash.as_slice().try_into().map_or_else(|_| tree::empty_root(), Hash::from_bytes);
         if let Some(tree) = &mut self.tree {
@@ -278,7 +296,10 @@ impl<'a> Walk<'a> {
             self.retained.entered(position, leaf);
             self.policy(leaf, position);
         }
-        self.follow(place, leaf.as_ref(), numbered);
+        self.follow(place, leaf.as_ref(), numbered, Some(position));
+        if self.report.found() > found {
+            self.report.wrong(position);
+        }
     }
 
     /// What an entry says and who signed it. A leaf of another place is told, and not given further.
@@ -309,13 +330,18 @@ impl<'a> Walk<'a> {
 
     /// The next entry of its lane: dense, and naming the one before. The walk then goes on from what is there, so that
     /// one fault is told once.
-    fn follow(&mut self, place: Place, leaf: Option<&Leaf>, hash: Hash) {
-        let last = self.lanes.insert((place.replica, place.lane), (place.n, hash));
-        let (expected, previous) = last.map_or((0, place.origin()), |(n, hash)| (n.saturating_add(1), hash));
+    fn follow(&mut self, place: Place, leaf: Option<&Leaf>, hash: Hash, position: Option<i64>) {
+        let last = self.lanes.insert((place.replica, place.lane), Last { n: place.n, hash, position });
+        let (expected, previous, before) =
+            last.map_or((0, place.origin(), None), |Last { n, hash, position }| (n.saturating_add(1), hash, position));
         if place.n != expected {
             self.report.find(Finding::LaneBroken { place, expected });
         } else if leaf.is_some_and(|leaf| leaf.previous != previous) {
             self.report.find(Finding::ChainBroken { place });
+            // The earlier one may be what was changed.
+            if let Some(before) = before {
+                self.report.wrong(before);
+            }
         }
     }
 
@@ -361,7 +387,7 @@ impl<'a> Walk<'a> {
             self.report.find(Finding::DetailDeleted { place });
         }
         let leaf = self.entry(place, &row.leaf, &row.signature, self.signs_at(u64::MAX));
-        if self.lanes.get(&(place.replica, place.lane)).is_some_and(|(last, _)| place.n <= *last) {
+        if self.lanes.get(&(place.replica, place.lane)).is_some_and(|last| place.n <= last.n) {
             self.report.find(Finding::LeftOut { place });
             return;
         }
@@ -371,7 +397,7 @@ impl<'a> Walk<'a> {
         if let Some(leaf) = leaf.as_ref().filter(|leaf| self.longest.is_none_or(|(hour, _)| leaf.hour < hour)) {
             self.longest = Some((leaf.hour, place));
         }
-        self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf));
+        self.follow(place, leaf.as_ref(), tree::leaf_hash(&row.leaf), None);
     }
 
     /// What entries say under a name.

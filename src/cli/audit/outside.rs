@@ -2,18 +2,19 @@
 
 use super::super::{At, Outcome};
 use super::log_keys;
-use himaya::audit::keys::introductions;
+use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
 use himaya::audit::note::cosignature::CosignatureVerifier;
 use himaya::audit::tiles::access::new_token;
 use himaya::audit::tiles::export as tiles;
 use himaya::audit::tiles::pruning::minimum;
-use himaya::audit::verify::outside::{self, Report, Source, Told};
+use himaya::audit::verify::outside::{self, Cosigned, Report, Source, Told};
 use himaya::guard::statement::hex;
 use himaya::platform::clock::Clock;
 use himaya::platform::config::Config;
 use himaya::platform::db;
 use std::collections::HashSet;
+use std::error::Error;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,8 +33,9 @@ pub struct Outside {
     /// File with the authority that is believed, as PEM; without it those that browsers know.
     #[arg(long, requires = "tiles")]
     pub authority: Option<PathBuf>,
-    /// The key of a witness; may be given several times.
-    #[arg(long, requires = "tiles")]
+    /// The key of a witness; may be given several times. Without `--tiles` the newest `--checkpoint` must be cosigned: the file
+    /// `cosigned` beside the checkpoints is.
+    #[arg(long)]
     pub witness: Vec<CosignatureVerifier>,
     /// How many of them must have cosigned. Without it, all.
     #[arg(long, requires = "witness")]
@@ -43,19 +45,47 @@ pub struct Outside {
     pub save: Option<PathBuf>,
 }
 
+impl Outside {
+    /// How many of the witnesses must have cosigned.
+    ///
+    /// # Errors
+    /// When two of them are one.
+    pub fn needed(&self) -> Result<usize, Box<dyn Error>> {
+        let distinct: HashSet<[u8; 32]> = self.witness.iter().map(|witness| witness.key().to_bytes()).collect();
+        if distinct.len() < self.witness.len() {
+            return Err("two of the witnesses have the same key: they are one".into());
+        }
+        Ok(self.witnesses.unwrap_or(self.witness.len()))
+    }
+
+    /// Holds the newest of the checkpoints that were saved to the witnesses; without witnesses there is nothing to say.
+    ///
+    /// # Errors
+    /// When witnesses are named, and no checkpoint of this log is.
+    pub fn cosigned(&self, keys: &LogKeys, saved: &[String], needed: usize) -> Result<Cosigned, Box<dyn Error>> {
+        if self.witness.is_empty() {
+            return Ok(Cosigned::default());
+        }
+        let newest = outside::newest_cosigned(keys, saved, &self.witness, needed);
+        newest.ok_or_else(|| {
+            "--witness needs a --checkpoint of this log that they cosigned: the file `cosigned` beside the checkpoints is one".into()
+        })
+    }
+}
+
 /// A bar for whoever waits at a terminal.
-struct Bar {
+pub struct Bar {
     shown: bool,
     began: Instant,
     last: Option<Instant>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { shown: std::io::stderr().is_terminal(), began: Instant::now(), last: None }
     }
 
-    fn at(&mut self, done: u64, all: u64) {
+    pub fn at(&mut self, done: u64, all: u64) {
         const WIDE: u64 = 40;
         if !self.shown || (done < all && self.last.is_some_and(|last| last.elapsed() < Duration::from_millis(100))) {
             return;
@@ -67,7 +97,7 @@ impl Bar {
         eprint!("\r[{bar}] {done} of {all}, {} a second ", done.saturating_mul(1000) / millis);
     }
 
-    fn end(&self) {
+    pub fn end(&self) {
         if self.shown && self.last.is_some() {
             eprintln!();
         }
@@ -90,11 +120,7 @@ pub async fn from_outside(told: Outside, checkpoint: &[PathBuf], key: Option<Not
             Err(error) => return Err(format!("{} cannot be read: {error}", file.display()).into()),
         }
     }
-    let distinct: HashSet<[u8; 32]> = told.witness.iter().map(|witness| witness.key().to_bytes()).collect();
-    if distinct.len() < told.witness.len() {
-        return Err("two of the witnesses have the same key: they are one".into());
-    }
-    let needed = told.witnesses.unwrap_or(told.witness.len());
+    let needed = told.needed()?;
     let source = Source::open(place, token, told.authority.as_deref())?;
     let mut bar = Bar::new();
     let asked = outside::Told { key, saved, witnesses: told.witness, needed };
@@ -141,10 +167,7 @@ fn say(report: &Report, asked: &Told) {
         report.witnesses.len(),
         asked.witnesses.len()
     );
-    for (witness, time) in &report.witnesses {
-        let time = i64::try_from(*time).ok().and_then(|time| chrono::DateTime::from_timestamp(time, 0));
-        println!("Cosigned by {witness}: {}.", time.map_or_else(|| "at no time".to_owned(), |time| time.to_rfc3339()));
-    }
+    say_cosigned(&report.witnesses);
     if asked.saved.is_empty() {
         println!(
             "No saved checkpoint was given: what is whole may be another log. Save this one, and give it the next time."
@@ -167,6 +190,14 @@ fn say(report: &Report, asked: &Told) {
     }
     if let Some(first) = report.first_wrong() {
         println!("The first entry that is wrong: {first}.");
+    }
+}
+
+/// Who cosigned, and when.
+pub fn say_cosigned(witnesses: &[(String, u64)]) {
+    for (witness, time) in witnesses {
+        let time = i64::try_from(*time).ok().and_then(|time| chrono::DateTime::from_timestamp(time, 0));
+        println!("Cosigned by {witness}: {}.", time.map_or_else(|| "at no time".to_owned(), |time| time.to_rfc3339()));
     }
 }
 

@@ -121,7 +121,17 @@ pub struct Held(#[expect(dead_code, reason = "the lock lasts as long as the file
 /// # Errors
 /// When the folder cannot be written.
 pub fn hold(folder: &Path) -> io::Result<Held> {
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(".rotating"))?;
+    let (lock, mut options) = (folder.join(LOCK), OpenOptions::new());
+    options.append(true).mode(0o600);
+    // Only a file that was not there is given away: what lies under that name already may lead elsewhere.
+    let file = match options.clone().create_new(true).open(&lock) {
+        Ok(made) => {
+            give(&made, &std::fs::metadata(folder)?)?;
+            made
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => options.create(true).open(&lock)?,
+        Err(error) => return Err(error),
+    };
     file.lock()?;
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -131,6 +141,18 @@ pub fn hold(folder: &Path) -> io::Result<Held> {
     }
     Ok(Held(file))
 }
+
+/// What an administrator's command makes is no less the service's own: it is given to whom the rest belongs.
+fn give(file: &File, owner: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (owner.uid(), owner.gid()) && own_user() == 0 {
+        std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
+}
+
+/// The file that is locked.
+const LOCK: &str = ".rotating";
 
 /// How the name of a file begins that is not whole yet.
 const UNFINISHED: &str = ".unfinished-";
@@ -215,6 +237,24 @@ mod tests {
             std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(read(&file, "pepper", 0o077).is_ok(), well, "{mode:o}");
         }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_command_leaves_behind_belongs_to_whom_the_folder_belongs() {
+        let folder = std::env::temp_dir().join(format!("himaya-given-{}", random::uuid()));
+        std::fs::create_dir(&folder).unwrap();
+        // Where the tests do not run as root nobody else can be given anything, and nobody else's is a folder of theirs.
+        let given = std::os::unix::fs::chown(&folder, Some(64_999), Some(64_998)).is_ok();
+        assert_eq!(given, own_user() == 0);
+        let held = hold(&folder).unwrap();
+        replace(&folder, "note", "text", &held).unwrap();
+        let owner = std::fs::metadata(&folder).unwrap();
+        for name in [LOCK, "note"] {
+            let about = std::fs::metadata(folder.join(name)).unwrap();
+            assert_eq!((about.uid(), about.gid()), (owner.uid(), owner.gid()), "{name}");
+        }
+        drop((held, hold(&folder).unwrap()));
         std::fs::remove_dir_all(folder).unwrap();
     }
 

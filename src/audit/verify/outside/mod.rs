@@ -136,7 +136,11 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
         report.find(Fault::Minimum(minimum));
         return Ok(report);
     }
-    cosigned(&mut report, told);
+    let Cosigned { witnesses, faults } = cosigned(&report.checkpoint, &told.witnesses, told.needed);
+    report.witnesses = witnesses;
+    for fault in faults {
+        report.find(fault);
+    }
     // One that is to take over signs beside it.
     let newest = keys.announced(&report.checkpoint).unwrap_or(key);
     let retired = keys.replaced_at(newest, &introductions);
@@ -193,22 +197,49 @@ async fn begin(source: &Source, minimum: u64, size: u64) -> Result<Vec<Vec<Hash>
     Ok(begun)
 }
 
-/// Holds the checkpoint to the witnesses.
-fn cosigned(report: &mut Report, told: &Told) {
-    for witness in &told.witnesses {
-        match witness.verify(&report.checkpoint) {
-            Ok(cosignature) => report.witnesses.push((witness.name().to_string(), cosignature.at)),
+/// What witnesses have to say of a checkpoint.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Who cosigned it, and when, in seconds since 1970.
+    pub witnesses: Vec<(String, u64)>,
+    pub faults: Vec<Fault>,
+}
+
+/// Holds a checkpoint to the witnesses, of whom so many must have cosigned it. Each has a key of its own ([`Told::witnesses`]).
+#[must_use]
+pub fn cosigned(checkpoint: &str, witnesses: &[CosignatureVerifier], needed: usize) -> Cosigned {
+    let mut found = Cosigned::default();
+    for witness in witnesses {
+        match witness.verify(checkpoint) {
+            Ok(cosignature) => found.witnesses.push((witness.name().to_string(), cosignature.at)),
             Err(NoteError::NoKnownSignature) => {}
             Err(reason) => {
                 let witness = witness.name().to_string();
-                report.find(Fault::CosignatureForged { witness, reason });
+                found.faults.push(Fault::CosignatureForged { witness, reason });
             }
         }
     }
-    let (given, needed) = (report.witnesses.len(), told.needed);
+    let given = found.witnesses.len();
     if given < needed {
-        report.find(Fault::TooFewWitnesses { given, needed });
+        found.faults.push(Fault::TooFewWitnesses { given, needed });
     }
+    found
+}
+
+/// The same for the newest of several checkpoints. Where more than one is of that size, the one counts that most of them cosigned: whether
+/// all are of one tree the walk through it finds. `None` where none of them is this log's.
+#[must_use]
+pub fn newest_cosigned(
+    keys: &LogKeys,
+    saved: &[String],
+    witnesses: &[CosignatureVerifier],
+    needed: usize,
+) -> Option<Cosigned> {
+    let read = |text: &String| keys.read(text).ok().map(|signed| signed.checkpoint.size());
+    let newest = saved.iter().filter_map(read).max()?;
+    let of_that_size = saved.iter().filter(|text| read(text) == Some(newest));
+    let judged = of_that_size.map(|text| cosigned(text, witnesses, needed));
+    judged.max_by_key(|found| (found.witnesses.len(), std::cmp::Reverse(found.faults.len())))
 }
 
 /// Reads everything that the tree's leaves are, batch by batch: while one is checked, the next one is fetched.
