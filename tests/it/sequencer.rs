@@ -122,6 +122,7 @@ async fn is_dense(owner: &mut PgConnection) {
 
 /// The first session that writes for the ledger dies at its first step, the second one at its second, and so on. Sequences do not
 /// go back with a transaction: they count the sessions, and say at which tables some died.
+#[expect(clippy::format_push_string, reason = "statements of a test, a handful of them")]
 async fn let_die(owner: &mut PgConnection) {
     let mut statements = "CREATE SEQUENCE public.sessions_that_wrote;
         CREATE FUNCTION public.step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$

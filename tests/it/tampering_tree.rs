@@ -20,6 +20,7 @@ use uuid::Uuid;
 pub const TABLES: [&str; 5] = ["ledger_entries", "ledger_pending", "ledger_tree", "ledger_checkpoints", "sealed"];
 
 /// Keeps how these tables stand, and from now on lets this connection do what no constraint and no trigger would.
+#[expect(clippy::format_push_string, reason = "statements of a test, a handful of them")]
 pub async fn save(owner: &mut PgConnection) {
     let mut statements = "SET session_replication_role = replica; CREATE SCHEMA kept;
                           CREATE TABLE kept.view AS SELECT rtrim(pg_get_viewdef('standings'), ';') AS text;"
@@ -31,6 +32,7 @@ pub async fn save(owner: &mut PgConnection) {
 }
 
 /// Puts back what [`save`] kept.
+#[expect(clippy::format_push_string, reason = "statements of a test, a handful of them")]
 pub async fn restore(owner: &mut PgConnection) {
     let mut statements = "DO $$ BEGIN
         EXECUTE 'CREATE OR REPLACE VIEW standings WITH (security_invoker = true) AS ' || (SELECT text FROM kept.view);
