@@ -301,8 +301,7 @@ pub async fn answer(
     let target = Target::Record(RecordKind::Consent, id);
     let leave = app.gate.authorize::<verbs::Create, kinds::Consent>(&who, target, None).await?;
     let answer = body.check()?;
-    let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = held(&mut unit).await?;
+    let (mut unit, row) = held(Unit::begin(&app.places, leave).await?).await?;
     let state = row.state.answer(answer.said).map_err(|error| illegal(&error))?;
     if state == ConsentState::Given && row.recipient == who.organisation {
         return Err(own_favour());
@@ -338,8 +337,7 @@ pub async fn answer(
 pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): Id) -> Result<Answer, Problem> {
     let target = Target::Record(RecordKind::Consent, id);
     let leave = app.gate.authorize::<verbs::Withdraw, kinds::Consent>(&who, target, None).await?;
-    let mut unit = Unit::begin(&app.places, leave).await?;
-    let row = held(&mut unit).await?;
+    let (mut unit, row) = held(Unit::begin(&app.places, leave).await?).await?;
     let state = row.state.withdraw().map_err(|error| illegal(&error))?;
     store::set_state(&mut unit, &row, state).await?;
     if row.state == ConsentState::Given {
@@ -352,7 +350,19 @@ pub async fn withdraw(State(app): State<App>, SignedIn(who): SignedIn, Id(id): I
 
 /// The consent that a unit is about, with everything that a sharing of the same person holds: the case first, where it is
 /// recorded there, then the placements.
-async fn held<V: Does>(unit: &mut Unit<V, kinds::Consent>) -> Result<Row, Problem> {
+async fn held<V: Does>(mut unit: Unit<V, kinds::Consent>) -> Result<(Unit<V, kinds::Consent>, Row), Problem> {
+    match looked_for(&mut unit).await {
+        Ok(row) => Ok((unit, row)),
+        // Whoever may know that it is there, and not reach it, asked for it no less.
+        Err(problem) if problem.code() == Problem::absent().code() => {
+            let consent = unit.id();
+            Err(unit.refuse(consent, problem).await)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn looked_for<V: Does>(unit: &mut Unit<V, kinds::Consent>) -> Result<Row, Problem> {
     let (case, person) = store::found(unit).await?.ok_or_else(Problem::absent)?;
     if cases::is_assigned(unit, case, unit.account()).await? {
         cases::lock_and_check(unit, case).await?;

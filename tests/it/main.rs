@@ -40,6 +40,7 @@ mod doctor;
 mod document;
 mod door;
 mod drafts;
+mod entered;
 mod erasing;
 mod erasing_attacked;
 mod erasing_killed;

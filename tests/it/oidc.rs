@@ -2,6 +2,7 @@
 
 use crate::harness::World;
 use crate::issuer::{Issuer, Lie, comes_in, link, named_by, returned, said, stranger, ticket, words};
+use crate::repeated::entries;
 use chrono::TimeDelta;
 use himaya::demo::actor::Reply;
 use himaya::platform::random;
@@ -118,18 +119,25 @@ async fn nothing_but_a_whole_and_true_way_back_names_anybody() {
     officer.refresh().await.unwrap();
     let worker = world.country.person("worker1").unwrap().elsewhere().at(&base);
     worker.sign_in().await.unwrap();
+    let before = entries(&world).await;
     let unshown = worker.post("/api/v1/oidc/links", &json!({ "passphrase": "not the one" })).await.unwrap();
     assert_eq!(said(&unshown), (403, "wrong_factor"));
+    assert_eq!(entries(&world).await, before + 1, "wrong words are entered");
     let begun = worker.post("/api/v1/oidc/links", &words(&worker)).await.unwrap();
     let back = issuer.sends_back(&begun, "subject-of-worker", Lie::Nothing);
     let links = "/api/v1/oidc/links/finish";
+    let before = entries(&world).await;
     assert_eq!(said(&officer.post(links, &returned(&begun, &back)).await.unwrap()), (403, "not_named"));
+    assert_eq!(entries(&world).await, before + 1, "a link that fails is entered");
     assert_eq!(said(&finish(returned(&begun, &back)).await), (401, "not_named"));
+    assert_eq!(entries(&world).await, before + 2, "and so is a way back on which nobody is named");
     let signing_in = sends_out().await;
     let in_back = issuer.sends_back(&signing_in, "subject-of-worker", Lie::Nothing);
     assert_eq!(said(&worker.post(links, &returned(&signing_in, &in_back)).await.unwrap()), (403, "not_named"));
     // Nobody is linked to somebody else's subject.
+    let before = entries(&world).await;
     assert_eq!(said(&link(&worker, &issuer, "subject").await), (409, "linked_already"));
+    assert_eq!(entries(&world).await, before + 2, "that it was begun, and that it was refused");
     assert_eq!(said(&link(&officer, &issuer, "another-subject").await), (409, "linked_already"));
     serving.stop().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! Sessions over stateless replicas, and what ends them.
 
 use crate::harness::World;
+use crate::repeated::entries;
 use chrono::{DateTime, TimeDelta, Utc};
 use himaya::demo::actor::Actor;
 use serde_json::json;
@@ -169,10 +170,12 @@ async fn a_wrong_name_and_wrong_words_get_one_answer() {
     let mut answers = Vec::new();
     for handle in ["duty1", "nobody.of.this.name"] {
         let body = json!({ "handle": handle, "passphrase": "these are not the right words at all" });
+        let before = entries(&world).await;
         let sent = client.post(format!("{}/api/v1/sessions", world.base)).json(&body).send().await.unwrap();
         let status = sent.status().as_u16();
         let mut body: serde_json::Value = sent.json().await.unwrap();
         body["request_id"] = json!("");
+        assert_eq!(entries(&world).await, before + 1, "wrong words are entered, of {handle} as of anybody");
         answers.push((status, body));
     }
     assert_eq!(answers[0], answers[1]);
