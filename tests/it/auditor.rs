@@ -85,7 +85,7 @@ async fn a_detail_that_somebody_else_sealed_is_not_shown() {
         .execute(&mut owner)
         .await
         .unwrap();
-    let altered = json!({ "position": entry.position, "detail": null, "altered": true });
+    let altered = json!({ "position": entry.position, "detail": null, "altered": true, "erased": false });
     assert_eq!(shown(&auditor, entry.position).await, altered);
     // With a leaf that commits to it, and the tree changed to fit: it is not signed by this service.
     let committed = himaya::audit::entry::commitment(&serde_json::to_vec(&detail).unwrap());
@@ -120,13 +120,13 @@ async fn a_detail_that_was_deleted_is_told_and_found_and_one_for_others_is_neith
         .execute(&mut owner)
         .await
         .unwrap();
-    let withheld = json!({ "position": entry.position, "detail": null, "altered": false });
+    let withheld = json!({ "position": entry.position, "detail": null, "altered": false, "erased": false });
     assert_eq!(shown(&auditor, entry.position).await, withheld);
     sqlx::raw_sql("INSERT INTO shared_key_wraps TABLE kept").execute(&mut owner).await.unwrap();
     assert_eq!(shown(&auditor, entry.position).await["altered"], false);
     let erase = "UPDATE ledger_entries SET detail = NULL WHERE replica = $1 AND lane = $2 AND n = $3";
     change(&mut owner, erase, &entry).await;
-    let altered = json!({ "position": entry.position, "detail": null, "altered": true });
+    let altered = json!({ "position": entry.position, "detail": null, "altered": true, "erased": false });
     assert_eq!(shown(&auditor, entry.position).await, altered);
     // So is an entry that is gone as a whole, which was left out of the page before.
     let delete = "DELETE FROM ledger_entries WHERE replica = $1 AND lane = $2 AND n = $3";
