@@ -176,7 +176,7 @@ async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() 
     };
     let entry = shown().await.unwrap();
     assert_eq!(entry["detail"]["person"]["handle"], "officer1", "{entry}");
-    let altered = Some(json!({ "position": before + 1, "detail": null, "altered": true }));
+    let altered = Some(json!({ "position": before + 1, "detail": null, "altered": true, "erased": false }));
     let at = "SELECT e.replica, e.lane, e.n, e.detail_key, k.oversight_wrap FROM ledger_tree t
               JOIN ledger_entries e USING (replica, lane, n) JOIN ledger_detail_keys k ON k.id = e.detail_key WHERE t.position = $1";
     let row = sqlx::query(at).bind(before + 1).fetch_one(&mut owner).await.unwrap();
@@ -230,7 +230,7 @@ async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() 
     .unwrap();
     let seen = lists(&supervisor, 100).await;
     let seen = seen.iter().find(|entry| position(entry) == foreign).unwrap();
-    assert_eq!(seen, &json!({ "position": foreign, "detail": null, "altered": true }));
+    assert_eq!(seen, &json!({ "position": foreign, "detail": null, "altered": true, "erased": false }));
     // An entry that is gone as a whole is the auditors' to find: whose it was stands nowhere any more.
     let gone = "DELETE FROM ledger_entries WHERE (replica, lane, n) = ($1, $2, $3)";
     sqlx::query(gone).bind(replica).bind(lane).bind(n).execute(&mut owner).await.unwrap();

@@ -150,7 +150,7 @@ async fn what_was_altered_fits_every_question_and_what_is_for_others_is_counted(
         .execute(&mut owner)
         .await
         .unwrap();
-    let altered = json!({ "position": row.get::<i64, _>(0), "detail": null, "altered": true });
+    let altered = json!({ "position": row.get::<i64, _>(0), "detail": null, "altered": true, "erased": false });
     assert_eq!(finds(&auditor, nothing.clone()).await, std::slice::from_ref(&altered));
     // One that was taken out of the tree leaves its place empty.
     sqlx::query("DELETE FROM ledger_tree WHERE position = $1")

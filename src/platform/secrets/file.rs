@@ -254,7 +254,9 @@ mod tests {
             let about = std::fs::metadata(folder.join(name)).unwrap();
             assert_eq!((about.uid(), about.gid()), (owner.uid(), owner.gid()), "{name}");
         }
-        drop((held, hold(&folder).unwrap()));
+        // Whoever comes next finds the same file, and takes it.
+        drop(held);
+        drop(hold(&folder).unwrap());
         std::fs::remove_dir_all(folder).unwrap();
     }
 
