@@ -45,9 +45,9 @@ CREATE FUNCTION erase_details(retention uuid, wanted bigint[], stated text, code
             END IF;
         END
     $$;
--- Which of these are a case, or hang on one, that is not closed or is under a hold; and notices that wait. An end of a hold that was
--- written down is asked of this database's clock.
-CREATE FUNCTION kept_for_cases(asked uuid[]) RETURNS SETOF uuid
+-- Which of these are a case, or hang on one, that is not closed or is under a hold; and notices that wait. The moment is the service's,
+-- which witnesses bound: no clock of a database ends a hold.
+CREATE FUNCTION kept_for_cases(asked uuid[], moment timestamptz) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
         WITH hangs AS MATERIALIZED (
@@ -59,10 +59,14 @@ CREATE FUNCTION kept_for_cases(asked uuid[]) RETURNS SETOF uuid
             UNION SELECT x.id, x.case_id FROM public.placements x WHERE x.id = ANY (asked)
             UNION SELECT x.id, x.case_id FROM public.consents x WHERE x.id = ANY (asked)
             UNION SELECT x.id, x.case_id FROM public.notices x WHERE x.id = ANY (asked) AND x.case_id IS NOT NULL
+            UNION SELECT x.id, x.case_id FROM public.tasks x WHERE x.id = ANY (asked) AND x.case_id IS NOT NULL
+            UNION SELECT x.opening_id, x.case_id FROM public.opening_cases x WHERE x.opening_id = ANY (asked)
+            UNION SELECT x.id, n.case_id FROM public.attachments x JOIN public.notices n ON n.id = x.notice_id
+                  WHERE x.id = ANY (asked) AND n.case_id IS NOT NULL
             UNION SELECT x.id, s.case_id FROM public.attachments x JOIN public.sections s ON s.id = x.section_id WHERE x.id = ANY (asked))
         SELECT h.r FROM hangs h JOIN public.cases c ON c.id = h.c
         WHERE c.state <> 'closed' OR EXISTS (
-            SELECT FROM public.holds o WHERE o.case_id = c.id AND o.lifted_at IS NULL AND (o.until IS NULL OR o.until > clock_timestamp()))
+            SELECT FROM public.holds o WHERE o.case_id = c.id AND o.lifted_at IS NULL AND (o.until IS NULL OR o.until > moment))
         UNION SELECT n.id FROM public.notices n WHERE n.id = ANY (asked) AND n.state IN ('sent', 'acknowledged')
     $$;
 
@@ -93,7 +97,7 @@ DO $$
 DECLARE wanted text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO himaya_resolver;
-    FOREACH wanted IN ARRAY ARRAY['erase_details(uuid, bigint[], text, bytea)', 'kept_for_cases(uuid[])',
+    FOREACH wanted IN ARRAY ARRAY['erase_details(uuid, bigint[], text, bytea)', 'kept_for_cases(uuid[], timestamptz)',
                                   'thin_cosignatures(text[], bigint, integer)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO himaya_resolver', wanted);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', wanted);

@@ -1,7 +1,8 @@
 //! The routes of alerts.
 
-use super::model::{AlertAcknowledged, AlertView};
+use super::model::{AlertAcknowledged, AlertView, What};
 use super::store;
+use crate::audit::snooping::store::explained;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
@@ -12,6 +13,7 @@ use crate::platform::problem::{Problem, ProblemDocument};
 use crate::platform::random;
 use axum::Json;
 use axum::extract::State;
+use uuid::Uuid;
 
 /// The alerts about one's own work, one's desk's, and for a supervisor the organisation's; newest first.
 #[utoipa::path(
@@ -33,7 +35,15 @@ pub async fn list(
     let mut look = Look::begin(&app.places, leave).await?;
     let alerts = store::alerts(&mut look, before, paged.limit + 1).await?;
     let Listed { items, next } = paged.page(alerts, |(number, _)| *number);
-    let items: Vec<AlertView> = items.into_iter().map(|(_, alert)| alert).collect();
+    let mut items: Vec<AlertView> = items.into_iter().map(|(_, alert)| alert).collect();
+    let suspicions: Vec<Uuid> =
+        items.iter().filter(|alert| alert.what == What::Snooping).map(|alert| alert.about).collect();
+    if !suspicions.is_empty() {
+        let mut said = explained(&mut look, &suspicions).await?;
+        for alert in &mut items {
+            alert.explanation = said.remove(&alert.about);
+        }
+    }
     look.conclude(items.iter().flat_map(|alert| [alert.id.0, alert.about]).collect(), vec![]).await?.spend();
     Ok(Json(Listed { items, next }))
 }

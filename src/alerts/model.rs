@@ -72,6 +72,9 @@ pub struct AlertView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     pub raised_at: DateTime<Utc>,
+    /// What was counted of somebody's day, and with what it was compared: in a sentence, for the auditors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
     /// By whom, the first one first.
     pub acknowledged: Vec<Acknowledged>,
 }

@@ -78,6 +78,7 @@ pub async fn alerts<V: Does, K: About>(
                 organisation: OrganisationId(row.organisation_id),
                 account: row.account_id.map(AccountId),
                 raised_at: row.raised_at,
+                explanation: None,
                 acknowledged: acknowledged
                     .map(|(account, at)| Acknowledged { account: AccountId(account), at })
                     .collect(),

@@ -99,10 +99,12 @@ pub enum Sphere {
 impl Sphere {
     const ALL: [Self; 2] = [Self::Work, Self::Signed];
 
-    /// Under which pseudonym something about such a record stands.
+    /// Under which pseudonym it stands that somebody did this to such a record. Who made a shared key, and who acknowledged an alert, others
+    /// see by account too.
     #[must_use]
-    pub fn of(kind: RecordKind) -> Self {
-        if kind.is_signed_by_name() { Self::Signed } else { Self::Work }
+    pub fn of(kind: RecordKind, verb: Verb) -> Self {
+        let is_shown = verb == Verb::Renew || (kind, verb) == (RecordKind::Alert, Verb::Acknowledge);
+        if is_shown || kind.is_signed_by_name() { Self::Signed } else { Self::Work }
     }
 
     /// What the pseudonym is computed over, before the account.
@@ -167,7 +169,7 @@ impl Entry {
         Detail {
             salt: hex(&random::bytes::<32>()),
             at: self.at,
-            person: pseudonyms.of(self.account, Sphere::of(self.kind), now),
+            person: pseudonyms.of(self.account, Sphere::of(self.kind, self.verb), now),
             organisation: self.organisation,
             role: self.role,
             relation: self.relation,
@@ -345,8 +347,12 @@ mod tests {
         assert_eq!(after, format!("p-b-{}", work(&other).trim_start_matches("p-")));
         assert!(before.starts_with("p-") && before.len() == 22);
         // What is signed by name stands under another, which leads to the same person.
-        let signed = [&one, &rotated].map(|keys| keys.of(account, Sphere::of(RecordKind::Outage), now));
+        let signed = [&one, &rotated].map(|keys| keys.of(account, Sphere::of(RecordKind::Outage, Verb::Propose), now));
         assert!(!signed.contains(&before) && !signed.contains(&after));
+        for (kind, verb) in [(RecordKind::Intake, Verb::Renew), (RecordKind::Alert, Verb::Acknowledge)] {
+            assert!(signed.contains(&rotated.of(account, Sphere::of(kind, verb), now)));
+        }
+        assert_eq!(rotated.of(account, Sphere::of(RecordKind::Notice, Verb::Acknowledge), now), after);
         let [signed_before, signed_after] = signed;
         assert_eq!(rotated.ever_of(account), [before, signed_before, after, signed_after]);
     }

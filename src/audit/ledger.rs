@@ -344,6 +344,13 @@ async fn write_reads(ledger: std::sync::Weak<Ledger>, mut waiting: mpsc::Receive
         let entries: Vec<Entry> = batch.iter().map(|waiting| waiting.entry.clone()).collect();
         let outcome = commit_batch(&ledger, &entries).await.map_err(Arc::new);
         metrics::batch(entries.len(), outcome.is_ok());
+        if entries.len() > 1 && matches!(outcome.as_ref().map_err(|error| &**error), Err(LedgerError::NoAuditor)) {
+            // One that nobody could read yet takes no other with it.
+            for (waiting, entry) in batch.drain(..).zip(entries) {
+                let _ = waiting.durable.send(commit_batch(&ledger, &[entry]).await.map_err(Arc::new));
+            }
+            continue;
+        }
         if let Err(error) = &outcome {
             tracing::error!(%error, "a batch of entries was not written");
         }

@@ -129,7 +129,7 @@ pub async fn examine(config: &Config, clock: &Clock) -> Vec<Check> {
     };
     if let Some(secrets) = &secrets {
         secrets::values(&mut findings, config, secrets, clock.now()).await;
-        let fingerprint = configured::fingerprint(config, secrets, clock);
+        let fingerprint = configured::fingerprint(config, secrets);
         findings.well(
             "settings",
             format!("entries of processes that work with these name the configuration {fingerprint}"),

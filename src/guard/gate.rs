@@ -236,7 +236,7 @@ impl Gate {
             outcome,
             records: target.named().into_iter().collect(),
             asked: None,
-            about: None,
+            about: target.case().map(|case| case.0),
             mark: None,
             erased: None,
         }

@@ -10,7 +10,6 @@ use crate::audit::entry::{Entry, Outcome};
 use crate::audit::ledger::Ledger;
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::record::{AccountId, RecordKind};
-use crate::staff::oidc::outage;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
@@ -25,24 +24,24 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// For how long a start waits for the entry: a ledger that takes none opens no record either.
 const WAITS: Duration = Duration::from_secs(5);
 
-/// Of everything that is set, the founding's pins, which keys there are, and whether the issuer is taken off. No password and no secret
+/// Of everything that is set, the pins of the founding and of the databases' structure, and which keys there are. No password and no secret
 /// goes into it.
 #[must_use]
-pub fn fingerprint(config: &Config, secrets: &Secrets, clock: &Clock) -> Uuid {
+pub fn fingerprint(config: &Config, secrets: &Secrets) -> Uuid {
     let plain = config.database.change(|_, full| Ok::<_, Infallible>(address::without_password(full).0));
     let plain = plain.unwrap_or_else(|never| match never {});
     let set = serde_json::to_value(Config { database: plain, ..config.clone() }).unwrap_or_default();
     let pins = std::fs::read_to_string(&config.pins).unwrap_or_default();
     let mut pins: Vec<&str> = pins.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     pins.sort_unstable();
-    let issuer_off = outage::until(&config.checkpoints, clock.now()).ok().flatten();
+    let schema = config.schema_pin.as_ref().and_then(|pin| std::fs::read_to_string(pin).ok());
     let all = json!({
         "set": set,
         "pins": pins,
         "keys": [
             keys(&secrets.pepper), keys(&secrets.token), keys(&secrets.ledger), keys(&secrets.pseudonyms), keys(&secrets.vouch)
         ],
-        "issuer_off": issuer_off,
+        "schema": schema,
     });
     let digest = Sha256::new().chain_update(b"himaya configuration v1").chain_update(all.to_string()).finalize();
     let mut bytes = [0; 16];
@@ -94,7 +93,7 @@ impl Configured {
     }
 
     async fn tell(&self, config: &Config, secrets: &Secrets, ledger: &Ledger, clock: &Clock) {
-        let now = fingerprint(config, secrets, clock);
+        let now = fingerprint(config, secrets);
         if *self.told.lock().unwrap_or_else(PoisonError::into_inner) == Some(now) {
             return;
         }
@@ -103,7 +102,8 @@ impl Configured {
                 tracing::info!(configuration = %now, "this process works with these settings");
                 *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
             }
-            Err(error) => tracing::debug!(%error, "the settings of this process are not entered yet"),
+            // Before there are auditors with a key nobody could read it; else no record is opened either.
+            Err(error) => tracing::warn!(%error, "the settings of this process are not entered yet"),
         }
     }
 }

@@ -27,7 +27,7 @@ async fn told(auditor: &Actor) -> Vec<Uuid> {
 async fn whoever_changes_what_a_process_works_with_leaves_a_trace() {
     let world = World::new().await;
     let auditor = world.signed_in("auditor1").await;
-    let own = fingerprint(&world.app.config, &world.app.secrets, &world.clock);
+    let own = fingerprint(&world.app.config, &world.app.secrets);
     soon("it told", async || told(&auditor).await.last() == Some(&own)).await;
     let before = told(&auditor).await.len();
 
@@ -45,7 +45,7 @@ async fn whoever_changes_what_a_process_works_with_leaves_a_trace() {
         let earlier = entries(&world).await;
         let (app, serving, _) = world.replica_of(config.clone()).await;
         assert!(entries(&world).await > earlier, "when it answers, it has told");
-        wanted.insert(fingerprint(&config, &app.secrets, &world.clock));
+        wanted.insert(fingerprint(&config, &app.secrets));
         serving.stop().await.unwrap();
     }
     assert_eq!(wanted.len(), 4);
@@ -61,17 +61,17 @@ async fn whoever_changes_what_a_process_works_with_leaves_a_trace() {
 async fn what_changes_while_it_runs_is_told_too_and_no_password_goes_into_it() {
     let world = World::new().await;
     let auditor = world.signed_in("auditor1").await;
-    let own = fingerprint(&world.app.config, &world.app.secrets, &world.clock);
+    let own = fingerprint(&world.app.config, &world.app.secrets);
     soon("it told", async || told(&auditor).await.last() == Some(&own)).await;
     // Another founding is pinned by hand.
     let mut pins = std::fs::OpenOptions::new().append(true).open(&world.app.config.pins).unwrap();
     writeln!(pins, "{}", "0".repeat(64)).unwrap();
-    let now = fingerprint(&world.app.config, &world.app.secrets, &world.clock);
+    let now = fingerprint(&world.app.config, &world.app.secrets);
     assert_ne!(own, now);
     soon("the pin is told", async || told(&auditor).await.last() == Some(&now)).await;
 
     let other =
         world.app.config.database.change(|_, full| Ok::<_, Infallible>(address::with_password(full, "another")));
     let other = Config { database: other.unwrap(), ..world.app.config.clone() };
-    assert_eq!(fingerprint(&other, &world.app.secrets, &world.clock), now);
+    assert_eq!(fingerprint(&other, &world.app.secrets), now);
 }

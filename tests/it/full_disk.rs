@@ -175,12 +175,12 @@ async fn the_database_has_no_room_for_the_tree_so_reading_stops_and_says_why_and
         assert_eq!(operator.post("/api/v1/calls", &call()).await.unwrap().status, 201);
         world.clock.advance(TimeDelta::seconds(31));
         soon("reading stops", async || reader.reads().await == (503, "ledger_behind".to_owned())).await;
-        becomes(&address, "/ready", |status, _| status == 503).await;
+        becomes(&address, "/ready", |status, text| status == 200 && text == "ledger_behind").await;
         assert_eq!(operator.post("/api/v1/calls", &call()).await.unwrap().status, 201, "calls can still be written");
         assert!(count(&world, "SELECT count(*) FROM ledger_pending").await > 0);
         room(&mut owner).await;
         soon("reading goes on", async || reader.reads().await.0 == 200).await;
-        becomes(&address, "/ready", |status, _| status == 200).await;
+        becomes(&address, "/ready", |status, text| status == 200 && text == "ready").await;
     }
     door.close().await;
     world.stop().await;

@@ -85,6 +85,10 @@ async fn whoever_asks_for_what_is_not_theirs_is_told_to_the_auditors_and_to_nobo
             && words.contains(&format!("more than {most}")),
         "{words}"
     );
+    // The alert says so itself.
+    let told_by = alerts(&auditor).await;
+    let alert = told_by.iter().find(|alert| alert["what"] == "snooping").unwrap();
+    assert_eq!((&alert["about"], &alert["explanation"]), (&suspicion["id"], &suspicion["explanation"]), "{alert}");
     // It is the pseudonym under which the ledger shows what they did.
     crate::searching::placed(&world).await;
     let search = json!({ "person": suspicion["person"], "outcome": "refused" });

@@ -105,10 +105,7 @@ impl Details {
             match auditors {
                 Auditors::Ready(key) => (held.ledger, held.common) = (Some(key), None),
                 Auditors::Unfounded if work(&|_| true) => {}
-                // A fingerprint of settings tells of nobody, and a process that starts then must not be one that nobody heard of.
-                Auditors::WithoutKey(office)
-                    if work(&|entry| entry.organisation == Some(office) || entry.kind == RecordKind::Configuration) => {
-                }
+                Auditors::WithoutKey(office) if work(&|entry| entry.organisation == Some(office)) => {}
                 Auditors::Unfounded | Auditors::WithoutKey(_) => return Err(LedgerError::NoAuditor),
             }
         }

@@ -111,7 +111,7 @@ impl Retention {
             // Only now: what another one erased just before is not there any more.
             let rows = store::labelled(&self.reads, from, upto).await?;
             let looked = self.look(&rows, &keys, &seen, now, &mut passed);
-            let (erased, kept) = self.erase(&mut transaction, looked).await?;
+            let (erased, kept) = self.erase(&mut transaction, looked, now).await?;
             transaction.commit().await?;
             passed.erased += erased;
             passed.kept += kept;
@@ -160,12 +160,17 @@ impl Retention {
     }
 
     /// Enters and erases what no case keeps, class by class; how many that were, and how many are kept.
-    async fn erase(&self, connection: &mut PgConnection, over: Vec<Over>) -> Result<(u64, u64), RetentionError> {
+    async fn erase(
+        &self,
+        connection: &mut PgConnection,
+        over: Vec<Over>,
+        now: DateTime<Utc>,
+    ) -> Result<(u64, u64), RetentionError> {
         if over.is_empty() {
             return Ok((0, 0));
         }
         let about: Vec<Uuid> = over.iter().filter_map(|over| over.label.about).collect();
-        let for_cases = store::kept_for_cases(connection, &about).await?;
+        let for_cases = store::kept_for_cases(connection, &about, now).await?;
         let (mut by_class, mut erased, mut kept): (BTreeMap<Class, Vec<i64>>, _, _) = (BTreeMap::new(), 0, 0);
         for Over { position, label } in over {
             if label.about.is_some_and(|about| for_cases.contains(&about)) {

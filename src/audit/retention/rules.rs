@@ -37,12 +37,17 @@ impl Class {
     pub fn of(entry: &Entry) -> Self {
         let is_exception = entry.relation == Relation::Emergency || entry.purpose == Some(Purpose::Emergency);
         // A read has a mark only in an outage.
-        let is_in_outage = entry.verb == Verb::Read && entry.mark.is_some();
+        let is_in_outage = matches!(entry.verb, Verb::Read | Verb::List) && entry.mark.is_some();
         if is_exception || is_in_outage {
             return Self::Changes;
         }
         match (entry.outcome, entry.kind, entry.verb) {
             (Outcome::Refused, ..) | (_, RecordKind::Session, _) => Self::Refusals,
+            // These lists show content; and who looks into the ledger decides who is looked at.
+            (_, RecordKind::CaseNote | RecordKind::Attachment | RecordKind::Consent, Verb::List) => Self::Records,
+            (_, RecordKind::Ledger | RecordKind::AccessList | RecordKind::Oversight | RecordKind::Resolution, _) => {
+                Self::Changes
+            }
             (_, _, Verb::List) => Self::Lists,
             (_, kind, _) if decides(kind) => Self::Changes,
             (_, _, Verb::Assign | Verb::Unassign | Verb::Recuse | Verb::Lift | Verb::Share | Verb::Transfer) => {
@@ -154,7 +159,9 @@ mod tests {
         assert_eq!(class(Verb::Read, RecordKind::Narrative), Class::Records);
         assert_eq!(class(Verb::Write, RecordKind::Care), Class::Records);
         assert_eq!(class(Verb::List, RecordKind::Case), Class::Lists);
-        assert_eq!(class(Verb::List, RecordKind::Ledger), Class::Lists);
+        assert_eq!(class(Verb::List, RecordKind::Ledger), Class::Changes);
+        assert_eq!(class(Verb::List, RecordKind::AccessList), Class::Changes);
+        assert_eq!(class(Verb::List, RecordKind::CaseNote), Class::Records);
         assert_eq!(class(Verb::Create, RecordKind::Session), Class::Refusals);
         assert_eq!(class(Verb::Countersign, RecordKind::Policy), Class::Changes);
         assert_eq!(class(Verb::Assign, RecordKind::Case), Class::Changes);
@@ -167,6 +174,7 @@ mod tests {
         assert_eq!(Class::of(&Entry { outcome: Outcome::Refused, ..read.clone() }), Class::Refusals);
         let mark = Some(Mark::in_outage(Uuid::nil(), [0; 32]));
         assert_eq!(Class::of(&Entry { mark, ..read.clone() }), Class::Changes);
+        assert_eq!(Class::of(&Entry { mark, verb: Verb::List, ..read.clone() }), Class::Changes);
         assert_eq!(Class::of(&Entry { relation: Relation::Emergency, ..read.clone() }), Class::Changes);
         assert_eq!(Class::of(&Entry { purpose: Some(Purpose::Emergency), ..read }), Class::Changes);
     }

@@ -1,6 +1,7 @@
 //! All SQL of retention: what is read of the ledger as the auditor's role, and what is erased as the sweeper's.
 
 use super::statement::Statement;
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -59,8 +60,9 @@ pub(super) async fn alone(connection: &mut PgConnection) -> Result<bool, sqlx::E
 pub(super) async fn kept_for_cases(
     connection: &mut PgConnection,
     about: &[Uuid],
+    now: DateTime<Utc>,
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let kept = sqlx::query_scalar!(r#"SELECT kept_for_cases AS "kept!" FROM kept_for_cases($1)"#, about)
+    let kept = sqlx::query_scalar!(r#"SELECT kept_for_cases AS "kept!" FROM kept_for_cases($1, $2)"#, about, now)
         .fetch_all(connection)
         .await?;
     Ok(kept.into_iter().collect())

@@ -11,6 +11,7 @@ use crate::guard::record::OrganisationId;
 use crate::platform::problem::Problem;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Adds to each day, and says what it has now: a row for each measure that grew, and one of the records for every day, so
@@ -107,6 +108,21 @@ pub(super) async fn suspect(connection: &mut PgConnection, suspected: &Suspected
 pub(super) async fn forget(pool: &PgPool, before: NaiveDate) -> Result<(), sqlx::Error> {
     sqlx::query!("SELECT forget_looks($1)", before).execute(pool).await?;
     Ok(())
+}
+
+/// What these suspicions say in a sentence, as far as they are the person's to see.
+pub(crate) async fn explained<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    wanted: &[Uuid],
+) -> Result<HashMap<Uuid, String>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT id, measure, counted, usual, most FROM suspicions WHERE id = ANY ($1)", wanted)
+        .fetch_all(look.sql())
+        .await?;
+    let said = rows.into_iter().filter_map(|row| {
+        let measure = row.measure.parse().ok()?;
+        Some((row.id, explanation(measure, row.counted, row.usual, row.most)))
+    });
+    Ok(said.collect())
 }
 
 /// What the auditors are told, newest first, each with its number.
