@@ -235,7 +235,6 @@ const fn is_founding(kind: RecordKind) -> bool {
             | RecordKind::Membership
             | RecordKind::Session
             | RecordKind::Credential
-            | RecordKind::Configuration
             | RecordKind::Ledger
     )
 }
