@@ -130,6 +130,8 @@ async fn what_is_over_is_erased_and_told_and_the_ledger_is_whole() {
     let stranger = kept.world.signed_in("officer2").await;
     assert_eq!(stranger.get(&kept.case, "case_work").await.unwrap().status, 404);
     assert_eq!(stranger.get("/api/v1/ledger/entries", "audit").await.unwrap().status, 403);
+    // And a list that shows nothing of anybody.
+    assert_eq!(stranger.get("/api/v1/cases", "case_work").await.unwrap().status, 200);
     assert_eq!(kept.pass().await, Passed::default(), "everything is of today");
     kept.let_pass(23).await;
     assert_eq!(kept.pass().await, Passed::default(), "nothing is so old");
