@@ -3,8 +3,6 @@
 ALTER TABLE shared_keys DROP CONSTRAINT shared_keys_purpose_check;
 ALTER TABLE shared_keys ADD CONSTRAINT shared_keys_purpose_check
     CHECK (purpose IN ('intake', 'review', 'ledger', 'custody', 'oversight'));
--- Every process reads these again and again, whoever wrote them: none is long.
-ALTER TABLE shared_keys ADD CONSTRAINT shared_keys_note_length CHECK (octet_length(note) <= 16384);
 ALTER TABLE ledger_detail_keys
     ADD COLUMN oversight_id   uuid REFERENCES shared_keys,  -- the OVERSIGHT epoch that it is wrapped to besides; null where there is none
     ADD COLUMN oversight_wrap bytea,                        -- HPKE to that epoch
