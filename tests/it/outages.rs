@@ -327,9 +327,10 @@ async fn where_two_things_are_lacking_it_takes_both_outages() {
     let outage = async || coordinator.get("/api/v1/status", "").await.unwrap().body["ledger_outage"].clone();
     assert_eq!(told(&officer, &narrative, "case_work").await, closed("ledger_not_witnessed"));
     stall(&mut owner).await;
-    // Something waits for its place from now on: the refusal that was just entered, and this.
-    assert_eq!(told(&officer, &narrative, "case_work").await, closed("ledger_not_witnessed"));
-    world.signed_in("officer2").await;
+    // This waits for its place from now on.
+    let body = json!({ "content": { "safe_to_talk": "yes", "kind": "crisis", "said": "hello" } });
+    let call = world.signed_in("operator1").await.post("/api/v1/calls", &body).await.unwrap();
+    assert_eq!(call.status, 201, "{}", call.text);
     world.clock.advance(TimeDelta::seconds(40));
     soon("it is behind", async || told(&officer, &narrative, "case_work").await == closed("ledger_behind")).await;
     let one = propose(&officer, &["ledger_behind"], 1).await;
