@@ -123,7 +123,7 @@ pub async fn from_outside(told: Outside, checkpoint: &[PathBuf], key: Option<Not
     let needed = told.needed()?;
     let source = Source::open(place, token, told.authority.as_deref())?;
     let mut bar = Bar::new();
-    let asked = outside::Told { key, saved, witnesses: told.witness, needed };
+    let asked = outside::Told { key, saved, witnesses: told.witness, needed, now: Clock::default().now() };
     let report = outside::verify(&source, &asked, |done, all| bar.at(done, all)).await?;
     bar.end();
     say(&report, &asked);
