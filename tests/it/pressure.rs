@@ -35,6 +35,7 @@ pub fn read(account: Uuid, at: DateTime<Utc>) -> Entry {
         about: None,
         mark: None,
         erased: None,
+        turn: None,
     }
 }
 

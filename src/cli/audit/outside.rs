@@ -34,7 +34,8 @@ pub struct Outside {
     #[arg(long, requires = "tiles")]
     pub authority: Option<PathBuf>,
     /// The key of a witness; may be given several times. Without `--tiles` the newest `--checkpoint` must be cosigned: the file
-    /// `cosigned` beside the checkpoints is.
+    /// `cosigned` beside the checkpoints is; and what was erased since its time was over is held to these witnesses' clocks, and not
+    /// to those of the configuration's.
     #[arg(long)]
     pub witness: Vec<CosignatureVerifier>,
     /// How many of them must have cosigned. Without it, all.
