@@ -1,12 +1,14 @@
 //! One entry: what is sealed to the auditors, and the leaf, which tells an outsider nothing.
 //!
-//! A leaf is 222 bytes: magic `HML1` ‖ replica (16) ‖ lane (4) ‖ n (8) ‖ the lane's previous leaf hash (32) ‖ hour since
+//! A leaf is 202 bytes: magic `HML1` ‖ replica (16) ‖ lane (4) ‖ n (8) ‖ the lane's previous leaf hash (32) ‖ hour since
 //! 1970 (8) ‖ policy hash (32) ‖ commitment to the detail (32) ‖ mark (32) ‖ digest (32) ‖ two zero bytes. A read fills
-//! mark and digest with random bytes, so that it looks like a write. Numbers are big-endian.
+//! mark and digest with random bytes, so that it looks like a write. Numbers are big-endian. One entry tells everybody what it is: that of a
+//! process's settings, whose mark and digest say for how long what entries say is kept (`retention/announced`).
 
 use super::asked::Asked;
 use super::mark::Mark;
 use super::retention::Erased;
+use super::retention::label::Turn;
 use super::tree::Hash;
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::record::{AccountId, OrganisationId, RecordKind};
@@ -52,6 +54,8 @@ pub struct Entry {
     pub mark: Option<Mark>,
     /// Of which entries it is erased what they say, since the time of their class is over.
     pub erased: Option<Erased>,
+    /// Which case is opened or closed with it: in its label, and not in what it says.
+    pub turn: Option<(Uuid, Turn)>,
 }
 
 /// An entry as the auditors read it: people stand under pseudonyms.

@@ -2,6 +2,7 @@
 
 use super::entry::{self, Detail, Leaf, Place};
 use super::keys::LogKeys;
+use super::retention::Periods;
 use super::retention::statement::Statement;
 use super::tree;
 use super::{ledger, retention, store};
@@ -32,6 +33,16 @@ pub struct EntryView {
     pub altered: bool,
     /// What happened was erased, since the time for which such entries are kept was over.
     pub erased: bool,
+    /// For how many months what entries say is kept, by class, as this entry announces: a shorter period counts thirty days after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub periods: Option<Periods>,
+}
+
+impl EntryView {
+    const fn altered(position: i64) -> Self {
+        Self { position, detail: None, altered: true, erased: false, periods: None }
+    }
 }
 
 /// Rows of the ledger for one auditor: first the keys are found, then that they looked is recorded, and only then
@@ -95,7 +106,7 @@ impl Reading {
         let above = self.rows.iter().map(|row| Some(row.position));
         self.rows.iter().zip(std::iter::once(None).chain(above)).flat_map(|(row, above)| {
             let gone = above.map_or(0..0, |above| row.position + 1..above).rev();
-            let gone = gone.map(|position| EntryView { position, detail: None, altered: true, erased: false });
+            let gone = gone.map(EntryView::altered);
             gone.chain(std::iter::once_with(|| self.view(row)))
         })
     }
@@ -103,7 +114,7 @@ impl Reading {
     fn view(&self, row: &store::Page) -> EntryView {
         let is_erased = row.detail.is_none() && self.erased.contains(&row.position);
         match leaf(row, &self.log, &self.offices) {
-            Some(_) if is_erased => EntryView { position: row.position, detail: None, altered: false, erased: true },
+            Some(_) if is_erased => EntryView { altered: false, erased: true, ..EntryView::altered(row.position) },
             _ => view(row, &self.opened, &self.log, &self.offices),
         }
     }
@@ -131,7 +142,7 @@ type DetailKeys = HashMap<Uuid, Option<Zeroizing<[u8; 32]>>>;
 /// service signed, and that stands in the tree, commits to it.
 fn view(row: &store::Page, opened: &DetailKeys, log: &LogKeys, offices: &[(i64, usize)]) -> EntryView {
     let position = row.position;
-    let altered = EntryView { position, detail: None, altered: true, erased: false };
+    let altered = EntryView::altered(position);
     let (Some(leaf), Some(sealed), Some(key)) = (leaf(row, log, offices), &row.detail, row.detail_key) else {
         return altered;
     };
@@ -147,7 +158,7 @@ fn view(row: &store::Page, opened: &DetailKeys, log: &LogKeys, offices: &[(i64, 
         return altered;
     }
     let Ok(detail) = serde_json::from_slice(&plain) else { return altered };
-    EntryView { position, detail: Some(detail), altered: false, erased: false }
+    EntryView { position, detail: Some(detail), altered: false, erased: false, periods: Periods::announced(&leaf) }
 }
 
 /// From which positions on which key signs, as far as it matters for these rows: where a key has taken over, what an older

@@ -1,5 +1,5 @@
-//! The verifier: reads the whole ledger as an outsider would and believes nothing but the log's public keys, and
-//! checkpoints that were saved outside the database.
+//! The verifier: reads the whole ledger as an outsider would and believes nothing but the log's public keys,
+//! checkpoints that were saved outside the database, witnesses, and its own clock.
 //!
 //! What it cannot find: the last entries of a lane, deleted from the queue as well within the moment before they were
 //! numbered; and what was done to both the database and every saved checkpoint by who holds the log's private key.
@@ -7,6 +7,7 @@
 mod above;
 mod checkpoints;
 mod finding;
+mod kept;
 mod objects;
 mod outages;
 pub mod outside;
@@ -21,10 +22,13 @@ pub use finding::{Finding, Kept};
 pub use outages::{OutageReport, Outages};
 
 use super::keys::LogKeys;
+use super::retention::label::Labels;
 use super::retention::{Class, Seen};
 use super::witnesses::Witnesses;
 use crate::guard::trust::Agreements;
 use crate::platform::clock::Clock;
+use chrono::{DateTime, Utc};
+use kept::Cases;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use steps::Steps;
@@ -144,7 +148,31 @@ pub async fn verify(
     saved: &[String],
     with_records: bool,
 ) -> Result<Report, VerifyError> {
-    verify_with(pool, keys, saved, with_records, None, None, |_, _| ()).await
+    let believed = Believed { saved, ..Believed::at(Clock::default().now()) };
+    verify_with(pool, keys, with_records, believed, |_, _| ()).await
+}
+
+/// What is believed beside the log's keys.
+pub struct Believed<'a> {
+    /// Texts of checkpoints from outside the database.
+    pub saved: &'a [String],
+    /// Where it is known: entries that were made under a policy to which nobody ever agreed are marked.
+    pub agreed: Option<Agreed>,
+    /// By whose clocks what was erased is held to its time: those whom the verifier names, or the configuration's. Whoever could put a
+    /// witness of their own into the configuration is believed no further than they are.
+    pub witnesses: Option<&'a Witnesses>,
+    /// With the service's secrets: what was erased is held to the cases that it was about.
+    pub labels: Option<Labels>,
+    /// What time it is, by the verifier's own clock: nothing in the ledger happened later, whatever it and witnesses say.
+    pub now: DateTime<Utc>,
+}
+
+impl Believed<'_> {
+    /// Nothing but what time it is.
+    #[must_use]
+    pub const fn at(now: DateTime<Utc>) -> Self {
+        Self { saved: &[], agreed: None, witnesses: None, labels: None, now }
+    }
 }
 
 /// What two persons agreed to about the policy.
@@ -165,30 +193,30 @@ impl Agreed {
     }
 }
 
-/// The same, and marks the entries that were made under a policy to which nobody ever agreed. Where `witnesses` are given, what was erased
-/// since its time was over is held to their clocks too. `progress` is told how many of how many numbered entries are done: never fewer than
-/// before, and all of them at the end.
+/// The same, by what is believed. `progress` is told how many of how many numbered entries are done: never fewer than before, and all of
+/// them at the end.
 ///
 /// # Errors
 /// As [`verify`].
 pub async fn verify_with(
     pool: &PgPool,
     keys: &LogKeys,
-    saved: &[String],
     with_records: bool,
-    agreed: Option<Agreed>,
-    witnesses: Option<&Witnesses>,
+    believed: Believed<'_>,
     progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
+    let Believed { saved, agreed, witnesses, labels, now } = believed;
     let seen = match witnesses {
-        Some(witnesses) => witnesses.history(pool, keys, Clock::default().now()).await?,
+        Some(witnesses) => witnesses.history(pool, keys, saved, now).await?,
         None => Seen::default(),
     };
+    let hour = now.timestamp().div_euclid(3600);
     let mut snapshot = store::snapshot(pool).await?;
     // The verifier's own time: nobody else's says how long an entry has waited.
-    let mut walk = Walk::new(keys, with_records, Clock::default().hour());
+    let mut walk = Walk::new(keys, with_records, hour);
     walk.hold_to(agreed);
-    walk.take_retained(&mut snapshot, seen).await?;
+    walk.cases = labels.map(|labels| Cases::new(labels, seen.clone()));
+    walk.take_retained(&mut snapshot, seen, hour).await?;
     walk.take_saved(saved);
     let size = store::size(&mut snapshot).await?;
     walk.tree(&mut snapshot, Steps::new(size, progress)).await?;
@@ -198,9 +226,10 @@ pub async fn verify_with(
         walk.records(&mut snapshot).await?;
         walk.rows(&mut snapshot).await?;
     }
+    let erasures = walk.end_retained();
+    walk.kept(&mut snapshot, erasures).await?;
     snapshot.rollback().await?;
     walk.policies();
-    walk.end_retained();
     Ok(walk.report)
 }
 

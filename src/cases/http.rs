@@ -155,7 +155,11 @@ pub async fn change_state(
     // Before its keys are made anew: that counts as a change of the row as well.
     if_match.check(store::standing(unit.sql(), case).await?.ok_or_else(Problem::absent)?)?;
     let mut row = renewal::complete(&mut unit, checked).await?;
-    row.state = row.state.become_next(change.state)?;
+    let before = row.state;
+    row.state = before.become_next(change.state)?;
+    if let Some(turn) = before.turn(row.state) {
+        unit.turns(case, turn);
+    }
     let version = store::set_state(&mut unit, case, row.state).await?;
     head::sign_new_head(&mut unit, case).await?;
     let _ = unit.commit().await?;

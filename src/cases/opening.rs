@@ -5,6 +5,7 @@ use super::head;
 use super::model::{CaseRelation, CaseRow};
 use super::store;
 use super::team::{self, Teammate};
+use crate::audit::retention::label::Turn;
 use crate::audit::unit::Unit;
 use crate::guard::gate::{About, Does};
 use crate::guard::record::{CaseId, OrganisationId, SectionId};
@@ -44,6 +45,7 @@ pub(crate) async fn open_new<V: Does, K: About>(
         grants.push(grant);
     }
     store::insert_case(unit, case, organisation).await?;
+    unit.turns(case, Turn::Opened);
     store::insert_grants(unit, case, &grants).await?;
     let row = store::lock(unit, case).await?.ok_or_else(|| Problem::fault("a new case is not there"))?;
     let sections = OF_CASE.into_iter().filter_map(Content::empty);

@@ -1,5 +1,6 @@
 //! The two state machines: of a case, and of the prosecution. An illegal step is refused by name.
 
+use crate::audit::retention::label::Turn;
 use crate::guard::words::words;
 use crate::platform::problem::Problem;
 
@@ -59,6 +60,16 @@ impl CaseState {
                 to: next.as_str(),
                 hint: self.first_step_to(next),
             }),
+        }
+    }
+
+    /// What a step to the next state is to the ledger, which keeps what was done about a case that is not closed.
+    #[must_use]
+    pub const fn turn(self, next: Self) -> Option<Turn> {
+        match (self, next) {
+            (Self::Open | Self::FollowUp, Self::Closed) => Some(Turn::Closed),
+            (Self::Closed, Self::Open | Self::FollowUp) => Some(Turn::Opened),
+            _ => None,
         }
     }
 

@@ -5,7 +5,8 @@ mod outside;
 use super::{At, Outcome};
 use himaya::audit::keys::{LogKeys, introductions};
 use himaya::audit::note::NoteVerifier;
-use himaya::audit::verify::{self, Agreed, OutageReport};
+use himaya::audit::retention::label::Labels;
+use himaya::audit::verify::{self, Agreed, Believed, OutageReport};
 use himaya::audit::witnesses::Witnesses;
 use himaya::doctor::{NoCouncil, agreements_of, outages_of};
 use himaya::guard::policy::DecisionTable;
@@ -99,18 +100,19 @@ async fn verify(
         Ok(agreed) => (agreed.as_ref().and_then(Agreed::of), None),
         Err(error) => (None, Some(error.to_string())),
     };
-    let witnesses = Witnesses::of(&config)?;
+    // Whoever writes the configuration names no witness to who has a list of their own.
+    let witnesses = match Witnesses::named(outside.witness.clone(), needed) {
+        Some(own) => Some(own),
+        None => Witnesses::of(&config)?,
+    };
+    let now = Clock::default().now();
+    let labels = match log_key {
+        None => Some(Labels::new(Secrets::read(&config).await?.pseudonyms.clone())),
+        Some(_) => None,
+    };
+    let believed = Believed { saved: &saved, agreed: agreed.clone(), witnesses: witnesses.as_ref(), labels, now };
     let mut bar = Bar::new();
-    let report = verify::verify_with(
-        &databases.auditor,
-        &keys,
-        &saved,
-        records,
-        agreed.clone(),
-        witnesses.as_ref(),
-        |done, all| bar.at(done, all),
-    )
-    .await;
+    let report = verify::verify_with(&databases.auditor, &keys, records, believed, |done, all| bar.at(done, all)).await;
     bar.end();
     let mut report = report?;
     if let Some(attachments) = config.attachments.as_ref().filter(|_| records) {

@@ -83,6 +83,7 @@ impl<V: Does, K: About> Authorized<V, K> {
             about: self.case.map(|case| case.0).or(self.record),
             mark: None,
             erased: None,
+            turn: None,
         }
     }
 }
@@ -239,6 +240,7 @@ impl Gate {
             about: target.case().map(|case| case.0),
             mark: None,
             erased: None,
+            turn: None,
         }
     }
 

@@ -261,6 +261,7 @@ impl Outages {
             about: None,
             mark: None,
             erased: None,
+            turn: None,
         }
     }
 

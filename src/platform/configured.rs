@@ -1,13 +1,15 @@
 //! With which settings a process works is an entry of the ledger: when it starts, and when its keys, its pins or what it takes for granted
 //! change while it runs. What keeps records closed rests on lines of the operator's own file (witnesses, limits, who verifies), so
 //! whoever changes one leaves a trace for the auditors. The entry names a fingerprint and no setting: the log of the process and
-//! `himaya doctor` say the same one, so the auditors ask the operator what was changed, and compare.
+//! `himaya doctor` say the same one, so the auditors ask the operator what was changed, and compare. But for how long what entries say is
+//! kept stands in the entry's leaf: a shorter period counts only thirty days after it (`audit/retention/announced`).
 
 use super::clock::Clock;
 use super::config::{Config, address};
 use super::secrets::{Live, Secrets};
 use crate::audit::entry::{Entry, Outcome};
 use crate::audit::ledger::{Ledger, LedgerError};
+use crate::audit::retention::Periods;
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::record::{AccountId, RecordKind};
 use serde_json::{Value, json};
@@ -97,7 +99,7 @@ impl Configured {
         if *self.told.lock().unwrap_or_else(PoisonError::into_inner) == Some(now) {
             return;
         }
-        match ledger.enter(entry(now, clock)).await {
+        match ledger.enter(entry(now, &Periods::of(&config.retention), clock)).await {
             Ok(()) => {
                 tracing::info!(configuration = %now, "this process works with these settings");
                 *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
@@ -113,7 +115,7 @@ impl Configured {
 }
 
 /// Nobody did it who has an account.
-fn entry(fingerprint: Uuid, clock: &Clock) -> Entry {
+fn entry(fingerprint: Uuid, periods: &Periods, clock: &Clock) -> Entry {
     Entry {
         at: clock.now(),
         account: AccountId(Uuid::nil()),
@@ -127,7 +129,8 @@ fn entry(fingerprint: Uuid, clock: &Clock) -> Entry {
         records: vec![fingerprint],
         asked: None,
         about: None,
-        mark: None,
+        mark: Some(periods.mark(fingerprint)),
         erased: None,
+        turn: None,
     }
 }

@@ -64,6 +64,7 @@ pub(super) async fn enter_for(app: &App, event: Event, purpose: Option<Purpose>)
         about: None,
         mark: None,
         erased: None,
+        turn: None,
     };
     app.places.ledger.enter(entry).await.map_err(ledger_problem)
 }

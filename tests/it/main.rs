@@ -85,6 +85,7 @@ mod repeated;
 mod resolving;
 mod restoring;
 mod retention;
+mod retention_attacked;
 mod revocation;
 mod roster;
 mod rotation;

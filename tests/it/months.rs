@@ -104,6 +104,7 @@ impl Month {
             about: Some(case),
             mark: None,
             erased: None,
+            turn: None,
         };
         self.entries.push(entry);
     }

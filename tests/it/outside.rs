@@ -9,7 +9,7 @@ use himaya::audit::entry::LEAF_BYTES;
 use himaya::audit::note::cosignature::CosignatureKey;
 use himaya::audit::note::{KeyName, NoteVerifier, unverified_text};
 use himaya::audit::tree::leaf_hash;
-use himaya::audit::verify::verify_with;
+use himaya::audit::verify::{Believed, verify_with};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -278,7 +278,8 @@ async fn the_operator_holds_the_newest_checkpoint_to_the_witnesses_and_is_told_t
     let mut progress = Vec::new();
     let keys = world.app.log_keys().unwrap();
     let tell = |done, all| progress.push((done, all));
-    let report = verify_with(&world.app.databases.auditor, &keys, &[], false, None, None, tell).await.unwrap();
+    let report =
+        verify_with(&world.app.databases.auditor, &keys, false, Believed::at(world.clock.now()), tell).await.unwrap();
     assert!(progress.is_sorted() && progress.len() > 2, "{progress:?}");
     assert_eq!(progress.last(), Some(&(report.leaves, report.leaves)));
 

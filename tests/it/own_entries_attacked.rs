@@ -3,19 +3,22 @@
 use crate::harness::World;
 use crate::own_entries::{finds, lists, newest, position, reads};
 use crate::planted::{Maker, insert_key, new_key};
+use crate::pressure::read;
 use crate::searching::placed;
 use crate::thief::stolen_keys;
 use crate::walls::injected;
 use chrono::TimeDelta;
+use himaya::audit::entry::Entry;
 use himaya::audit::ledger::detail_context;
 use himaya::demo::story;
 use himaya::guard::bytes::{self, ContentKey, Context};
 use himaya::guard::keys::{KemPrivate, derive, unwrap_key};
-use himaya::guard::record::AccountId;
+use himaya::guard::record::{AccountId, OrganisationId};
 use himaya::guard::statement::{self, SharedPurpose};
 use serde_json::{Value, json};
 use sqlx::Row as _;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The OVERSIGHT keys to which somebody's stolen keys lead.
@@ -238,4 +241,35 @@ async fn what_was_altered_is_shown_as_altered_and_never_as_somebody_wanted_it() 
     let auditor = world.signed_in("auditor1").await;
     let audited = crate::own_entries::audits(&auditor, json!({ "person": "p-nobody" })).await;
     assert!(audited.contains(altered.as_ref().unwrap()), "{audited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_locks_the_supervisors_keys_keeps_an_entry_waiting_for_two_seconds_and_none_from_being_made() {
+    let world = World::new().await;
+    // The auditors' key is looked for once an hour, and no entry is made without: an hour begins.
+    let past = world.clock.now().timestamp().rem_euclid(3600);
+    world.clock.advance(TimeDelta::seconds(3600 - past));
+    let (app, serving, _) = world.replica().await;
+    let mut owner = world.owner().await;
+    let looked = "SELECT count(*) FROM ledger_detail_keys WHERE oversight_id IS NOT NULL";
+    let before: i64 = sqlx::query_scalar(looked).fetch_one(&mut owner).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE shared_keys IN ACCESS EXCLUSIVE MODE").execute(&mut owner).await.unwrap();
+    let enters = async |kind: &str| {
+        let began = Instant::now();
+        let organisation = world.country.organisations.get(kind).copied().map(OrganisationId);
+        assert!(organisation.is_some(), "{kind}");
+        let entry = Entry { organisation, ..read(Uuid::from_u128(1), world.clock.now()) };
+        app.places.ledger.enter(entry).await.unwrap();
+        began.elapsed()
+    };
+    let limit = Duration::from_secs(2);
+    let first = enters("helpline").await;
+    assert!((limit..5 * limit).contains(&first), "{first:?}");
+    // Then nobody else waits.
+    let others = enters("squad").await + enters("accommodation").await + enters("helpline").await;
+    assert!(others < 2 * limit, "{others:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut owner).await.unwrap();
+    let after: i64 = sqlx::query_scalar(looked).fetch_one(&mut owner).await.unwrap();
+    assert_eq!(before, after, "these are sealed to the auditors alone");
+    serving.stop().await.unwrap();
 }

@@ -8,7 +8,7 @@ use crate::running::{becomes, operators};
 use crate::walls::injected;
 use crate::{succession, succession_attacked};
 use himaya::audit::keys::LogKeys;
-use himaya::audit::verify::{Agreed, Finding, Report, verify_with};
+use himaya::audit::verify::{Agreed, Believed, Finding, Report, verify_with};
 use himaya::demo::actor::Actor;
 use himaya::doctor::{NoCouncil, agreements_of};
 use himaya::guard::policy::Bundle;
@@ -145,7 +145,8 @@ async fn report(world: &World) -> Report {
     })
     .await;
     let agreed = world.app.council.agreements().await.unwrap().as_ref().and_then(Agreed::of);
-    verify_with(&world.app.databases.auditor, &keys, &[], true, agreed, None, |_, _| ()).await.unwrap()
+    let believed = Believed { agreed, ..Believed::at(world.clock.now()) };
+    verify_with(&world.app.databases.auditor, &keys, true, believed, |_, _| ()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

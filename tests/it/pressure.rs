@@ -19,7 +19,7 @@ use uuid::Uuid;
 const READERS: usize = 6000;
 const KEPT: usize = 4096 + 256;
 
-fn read(account: Uuid, at: DateTime<Utc>) -> Entry {
+pub fn read(account: Uuid, at: DateTime<Utc>) -> Entry {
     Entry {
         at,
         account: AccountId(account),
@@ -35,6 +35,7 @@ fn read(account: Uuid, at: DateTime<Utc>) -> Entry {
         about: None,
         mark: None,
         erased: None,
+        turn: None,
     }
 }
 

@@ -4,8 +4,9 @@ use crate::erasing::supervisors;
 use crate::harness::World;
 use crate::witnessed::{Beside, soon, watched};
 use chrono::{Months, TimeDelta};
+use himaya::audit::retention::label::Labels;
 use himaya::audit::retention::{Passed, Period, Retention, RetentionConfig};
-use himaya::audit::verify::{Finding, Report, verify_with};
+use himaya::audit::verify::{Believed, Finding, Report, verify_with};
 use himaya::audit::witnesses::Witnesses;
 use himaya::demo::actor::Actor;
 use himaya::demo::story;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// The shortest periods that a configuration may name.
-fn shortest() -> RetentionConfig {
+pub fn shortest() -> RetentionConfig {
     RetentionConfig {
         records: Period::Months(36),
         refusals: Period::Months(24),
@@ -27,35 +28,39 @@ fn shortest() -> RetentionConfig {
 }
 
 /// A world with a case, and a service whose ledger somebody outside sees.
-struct Kept {
-    world: World,
-    witness: Beside,
-    app: App,
+pub struct Kept {
+    pub world: World,
+    pub witness: Beside,
+    pub app: App,
     _serving: Serving,
     base: String,
-    case: String,
+    pub case: String,
 }
 
 impl Kept {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
+        Self::with(shortest()).await
+    }
+
+    pub async fn with(retention: RetentionConfig) -> Self {
         let world = World::new().await;
         let played = story::play(&world.country).await.unwrap();
         let case = format!("/api/v1/cases/{}", played.case);
         let mut witness = Beside::new(&world, "one.example").await;
         witness.start().await;
-        let config = Config { retention: shortest(), ..watched(&world, vec![witness.told()], 1) };
+        let config = Config { retention, ..watched(&world, vec![witness.told()], 1) };
         let (app, serving, base) = world.replica_of(config).await;
         let kept = Self { world, witness, app, _serving: serving, base, case };
         kept.sees_all().await;
         kept
     }
 
-    async fn count(&self, query: &'static str) -> i64 {
+    pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&mut self.world.owner().await).await.unwrap()
     }
 
     /// Everything has its place in the tree, and the witness has seen it.
-    async fn sees_all(&self) {
+    pub async fn sees_all(&self) {
         soon("the witness sees everything", async || {
             // All in one statement: what moves from the queue into the tree between two of them is in neither.
             let all = "SELECT count(*) FROM (SELECT 1 WHERE NOT EXISTS (SELECT FROM ledger_pending)
@@ -66,47 +71,65 @@ impl Kept {
     }
 
     /// Time passes, somebody of the auditors comes to work, and the witness has seen the ledger since.
-    async fn let_pass(&self, months: u32) {
+    pub async fn let_pass(&self, months: u32) {
         let now = self.world.clock.now();
-        self.world.clock.advance(now + Months::new(months) - now);
+        self.let_go(now + Months::new(months) - now).await;
+    }
+
+    pub async fn let_go(&self, time: TimeDelta) {
+        self.world.clock.advance(time);
         self.auditor().await;
         self.sees_all().await;
     }
 
-    async fn auditor(&self) -> Actor {
+    /// A process with other periods starts, and has announced them.
+    pub async fn announces(&self, retention: RetentionConfig) -> (Retention, Serving) {
+        let config = Config { retention, ..self.app.config.clone() };
+        let (app, serving, _) = self.world.replica_of(config).await;
+        self.sees_all().await;
+        (app.retention().unwrap(), serving)
+    }
+
+    pub async fn auditor(&self) -> Actor {
         let auditor = self.world.country.person("auditor1").unwrap().at(&self.base);
         assert_eq!(auditor.sign_in().await.unwrap().status, 201);
         auditor
     }
 
-    fn retention(&self) -> Retention {
+    pub fn retention(&self) -> Retention {
         self.app.retention().unwrap()
     }
 
-    async fn pass(&self) -> Passed {
-        self.retention().pass(&watch::channel(false).1).await.unwrap()
+    pub async fn pass(&self) -> Passed {
+        passes(&self.retention()).await
     }
 
-    async fn erased(&self) -> u64 {
-        self.count("SELECT count(*) FROM ledger_entries WHERE detail IS NULL AND label IS NULL").await.unsigned_abs()
+    pub async fn erased(&self) -> u64 {
+        self.count("SELECT count(*) FROM ledger_entries WHERE detail IS NULL").await.unsigned_abs()
     }
 
-    async fn verified(&self) -> Report {
+    pub async fn verified(&self) -> Report {
         let witnesses = Witnesses::of(&self.app.config).unwrap();
-        let keys = self.app.log_keys().unwrap();
         // Nothing waits any more when it is looked at.
         self.sees_all().await;
-        verify_with(&self.app.databases.auditor, &keys, &[], true, None, witnesses.as_ref(), |_, _| ()).await.unwrap()
+        let labels = Some(Labels::new(self.app.secrets.pseudonyms.clone()));
+        self.verified_by(Believed { witnesses: witnesses.as_ref(), labels, ..Believed::at(self.world.clock.now()) })
+            .await
     }
 
-    async fn is_whole(&self) -> Report {
+    pub async fn verified_by(&self, believed: Believed<'_>) -> Report {
+        let keys = self.app.log_keys().unwrap();
+        verify_with(&self.app.databases.auditor, &keys, true, believed, |_, _| ()).await.unwrap()
+    }
+
+    pub async fn is_whole(&self) -> Report {
         let report = self.verified().await;
         assert!(report.ok(), "{:?}", report.findings);
         report
     }
 
     /// Everything that the auditors are shown of the ledger.
-    async fn shown(&self, auditor: &Actor) -> Vec<Value> {
+    pub async fn shown(&self, auditor: &Actor) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = auditor.get(&format!("/api/v1/ledger/entries?limit=100{cursor}"), "audit").await.unwrap();
@@ -119,9 +142,13 @@ impl Kept {
         }
     }
 
-    async fn sql(&self, statement: &'static str) -> u64 {
+    pub async fn sql(&self, statement: &'static str) -> u64 {
         sqlx::query(statement).execute(&mut self.world.owner().await).await.unwrap().rows_affected()
     }
+}
+
+pub async fn passes(retention: &Retention) -> Passed {
+    retention.pass(&watch::channel(false).1).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +167,7 @@ async fn what_is_over_is_erased_and_told_and_the_ledger_is_whole() {
     let config = RetentionConfig { refusals: Period::Months(1), ..shortest() };
     assert_eq!(config.faults().len(), 1);
     let short = Retention { config, ..kept.retention() };
-    assert_eq!(short.pass(&watch::channel(false).1).await.unwrap(), Passed::default());
+    assert_eq!(passes(&short).await, Passed::default());
     kept.let_pass(2).await;
     let passed = kept.pass().await;
     assert!(passed.erased > 3 && passed.kept > 0 && passed.strange == 0, "{passed:?}");
@@ -175,8 +202,8 @@ async fn what_is_over_is_erased_and_told_and_the_ledger_is_whole() {
 
     let again = kept.pass().await;
     assert_eq!((again.erased, again.kept), (0, passed.kept), "what is erased stays so, and what a case keeps too");
-    // Nothing in it is read again from what is left.
-    assert_eq!(kept.count("SELECT count(*) FROM ledger_entries WHERE detail IS NULL AND label IS NOT NULL").await, 0);
+    // Which case each was about is left, for the verifier.
+    assert_eq!(kept.count("SELECT count(*) FROM ledger_entries WHERE detail IS NULL AND label IS NULL").await, 0);
 }
 
 trait Searches {
@@ -238,11 +265,7 @@ async fn a_clock_that_is_set_forward_erases_nothing() {
     kept.auditor().await;
     assert_eq!(kept.pass().await, Passed::default(), "nobody outside says that ten years are over");
     let alone = Retention { witnesses: None, ..kept.retention() };
-    assert_eq!(
-        alone.pass(&watch::channel(false).1).await.unwrap(),
-        Passed::default(),
-        "nor is there anybody who could"
-    );
+    assert_eq!(passes(&alone).await, Passed::default(), "nor is there anybody who could");
     kept.witness.start().await;
     kept.sees_all().await;
     assert!(kept.pass().await.erased > 0, "now somebody does");
@@ -252,7 +275,8 @@ async fn a_clock_that_is_set_forward_erases_nothing() {
 async fn what_the_owner_of_the_database_erases_is_found_whatever_they_write_beside_it() {
     let kept = Kept::new().await;
     kept.let_pass(25).await;
-    // A label in another place, and one that is none: both entries are kept.
+    // A label in another place, and one that is none: both entries are kept, and found.
+    kept.sql("CREATE TABLE labels AS SELECT replica, lane, n, label FROM ledger_entries").await;
     let exchanged =
         "UPDATE ledger_entries e SET label = (SELECT label FROM ledger_entries o WHERE o.n = 0 AND o.lane = 0 LIMIT 1)
                      WHERE (replica, lane, n) = (SELECT replica, lane, n FROM ledger_tree WHERE position = 20)";
@@ -267,6 +291,10 @@ async fn what_the_owner_of_the_database_erases_is_found_whatever_they_write_besi
     );
     let passed = kept.pass().await;
     assert_eq!(passed.strange, 2, "{passed:?}");
+    let found = kept.verified().await.findings;
+    assert!(matches!(found[..], [Finding::LabelGone { .. }, Finding::LabelGone { .. }]), "{found:?}");
+    let back = "UPDATE ledger_entries e SET label = l.label FROM labels l WHERE (l.replica, l.lane, l.n) = (e.replica, e.lane, e.n)";
+    assert!(kept.sql(back).await > 2);
     kept.is_whole().await;
 
     // Erased by hand, and named by a row that is like the service's.
@@ -274,7 +302,7 @@ async fn what_the_owner_of_the_database_erases_is_found_whatever_they_write_besi
     let position = kept.count(victim).await;
     assert_eq!(
         kept.sql(
-            "UPDATE ledger_entries SET detail = NULL, label = NULL WHERE (replica, lane, n) = (
+            "UPDATE ledger_entries SET detail = NULL WHERE (replica, lane, n) = (
                       SELECT t.replica, t.lane, t.n FROM ledger_tree t JOIN ledger_entries e USING (replica, lane, n)
                       WHERE e.detail IS NOT NULL ORDER BY t.position DESC LIMIT 1)"
         )

@@ -7,11 +7,13 @@ use crate::tiles::{Outside, grow};
 use chrono::TimeDelta;
 use himaya::audit::retention::{Period, RetentionConfig};
 use himaya::audit::tiles::export;
+use himaya::audit::verify::outside::{self as verifier, Fault, Source, Told};
 use himaya::platform::config::Config;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::path::Path;
 use tlog_tiles::TileHashReader;
+use zeroize::Zeroizing;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_older_than_the_period_is_denied_and_everything_behind_it_is_proved() {
@@ -83,29 +85,46 @@ async fn what_is_older_than_the_period_is_denied_and_everything_behind_it_is_pro
     let proof = tlog_tiles::prove_tree(new.size(), old.size(), &reader).unwrap();
     tlog_tiles::check_tree(&proof, new.size(), *new.hash(), old.size(), *old.hash()).unwrap();
 
-    // So does the program, and says from where on; what was saved of before the minimum cannot be compared.
+    // So does the verifier, by a clock that says that the time is over; what was saved of before the minimum cannot be compared.
     let token = world.folder.join("token");
     std::fs::write(&token, &outside.token).unwrap();
     let (token, key) = (token.to_str().unwrap().to_owned(), key(&outside));
-    let ask = |more: &[&str]| {
-        verify(&[&["--tiles", &outside.prefix, "--token-file", &token, "--key", &key][..], more].concat())
+    let checked = async |place: &str, saved: &[&Path]| {
+        let saved = saved.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let (key, now) = (key.parse().unwrap(), world.clock.now());
+        let source = Source::open(place, Some(Zeroizing::new(outside.token.clone())), None).unwrap();
+        let told = Told { key, saved, witnesses: vec![], needed: 0, now };
+        verifier::verify(&source, &told, |_, _| ()).await.unwrap()
     };
-    let (whole, text) = ask(&["--checkpoint", kept.to_str().unwrap()]);
-    assert!(whole && text.contains("1 saved checkpoints") && text.contains("Checked from entry 256 on"), "{text}");
+    let report = checked(&outside.prefix, &[&kept]).await;
+    assert!(report.ok() && report.saved == 1 && report.minimum == 256, "{:?}", report.faults);
+    // The program goes by the machine's, and no log tells it that two years are over which are not.
+    let (whole, text) = verify(&[
+        "--tiles",
+        &outside.prefix,
+        "--token-file",
+        &token,
+        "--key",
+        &key,
+        "--checkpoint",
+        kept.to_str().unwrap(),
+    ]);
+    assert!(text.contains("1 saved checkpoints") && text.contains("Checked from entry 256 on"), "{text}");
+    let found: Vec<&str> = text.lines().filter(|line| line.starts_with("FOUND")).collect();
+    assert!(!whole && found.len() == 1 && found[0].contains("younger ones are kept back"), "{text}");
     let stored = "SELECT note FROM ledger_checkpoints WHERE size BETWEEN 1 AND 255 ORDER BY size DESC LIMIT 1";
     let before: String = sqlx::query_scalar(stored).fetch_one(&mut world.owner().await).await.unwrap();
     let saved = world.folder.join("before");
     std::fs::write(&saved, before).unwrap();
-    let (whole, text) = ask(&["--checkpoint", saved.to_str().unwrap()]);
-    assert!(!whole && text.contains("whether it is the same log cannot be seen"), "{text}");
+    let faults = checked(&outside.prefix, &[&saved]).await.faults;
+    assert!(matches!(faults[..], [Fault::SavedBefore { minimum: 256, .. }]), "{faults:?}");
 
     // An export that was begun before goes on whole; a new one begins at the minimum. Neither has holes.
     let fresh = world.folder.join("fresh");
     for (folder, from) in [(&early, 0), (&fresh, 256)] {
         export(folder, 256).await;
-        let (whole, text) = verify(&["--tiles", folder.to_str().unwrap(), "--key", &key]);
-        assert!(whole, "{text}");
-        assert_eq!(text.contains("Checked from entry 256 on"), from == 256, "{text}");
+        let report = checked(folder.to_str().unwrap(), &[]).await;
+        assert!(report.ok() && report.minimum == from, "{:?}", report.faults);
         assert_eq!(folder.join("tile/entries/000").exists(), from == 0);
     }
     // A hole behind the minimum is no pruning.
@@ -114,10 +133,10 @@ async fn what_is_older_than_the_period_is_denied_and_everything_behind_it_is_pro
         .execute(&mut owner)
         .await
         .unwrap();
-    let (whole, text) = ask(&[]);
-    assert!(!whole && text.contains("FOUND: entry 300 is gone"), "{text}");
+    let faults = checked(&outside.prefix, &[]).await.faults;
+    assert!(faults.contains(&Fault::Gone(300)), "{faults:?}");
     sqlx::raw_sql("INSERT INTO ledger_tree TABLE gone; DROP TABLE gone").execute(&mut owner).await.unwrap();
-    assert!(ask(&[]).0);
+    assert!(checked(&outside.prefix, &[]).await.ok());
     outside.stop().await;
 
     // Nothing was deleted: another setting gives everything again.

@@ -146,7 +146,7 @@ async fn look_through(
     let shown = store::shown(&app.places, who, &named).await?;
     let mut items: Vec<(Cursor, OwnEntry)> = fitting
         .into_iter()
-        .map(|(place, EntryView { position, detail, altered, erased })| {
+        .map(|(place, EntryView { position, detail, altered, erased, .. })| {
             let detail = detail.map(|detail| OwnDetail::of(detail, &people, &shown));
             (place, OwnEntry { position, detail, altered, erased })
         })

@@ -24,11 +24,22 @@ pub struct RetentionConfig {
     pub tiles: Period,
 }
 
-/// A number of months, or for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A number of months, or for ever: the longer, the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Period {
     Months(u32),
     ForEver,
+}
+
+impl Period {
+    /// How many months; nothing for ever.
+    #[must_use]
+    pub const fn months(self) -> Option<u32> {
+        match self {
+            Self::Months(months) => Some(months),
+            Self::ForEver => None,
+        }
+    }
 }
 
 const FOR_EVER: &str = "for_ever";
@@ -95,16 +106,6 @@ impl RetentionConfig {
             Class::Lists => self.lists,
             Class::Changes => self.changes,
         }
-    }
-
-    /// The shortest period of all; nothing where everything is kept for ever.
-    #[must_use]
-    pub fn shortest(&self) -> Option<u32> {
-        let months = |class: &Class| match self.of(*class) {
-            Period::Months(months) => Some(months),
-            Period::ForEver => None,
-        };
-        Class::ALL.iter().filter_map(months).min()
     }
 
     /// What is out of bounds: the field, and why.

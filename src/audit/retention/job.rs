@@ -1,10 +1,11 @@
 //! Goes through the ledger from its beginning, batch by batch, and erases what entries say whose time is over.
 
+use super::announced::{Announced, Periods};
 use super::config::{Period, RetentionConfig};
 use super::label::{Label, Labels};
 use super::rules::{Class, is_over};
 use super::statement::{Statement, mark};
-use super::store::{self, Labelled};
+use super::store::{self, Announcing, Labelled};
 use super::told_time::Seen;
 use crate::audit::entry::{Entry, Leaf, Outcome, Place};
 use crate::audit::keys::LogKeys;
@@ -60,7 +61,8 @@ pub struct Passed {
     pub kept: u64,
     /// Cosignatures that nobody needs any more.
     pub thinned: u64,
-    /// Entries whose label the service did not seal, or that are not as they were written: somebody changed the database. They are kept.
+    /// Entries whose label the service did not seal, or that are not as they were written: somebody changed the database. They are kept; and
+    /// all are where one of them announces periods.
     pub strange: u64,
 }
 
@@ -97,8 +99,7 @@ impl Retention {
         let Some(served) = witnesses.served(&self.reads, &keys, clock).await? else { return Ok(passed) };
         // A clock that runs ahead makes nothing older than enough witnesses say that it is.
         let now = served.seen.min(clock);
-        let seen = witnesses.history(&self.reads, &keys, clock).await?;
-        let Some(shortest) = self.config.shortest() else { return Ok(passed) };
+        let seen = witnesses.history(&self.reads, &keys, &[], clock).await?;
         let size = store::tree_size(&self.reads).await?;
         let mut from = 0;
         while from < size && !*stop.borrow() {
@@ -108,10 +109,14 @@ impl Retention {
                 // Another replica is at it.
                 return Ok(passed);
             }
+            // Each time anew: another process may have announced a longer period just now.
+            let announced = store::announcing(&self.reads).await?;
+            let Some(periods) = self.periods(&announced, &keys, &seen, now, &mut passed) else { return Ok(passed) };
+            let Some(shortest) = periods.shortest() else { return Ok(passed) };
             // Only now: what another one erased just before is not there any more.
             let rows = store::labelled(&self.reads, from, upto).await?;
-            let looked = self.look(&rows, &keys, &seen, now, &mut passed);
-            let (erased, kept) = self.erase(&mut transaction, looked, now).await?;
+            let looked = self.look(&rows, &keys, (&seen, now), &periods, &mut passed);
+            let (erased, kept) = self.erase(&mut transaction, looked, now, &periods).await?;
             transaction.commit().await?;
             passed.erased += erased;
             passed.kept += kept;
@@ -126,13 +131,35 @@ impl Retention {
         Ok(passed)
     }
 
+    /// The periods that count now. Nothing is erased where none were announced long enough ago, or somebody changed an announcement.
+    fn periods(
+        &self,
+        rows: &[Announcing],
+        keys: &LogKeys,
+        seen: &Seen,
+        now: DateTime<Utc>,
+        passed: &mut Passed,
+    ) -> Option<Periods> {
+        let mut announced = Announced::default();
+        for row in rows {
+            let numbered = tree::leaf_hash(&row.leaf).as_bytes()[..] == row.leaf_hash;
+            let leaf = Leaf::parse(&row.leaf).filter(|_| numbered && keys.signer(&row.leaf, &row.signature).is_some());
+            let Some((hour, periods)) = leaf.and_then(|leaf| Some((leaf.hour, Periods::announced(&leaf)?))) else {
+                passed.strange += 1;
+                return None;
+            };
+            announced.add(row.position, hour, periods, seen);
+        }
+        announced.now(now.timestamp().div_euclid(3600), &Periods::of(&self.config))
+    }
+
     /// Which of these entries are over, by their own class and time.
     fn look(
         &self,
         rows: &[Labelled],
         keys: &LogKeys,
-        seen: &Seen,
-        now: DateTime<Utc>,
+        (seen, now): (&Seen, DateTime<Utc>),
+        periods: &Periods,
         passed: &mut Passed,
     ) -> Vec<Over> {
         let mut over = Vec::new();
@@ -143,7 +170,7 @@ impl Retention {
                 passed.strange += 1;
                 continue;
             };
-            let Period::Months(months) = self.config.of(label.class) else { continue };
+            let Period::Months(months) = periods.period(label.class) else { continue };
             let hour = seen.hour_of(row.position, leaf.hour);
             if !is_over(hour, months.max(label.class.floor()), now) {
                 continue;
@@ -165,6 +192,7 @@ impl Retention {
         connection: &mut PgConnection,
         over: Vec<Over>,
         now: DateTime<Utc>,
+        periods: &Periods,
     ) -> Result<(u64, u64), RetentionError> {
         if over.is_empty() {
             return Ok((0, 0));
@@ -181,7 +209,7 @@ impl Retention {
             }
         }
         for (class, positions) in by_class {
-            let Period::Months(months) = self.config.of(class) else { continue };
+            let Period::Months(months) = periods.period(class) else { continue };
             let id = random::uuid();
             let statement = Statement { class, months: months.max(class.floor()), positions };
             let text = statement.to_text();
@@ -209,6 +237,7 @@ impl Retention {
             about: None,
             mark: Some(mark(id, text)),
             erased: Some(statement.told()),
+            turn: None,
         }
     }
 

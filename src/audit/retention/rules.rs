@@ -150,6 +150,7 @@ mod tests {
             about: None,
             mark: None,
             erased: None,
+            turn: None,
         }
     }
 

@@ -35,6 +35,31 @@ pub(super) async fn labelled(pool: &PgPool, from: i64, upto: i64) -> Result<Vec<
     .await
 }
 
+/// An entry that announces periods, or says so.
+pub(super) struct Announcing {
+    pub position: i64,
+    pub leaf_hash: Vec<u8>,
+    pub leaf: Vec<u8>,
+    pub signature: Vec<u8>,
+}
+
+/// The entries whose mark announces periods (`announced`), in order.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn announcing(pool: &PgPool) -> Result<Vec<Announcing>, sqlx::Error> {
+    // Where a leaf has its mark and its digest (`Leaf::to_bytes`). There is an index of just these.
+    sqlx::query_as!(
+        Announcing,
+        "SELECT t.position, t.leaf_hash, e.leaf, e.signature
+         FROM ledger_entries e JOIN ledger_tree t ON t.replica = e.replica AND t.lane = e.lane AND t.n = e.n
+         WHERE substring(e.leaf FROM 137 FOR 32) = sha256('himaya retention periods v1'::bytea || substring(e.leaf FROM 169 FOR 32))
+         ORDER BY t.position"
+    )
+    .fetch_all(pool)
+    .await
+}
+
 /// How many positions the tree has.
 ///
 /// # Errors

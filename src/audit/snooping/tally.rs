@@ -246,6 +246,7 @@ mod tests {
             about: Some(Uuid::from_u128(5)),
             mark: None,
             erased: None,
+            turn: None,
         }
     }
 

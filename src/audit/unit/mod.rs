@@ -14,9 +14,10 @@ pub use self::rows::Taken;
 use self::made::Made;
 use super::entry::{Entry, Outcome};
 use super::mark::{Mark, RowKind};
+use super::retention::label::Turn;
 use crate::guard::gate::{About, Authorized, Does, ledger_problem};
 use crate::guard::look::Places;
-use crate::guard::record::AccountId;
+use crate::guard::record::{AccountId, CaseId};
 use crate::guard::session::Who;
 use crate::guard::store::{discard_erasure_keys, enter};
 use crate::guard::trust::Trust;
@@ -40,6 +41,7 @@ pub struct Unit<V, K> {
     places: Places,
     marks: Vec<Mark>,
     touched: Vec<Uuid>,
+    turn: Option<(Uuid, Turn)>,
     rows: BTreeMap<(RowKind, Uuid), i64>,
     erase: Vec<Uuid>,
     made: Made,
@@ -66,6 +68,7 @@ impl<V: Does, K: About> Unit<V, K> {
             places,
             marks: Vec::new(),
             touched,
+            turn: None,
             rows: BTreeMap::new(),
             erase: Vec::new(),
             made,
@@ -115,6 +118,11 @@ impl<V: Does, K: About> Unit<V, K> {
     #[must_use]
     pub fn has_touched(&self, record: Uuid) -> bool {
         self.touched.contains(&record)
+    }
+
+    /// This case is opened or closed with the unit. At most one is.
+    pub(crate) fn turns(&mut self, case: CaseId, turn: Turn) {
+        self.turn = Some((case.0, turn));
     }
 
     /// Names a record that this unit creates or changes without sealing anything.
@@ -185,7 +193,8 @@ impl<V: Does, K: About> Unit<V, K> {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let entry = |records: Vec<Uuid>| self.authorized.entry(&self.places.clock, records);
+        let entry =
+            |records: Vec<Uuid>| Entry { turn: self.turn, ..self.authorized.entry(&self.places.clock, records) };
         let mut entries: Vec<Entry> =
             self.marks.iter().map(|mark| Entry { mark: Some(*mark), ..entry(vec![mark.record]) }).collect();
         let mut rest = self.touched.clone();

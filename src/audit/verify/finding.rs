@@ -45,6 +45,13 @@ pub enum Finding {
     RetentionNotEntered { retention: Uuid },
     /// Details were erased before their time was over; the entry that tells it stands at this position.
     ErasedEarly { retention: Uuid, position: i64, class: Class, months: u32 },
+    /// Details were erased by a shorter period than any that had been announced for thirty days; the entry that tells it stands at this
+    /// position.
+    ErasedUnannounced { retention: Uuid, position: i64, class: Class, months: u32 },
+    /// Details were erased of a case that was open then, or under a hold; the entry that tells it stands at this position.
+    ErasedOfKeptCase { retention: Uuid, position: i64, case: Uuid },
+    /// What the service seals to know what an entry is about is gone, or is not what it sealed there.
+    LabelGone { place: Place },
     /// No replica of this service signed the entry.
     NotSignedByUs { place: Place },
     /// The entry was signed by a key that had been replaced before the entry got its number.
@@ -135,6 +142,22 @@ impl fmt::Display for Finding {
                 f,
                 "What entries of the class {class} said was erased before {months} months were over, as the entry at position \
                  {position} tells ({retention}): a clock was wrong, or somebody let it be wrong."
+            ),
+            Self::ErasedUnannounced { retention, position, class, months } => write!(
+                f,
+                "What entries of the class {class} said was erased after {months} months, as the entry at position {position} tells \
+                 ({retention}), and no entry had announced so short a period thirty days before: it was made shorter unseen."
+            ),
+            Self::ErasedOfKeptCase { retention, position, case } => write!(
+                f,
+                "What entries about case {case} said was erased, as the entry at position {position} tells ({retention}), and the case was \
+                 open then or under a hold: somebody made it look otherwise while it was looked up."
+            ),
+            Self::LabelGone { place } => write!(
+                f,
+                "The label that says what an entry is about was deleted or exchanged, so nobody sees whether its case should have kept \
+                 it: {}.",
+                at(place)
             ),
             Self::NotSignedByUs { place } => {
                 write!(f, "An entry was not written by this service: its signature is wrong: {}.", at(place))

@@ -2,6 +2,7 @@
 
 use crate::audit::entry::Place;
 pub(super) use crate::audit::retention::store::all as retentions;
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
@@ -24,6 +25,7 @@ pub struct TreeRow {
     pub leaf: Option<Vec<u8>>,
     pub signature: Option<Vec<u8>>,
     pub has_detail: bool,
+    pub label: Option<Vec<u8>>,
 }
 
 /// How many entries have a number, as the newest one says.
@@ -44,7 +46,7 @@ pub async fn leaves(connection: &mut PgConnection, from: i64, most: i64) -> Resu
     sqlx::query_as!(
         TreeRow,
         r#"SELECT t.position, t.replica, t.lane, t.n, t.leaf_hash, e.leaf AS "leaf?", e.signature AS "signature?",
-                  e.detail IS NOT NULL AS "has_detail!"
+                  e.detail IS NOT NULL AS "has_detail!", e.label AS "label?"
            FROM (SELECT * FROM ledger_tree WHERE position >= $1 ORDER BY position LIMIT $2) t
            LEFT JOIN ledger_entries e ON e.replica = t.replica AND e.lane = t.lane AND e.n = t.n
            ORDER BY t.position"#,
@@ -204,6 +206,30 @@ pub fn rows(connection: &mut PgConnection) -> BoxStream<'_, Result<StoredRow, sq
                   digest AS "digest!", sealed AS "sealed!" FROM standings_all()"#
     )
     .fetch(connection)
+}
+
+/// A case, with one of its holds where there are any.
+pub struct CaseBehind {
+    pub case: Uuid,
+    pub closed: bool,
+    pub opened_at: DateTime<Utc>,
+    pub held_from: Option<DateTime<Utc>>,
+    /// When the hold ended, or will; none that ends by itself ends without a lift.
+    pub held_until: Option<DateTime<Utc>>,
+}
+
+/// The cases that these are, or hang on.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn cases_behind(connection: &mut PgConnection, about: &[Uuid]) -> Result<Vec<CaseBehind>, sqlx::Error> {
+    sqlx::query_as!(
+        CaseBehind,
+        r#"SELECT case_id AS "case!", closed AS "closed!", opened_at AS "opened_at!", held_from, held_until FROM cases_behind($1)"#,
+        about
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// The objects that there must be, each with the digest of its bytes.

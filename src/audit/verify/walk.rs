@@ -2,7 +2,8 @@
 
 use super::checkpoints::Claims;
 use super::finding::{Finding, Kept};
-use super::retained::Retained;
+use super::kept::Cases;
+use super::retained::{Ended, Erasure, Retained};
 use super::steps::Steps;
 use super::store::{self, StoredRecord, TreeRow, Unsequenced};
 use super::{Agreed, LISTED, PolicyChange, Report};
@@ -74,6 +75,8 @@ pub(super) struct Walk<'a> {
     unagreed: Vec<PolicyChange>,
     /// What is said to be erased since its time was over.
     retained: Retained,
+    /// What labels say of cases; none where the service's secrets are not there.
+    pub(super) cases: Option<Cases>,
     pub(super) report: Report,
 }
 
@@ -96,6 +99,7 @@ impl<'a> Walk<'a> {
             agreed_from: None,
             unagreed: Vec::new(),
             retained: Retained::default(),
+            cases: None,
             report: Report::default(),
         }
     }
@@ -105,19 +109,34 @@ impl<'a> Walk<'a> {
         self.agreed = agreed;
     }
 
-    /// Takes in what is said to be erased since its time was over, and what witnesses say of the time.
-    pub(super) async fn take_retained(&mut self, connection: &mut PgConnection, seen: Seen) -> Result<(), sqlx::Error> {
-        self.retained = Retained::read(connection, seen).await?;
+    /// Takes in what is said to be erased since its time was over, what witnesses say of the time, and which hour it is.
+    pub(super) async fn take_retained(
+        &mut self,
+        connection: &mut PgConnection,
+        seen: Seen,
+        now: i64,
+    ) -> Result<(), sqlx::Error> {
+        self.retained = Retained::read(connection, seen, now).await?;
         Ok(())
     }
 
-    /// Tells of it what is not so.
-    pub(super) fn end_retained(&mut self) {
-        let (erased, findings) = std::mem::take(&mut self.retained).end();
+    /// Tells of it what is not so. What was erased then, at which time.
+    pub(super) fn end_retained(&mut self) -> Vec<Erasure> {
+        let Ended { erased, findings, erasures } = std::mem::take(&mut self.retained).end();
         self.report.retained = erased;
         for finding in findings {
             self.report.find(finding);
         }
+        erasures
+    }
+
+    /// What an entry was about, where somebody can know it; a label that is not as it was sealed is told.
+    fn about(&mut self, position: i64, leaf: &Leaf, row: &TreeRow) -> Option<Uuid> {
+        let known = self.cases.as_mut()?.labelled(position, leaf, row.label.as_deref(), !row.has_detail);
+        known.unwrap_or_else(|()| {
+            self.report.find(Finding::LabelGone { place: leaf.place });
+            None
+        })
     }
 
     fn policy(&mut self, leaf: &Leaf, position: i64) {
@@ -280,7 +299,8 @@ impl<'a> Walk<'a> {
                 let signs = self.signs_at(u64::try_from(position).unwrap_or(u64::MAX));
                 let leaf = self.entry(place, bytes, signature, signs);
                 let hour = leaf.as_ref().map(|leaf| leaf.hour);
-                if !row.has_detail && !self.retained.names(position, hour) {
+                let about = leaf.as_ref().and_then(|leaf| self.about(position, leaf, row));
+                if !row.has_detail && !self.retained.names(position, hour, about) {
                     self.report.find(Finding::DetailDeleted { place });
                 }
                 leaf

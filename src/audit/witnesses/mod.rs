@@ -62,6 +62,12 @@ impl Witnesses {
         Ok((!all.is_empty()).then_some(Self { all, needed }))
     }
 
+    /// Those whom somebody names, in the place of the configuration's. Each has a key of its own; `None` where nobody is named.
+    #[must_use]
+    pub fn named(all: Vec<CosignatureVerifier>, needed: usize) -> Option<Self> {
+        (!all.is_empty()).then_some(Self { all, needed })
+    }
+
     /// Their keys.
     #[must_use]
     pub fn all(&self) -> &[CosignatureVerifier] {
@@ -129,17 +135,35 @@ impl Witnesses {
         Ok(self.newest(keys, &store::newest(pool, &self.names(), self.needed).await?, now))
     }
 
-    /// What they signed first on each day, as far as these are the witnesses that did.
+    /// What they signed first on each day, as far as these are the witnesses that did, and what they signed of checkpoints that were saved
+    /// outside the database. Nothing that claims a time to come.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn history(&self, pool: &PgPool, keys: &LogKeys, now: DateTime<Utc>) -> Result<Seen, sqlx::Error> {
+    pub async fn history(
+        &self,
+        pool: &PgPool,
+        keys: &LogKeys,
+        saved: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<Seen, sqlx::Error> {
         let rows = store::days(pool, &self.names()).await?;
         let signed = rows.iter().filter_map(|row| {
             let word = self.counts(keys, row, now)?;
-            Some((u64::try_from(row.size).ok()?, word.when))
+            Some((word.witness, u64::try_from(row.size).ok()?, word.when))
         });
-        Ok(Seen::new(signed.collect()))
+        let outside = saved.iter().flat_map(|note| self.signed(keys, note, now));
+        Ok(Seen::new(signed.chain(outside).collect()))
+    }
+
+    /// Which of them signed a checkpoint that was saved, of which size it is, and when.
+    fn signed(&self, keys: &LogKeys, note: &str, now: DateTime<Utc>) -> Vec<(usize, u64, DateTime<Utc>)> {
+        let Ok(signed) = keys.read(note) else { return vec![] };
+        let when = self.all.iter().enumerate().filter_map(|(which, witness)| {
+            let when = DateTime::from_timestamp(i64::try_from(witness.verify(note).ok()?.at).ok()?, 0)?;
+            (when <= now + AHEAD).then_some((which, signed.checkpoint.size(), when))
+        });
+        when.collect()
     }
 
     /// When each of them last cosigned a checkpoint of this log, in the order of the configuration.

@@ -34,7 +34,8 @@ pub struct Outside {
     #[arg(long, requires = "tiles")]
     pub authority: Option<PathBuf>,
     /// The key of a witness; may be given several times. Without `--tiles` the newest `--checkpoint` must be cosigned: the file
-    /// `cosigned` beside the checkpoints is.
+    /// `cosigned` beside the checkpoints is; and what was erased since its time was over is held to these witnesses' clocks, and not
+    /// to those of the configuration's.
     #[arg(long)]
     pub witness: Vec<CosignatureVerifier>,
     /// How many of them must have cosigned. Without it, all.
@@ -123,7 +124,7 @@ pub async fn from_outside(told: Outside, checkpoint: &[PathBuf], key: Option<Not
     let needed = told.needed()?;
     let source = Source::open(place, token, told.authority.as_deref())?;
     let mut bar = Bar::new();
-    let asked = outside::Told { key, saved, witnesses: told.witness, needed };
+    let asked = outside::Told { key, saved, witnesses: told.witness, needed, now: Clock::default().now() };
     let report = outside::verify(&source, &asked, |done, all| bar.at(done, all)).await?;
     bar.end();
     say(&report, &asked);

@@ -65,7 +65,13 @@ fn entries(details: Vec<Detail>) -> Vec<EntryView> {
     let positions = (0..i64::try_from(details.len()).unwrap()).rev();
     positions
         .zip(details)
-        .map(|(position, detail)| EntryView { position, detail: Some(detail), altered: false, erased: false })
+        .map(|(position, detail)| EntryView {
+            position,
+            detail: Some(detail),
+            altered: false,
+            erased: false,
+            periods: None,
+        })
         .collect()
 }
 
@@ -207,7 +213,7 @@ fn the_draft_of_a_call_that_was_handed_over_is_hers_and_no_other() {
 
 #[test]
 fn what_cannot_be_read_is_counted_and_what_was_counted_before_is_not() {
-    let view = |position, altered| EntryView { position, detail: None, altered, erased: false };
+    let view = |position, altered| EntryView { position, detail: None, altered, erased: false, periods: None };
     let mut count = Count::new(nothing_counted(), hers(), &baku);
     let over = EntryView { erased: true, ..view(6, false) };
     count.take(&[view(12, true), view(9, true), view(8, true), view(7, false), over], 10);

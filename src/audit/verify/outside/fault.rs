@@ -35,8 +35,8 @@ pub enum Fault {
     )]
     Minimum(u64),
     #[error(
-        "the log is given from entry {0} on, and that is not two years older than the newest: younger ones are kept back, which no pruning \
-         may do"
+        "the log is given from entry {0} on, and that is not two years older than the newest, or than now: younger ones are kept back, which \
+         no pruning may do"
     )]
     PrunedEarly(u64),
     #[error(

@@ -1,5 +1,5 @@
 //! The verifier for whoever has nothing but the tiles: no database, no configuration, no secret. It believes the log's first public key,
-//! which somebody once wrote down, the checkpoints that were saved, and the witnesses that are named.
+//! which somebody once wrote down, the checkpoints that were saved, the witnesses that are named, and its own clock.
 //!
 //! Every entry is read once, in order and in bounded memory: its bytes against its hash in the tile, its place in its lane, the tree's root
 //! against the checkpoint's at every size that somebody saved. `source` is where the tiles come from, `check` what is done to many tiles at
@@ -28,6 +28,7 @@ use crate::audit::tiles::http::KeysView;
 use crate::audit::tiles::model::{Holds, Tile, WIDTH, hashes_at};
 use crate::audit::tree::Hash;
 use check::{Fetched, check};
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt as _};
 use walk::Walk;
 
@@ -48,6 +49,8 @@ pub struct Told {
     pub witnesses: Vec<CosignatureVerifier>,
     /// How many of them must have cosigned.
     pub needed: usize,
+    /// What time it is, by the verifier's own clock: no entry is younger, whatever it says.
+    pub now: DateTime<Utc>,
 }
 
 /// What was read and found.
@@ -166,7 +169,10 @@ pub async fn verify(source: &Source, told: &Told, mut progress: impl FnMut(u64, 
         }
     }
     match begin(source, minimum, checkpoint.size()).await {
-        Ok(begun) => entries(source, Walk::new(checkpoint.head(), begun, claims, retired, report), &mut progress).await,
+        Ok(begun) => {
+            let walk = Walk::new(checkpoint.head(), begun, claims, retired, told.now, report);
+            entries(source, walk, &mut progress).await
+        }
         Err(fault) => {
             report.find(fault);
             Ok(report)

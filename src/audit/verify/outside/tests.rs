@@ -20,6 +20,8 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 const ORIGIN: &str = "log.example/ledger";
+/// The hour in which the verifier comes: three years after that of most leaves.
+const NOW: i64 = 5 + 3 * 365 * 24;
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -102,7 +104,8 @@ impl Log {
     }
 
     async fn verify(&self, change: impl FnOnce(&mut Told)) -> Report {
-        let mut told = Told { key: signer(1).verifier().clone(), saved: vec![], witnesses: vec![], needed: 0 };
+        let now = DateTime::from_timestamp(NOW * 3600, 0).unwrap();
+        let mut told = Told { key: signer(1).verifier().clone(), saved: vec![], witnesses: vec![], needed: 0, now };
         change(&mut told);
         let source = Source::open(self.0.to_str().unwrap(), None, None).unwrap();
         verify(&source, &told, |_, _| ()).await.unwrap()
@@ -410,7 +413,7 @@ fn nothing_is_fetched_where_others_could_read_it() {
 
 /// Leaves of which the newest are three years younger than those of the bundle at `minimum`.
 fn aged(size: u64, minimum: u64) -> Vec<Vec<u8>> {
-    leaves_at(size, |number| if number < minimum + 256 { 5 } else { 5 + 3 * 365 * 24 })
+    leaves_at(size, |number| if number < minimum + 256 { 5 } else { NOW })
 }
 
 /// A log of which nothing is given that ends before `minimum`.
@@ -482,6 +485,12 @@ async fn nothing_else_passes_for_pruning() {
         log.says(minimum);
         let report = log.verify(|_| ()).await;
         assert_eq!(report.faults, [Fault::PrunedEarly(minimum)]);
+    }
+    // The newest say that they are of three years later, and the verifier's own clock does not.
+    log.says(65_536);
+    for (hour, early) in [(NOW, false), (NOW - 400 * 24, true)] {
+        let report = log.verify(|told| told.now = DateTime::from_timestamp(hour * 3600, 0).unwrap()).await;
+        assert_eq!(report.faults, if early { vec![Fault::PrunedEarly(65_536)] } else { vec![] });
     }
     // Nothing is said of it: then all of it is asked for.
     log.says(0);

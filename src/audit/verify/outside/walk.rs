@@ -40,6 +40,8 @@ pub(super) struct Walk {
     /// The hour of the newest entry, and of the first one.
     hour: i64,
     first_hour: Option<i64>,
+    /// Which hour it is: what claims to be later makes nothing older.
+    now: i64,
     too_many_policies: bool,
     report: Report,
 }
@@ -66,6 +68,7 @@ impl Walk {
         begun: Vec<Vec<Hash>>,
         mut claims: Claims,
         retired: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
         mut report: Report,
     ) -> Self {
         let mut tree = Frontier::new();
@@ -91,6 +94,7 @@ impl Walk {
             retired,
             hour: 0,
             first_hour: None,
+            now: now.timestamp().div_euclid(3600),
             too_many_policies: false,
             report,
         }
@@ -274,7 +278,8 @@ impl Walk {
         for finding in findings {
             self.find(Fault::Saved(finding));
         }
-        if self.begins > 0 && self.first_hour.is_none_or(|first| !is_over(first, PRUNED, self.hour)) {
+        let newest = self.hour.min(self.now);
+        if self.begins > 0 && self.first_hour.is_none_or(|first| !is_over(first, PRUNED, newest)) {
             self.find(Fault::PrunedEarly(self.begins));
         }
         let newest = self.hour.checked_mul(3600).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
