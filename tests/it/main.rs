@@ -29,6 +29,8 @@ mod cancelled;
 mod case_states;
 mod catalogue;
 mod configured;
+mod console;
+mod console_walk;
 mod credentials;
 mod custody;
 mod custody_injected;

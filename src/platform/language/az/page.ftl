@@ -1,0 +1,64 @@
+page-skip = Məzmuna keç
+page-nav = Sizin işiniz
+page-language = Dil
+page-exit = Tez çıxış
+page-home = Əvvələ qayıt
+page-earlier = Daha əvvəlkilər
+page-sessions = Harada daxil olmuşam
+page-sign-out = Çıxış
+page-today-at = bu gün, { $time }
+page-moment = { $day }, { $time }
+page-offline = Əlaqə kəsilib. Yazdıqlarınız buradadır. Əlaqə bərpa olunanda yenidən cəhd edin.
+
+page-again = Yenidən daxil olun
+page-again-why = Seansınız bitib. Yazdığınız hər şey bu səhifədə qalıb. Daxil olun, iş qaldığı yerdən davam edəcək.
+page-again-do = Daxil ol və davam et
+
+page-home-title = Əsas səhifə
+page-home-nothing = Bu səhifələrdə hələ sizin işiniz üçün heç nə yoxdur. Parol ifadənizi indicə almısınızsa, əvvəlcə təşkilatınızın iki məsul şəxsi sizi qəbul etməlidir. Hesabınızı və açarınızın izini onlara oxuyun.
+
+page-help = Kömək
+page-help-more = Daha çox kömək
+page-help-home = Buradan öz işinizə keçirsiniz. Burada heç nə yoxdursa, sizi hələ işə qəbul etməyiblər.
+page-help-help = Bu səhifədə hər yerdə eyni olanlar yazılıb.
+page-help-problem = Nə isə yerinə yetirilmədi. Yuxarıdakı cümlə bunun səbəbini və indi nə edə biləcəyinizi deyir.
+page-help-exit = Esc düyməsini iki dəfə və ya yuxarıdakı düyməni basın. Dərhal sistemdən çıxırsınız, işinizin yerində təqvim görünür. Brauzer bu ünvanın açıldığını yenə də yadda saxlayır.
+page-help-lost-title = Əlaqə kəsilərsə və ya seans bitərsə
+page-help-lost = Səhifəni bağlamayın. Yazdıqlarınız saxlanılana qədər orada qalır. Seans iyirmi dəqiqə iş olmadıqda və səkkiz saatdan sonra bitir.
+page-help-keys-title = Düymələr
+page-help-keys = Hər şeyi klaviatura ilə etmək olar: Tab irəli, Shift+Tab geri aparır, ox düymələri cavabı seçir, Enter basır. Düymənin klavişi üzərində yazılıb.
+page-help-seen-title = Etdiklərimi kim görür
+page-help-seen = Açdığınız və yazdığınız hər şey heç kimin dəyişə bilmədiyi jurnala yazılır. Auditorlar onu yoxlayır.
+
+page-problem = Bu yerinə yetirilmədi
+page-request = Kömək istəyəndə bu nömrəni deyin:
+problem-busy = Hazırda yük çoxdur. Bir az gözləyin, sonra yenidən cəhd edin.
+problem-changed_meanwhile = Bu, arada dəyişdirilib. Yenidən baxın.
+problem-database_away = Xidmət hazırda heç nə saxlaya bilmir. Heç nə saxlanılmadı, yazdıqlarınız buradadır. Bir neçə saniyədən sonra yenidən cəhd edin.
+problem-illegal_transition = Bunu artıq və ya hələ etmək olmaz. Heç nə saxlanılmadı.
+problem-in_progress = Eyni əməliyyat artıq yerinə yetirilir. Bir az gözləyin, sonra yenidən baxın.
+problem-invalid = Nə isə düz deyil. Aşağıda qeyd olunub. Yazdıqlarınız buradadır.
+problem-ledger_away = Hər şeyin yazıldığı jurnala hazırda yazmaq olmur, ona görə heç nə açılmır. Bir neçə saniyədən sonra yenidən cəhd edin.
+problem-no_such_method = Bu ünvan belə işləmir.
+problem-no_such_route = Belə səhifə yoxdur.
+problem-not_found = Burada sizin üçün heç nə yoxdur. Ötürülmüş və ya bitmiş zəngi yenidən açmaq olmaz.
+problem-not_from_here = Bu sorğu bizim səhifələrimizdən gəlməyib və ya brauzeriniz haradan gəldiyini demir. Heç nə edilmədi. Səhifəni yeni brauzerdə yenidən açın.
+problem-not_your_work = Bu sizin işiniz deyil.
+problem-sign_in = Davam etmək üçün daxil olun.
+problem-signing_in_busy = Eyni anda çox adam daxil olur. Bir neçə saniyədən sonra yenidən cəhd edin.
+problem-second_factor_needed = Parol ifadəsini yenidən, altında isə autentifikatorun indi göstərdiyi kodu yazın.
+problem-squad_not_reachable = Dəstəyə bu yolla hazırda çatmaq olmur. Dəstəyə zəng edin. Zənginiz saxlanılıb.
+problem-too_fast = Sorğular cavab verilə biləndən tez gəlir. Bir az gözləyin.
+problem-too_large = Bu, saxlanılmaq üçün çox uzundur. Yazdıqlarınız buradadır. Qısaldın.
+problem-too_many_tries = Səhv cəhdlər çox oldu. Bir neçə dəqiqə gözləyin, sonra yenidən cəhd edin.
+problem-wrong_credentials = Bu ad və bu sözlər bir-birinə uyğun deyil.
+problem-wrong_second_factor = Bu kod keçərli deyil: səhvdir, köhnədir və ya artıq istifadə olunub. Parol ifadəsini və növbəti kodu yazın.
+problem-other = Bizim tərəfdə xəta var. Yenidən cəhd edin. Belə davam edərsə, kömək istəyin.
+
+weekday-1 = B.e.
+weekday-2 = Ç.a.
+weekday-3 = Ç.
+weekday-4 = C.a.
+weekday-5 = C.
+weekday-6 = Ş.
+weekday-7 = B.

@@ -1,0 +1,13 @@
+back-title = Geri zənglər
+back-what = Kimə geri zəng etməlisiniz, ən təcilisi əvvəl.
+back-none = Zənginizi gözləyən yoxdur.
+back-due = Vaxtı: { $at }
+back-overdue = Vaxtı keçib
+back-open = Necə zəng etməli
+back-one = Geri zəng edin
+back-safely = Yalnız burada yazıldığı kimi zəng edin. Telefonu başqası götürə bilər.
+back-nothing = Zəngdə necə geri zəng etmək barədə heç nə yazılmayıb.
+back-done = Geri zəng etdim
+back-to = Həmkar
+back-hand-on = Həmkara ötür
+back-help = Geri zəng etdikdən və ya ötürdükdən sonra onu yenidən oxuya bilməzsiniz.

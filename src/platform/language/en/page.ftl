@@ -1,0 +1,64 @@
+page-skip = To the content
+page-nav = Your work
+page-language = Language
+page-exit = Quick exit
+page-home = To the beginning
+page-earlier = Earlier ones
+page-sessions = Where I am signed in
+page-sign-out = Sign out
+page-today-at = today, { $time }
+page-moment = { $day }, { $time }
+page-offline = The line is down. What you typed is still here. Try again when the line is back.
+
+page-again = Sign in again
+page-again-why = Your session has ended. Everything that you typed is still on this page. Sign in and it goes on from where you were.
+page-again-do = Sign in and go on
+
+page-home-title = Home
+page-home-nothing = These pages hold nothing for your work yet. If you have just made your passphrase, two responsible persons of your organisation have to admit you first. Read your account and your key fingerprint out to them.
+
+page-help = Help
+page-help-more = More help
+page-help-home = From here you go to your work. If there is nothing here, nobody has admitted you to work yet.
+page-help-help = This page tells what holds everywhere.
+page-help-problem = Something was not done. The sentence above says why, and what you can do now.
+page-help-exit = Press Esc twice, or the button at the top. You are signed out at once, and a calendar stands in the place of your work. The browser still remembers that this address was open.
+page-help-lost-title = If the line drops or your session ends
+page-help-lost = Do not close the page. What you typed stays on it until it is saved. A session ends after twenty minutes without work, and after eight hours.
+page-help-keys-title = Keys
+page-help-keys = Everything can be done with the keyboard: Tab goes on, Shift+Tab goes back, the arrow keys choose an answer, Enter presses. The key of a button stands on it.
+page-help-seen-title = Who sees what I do
+page-help-seen = Whatever you open or write is entered in a book that nobody can change. Auditors look through it.
+
+page-problem = This was not done
+page-request = If you ask for help, say this number:
+problem-busy = Too much is going on at the moment. Wait a little, then try again.
+problem-changed_meanwhile = This was changed meanwhile. Look at it again.
+problem-database_away = The service cannot store anything at the moment. Nothing was stored; what you typed is still here. Try again in some seconds.
+problem-illegal_transition = This cannot be done any more, or not yet. Nothing was stored.
+problem-in_progress = The same is being done already. Wait a moment, then look again.
+problem-invalid = Something is not right. It is marked below. What you typed is still here.
+problem-ledger_away = The book in which everything is entered cannot be written at the moment, so nothing is opened. Try again in some seconds.
+problem-no_such_method = This address does not work like that.
+problem-no_such_route = There is no such page.
+problem-not_found = There is nothing here for you. A call that was handed over or ended cannot be opened again.
+problem-not_from_here = This did not come from one of our own pages, or your browser does not say from where. Nothing was done. Open the page anew, with a current browser.
+problem-not_your_work = This is not part of your work.
+problem-sign_in = Sign in to go on.
+problem-signing_in_busy = Too many people are signing in. Try again in some seconds.
+problem-second_factor_needed = Type the passphrase again, and below it the code that your authenticator shows now.
+problem-squad_not_reachable = The squad cannot be reached by this way now. Telephone the squad. Your call is kept.
+problem-too_fast = This comes faster than it can be answered. Wait a little.
+problem-too_large = This is too long to be stored. What you typed is still here. Shorten it.
+problem-too_many_tries = There were too many wrong tries. Wait some minutes, then try again.
+problem-wrong_credentials = This name and these words do not belong together.
+problem-wrong_second_factor = This code does not count: it is wrong, too old, or was used before. Type the passphrase and the next code.
+problem-other = Something is wrong on our side. Try again. If it stays like this, ask for help.
+
+weekday-1 = Mo
+weekday-2 = Tu
+weekday-3 = We
+weekday-4 = Th
+weekday-5 = Fr
+weekday-6 = Sa
+weekday-7 = Su

@@ -1,0 +1,13 @@
+back-title = Call-backs
+back-what = Whom you are to call back, the most urgent first.
+back-none = Nobody is waiting for your call.
+back-due = Due: { $at }
+back-overdue = Overdue
+back-open = How to call
+back-one = Call back
+back-safely = Call only as it stands here. Somebody else may pick up.
+back-nothing = The call holds nothing about how to call back.
+back-done = I have called back
+back-to = Colleague
+back-hand-on = Hand on to the colleague
+back-help = When you have called back, or handed it on, you cannot read it again.
