@@ -7,7 +7,7 @@ use crate::platform::app::App;
 use crate::platform::document::{Sessions, finished};
 use crate::platform::http::{Here, LARGEST_BODY, Lasting};
 use crate::platform::metrics;
-use crate::platform::page::{self, Console};
+use crate::platform::page::{self, Console, Pages};
 use crate::platform::problem::Problem;
 use crate::{
     absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, outages, placements,
@@ -81,6 +81,11 @@ pub const BESIDE: [&str; 3] = ["/api/openapi.json", "/health", "/ready"];
 
 /// The whole service.
 pub fn router(app: App) -> Router {
+    router_with(app, Pages::default())
+}
+
+/// The whole service, with more pages than it has by itself: a demonstration's.
+pub fn router_with(app: App, more: Pages) -> Router {
     let (routes, document) = api().split_for_parts();
     let document = serde_json::to_vec(&finished(document)).unwrap_or_default();
     let [described, alive, whether_ready] = BESIDE;
@@ -100,7 +105,7 @@ pub fn router(app: App) -> Router {
         .route(described, get(move || async move { served(&document) }))
         .route(alive, get(|| async { "alive" }))
         .route(whether_ready, get(ready))
-        .merge(page::router(&console))
+        .merge(page::router(&console, more))
         .fallback(nowhere(|| Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.")))
         .method_not_allowed_fallback(nowhere(|| {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "This address does not take that method.")

@@ -120,9 +120,10 @@ pub fn listed() -> Vec<(Method, &'static str)> {
     pages().listed
 }
 
-/// The pages, behind their door.
-pub fn router(console: &Console) -> Router<App> {
+/// The pages, and more of them where there are, behind their door.
+pub fn router(console: &Console, more: Pages) -> Router<App> {
     pages()
+        .merge(more)
         .router
         .layer(DefaultBodyLimit::disable())
         .route_layer(middleware::from_fn_with_state(console.clone(), door::door))
