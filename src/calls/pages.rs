@@ -11,7 +11,6 @@ use crate::platform::http::Listed;
 use crate::platform::page::{At, Entry, Fields, Layout, Pages, Question, Refused, Text, Visitor, go, page};
 use askama::Template;
 use axum::Json;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -89,7 +88,7 @@ async fn newest(visitor: Visitor) -> Result<Response, Refused> {
     list(&visitor, "").await
 }
 
-async fn before(visitor: Visitor, Path(cursor): Path<i64>) -> Result<Response, Refused> {
+async fn before(visitor: Visitor, At(cursor): At<i64>) -> Result<Response, Refused> {
     list(&visitor, &format!("?cursor={cursor}")).await
 }
 

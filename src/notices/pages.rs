@@ -8,7 +8,6 @@ use crate::guard::record::RecordKind;
 use crate::platform::http::Listed;
 use crate::platform::page::{At, Entry, Fields, Layout, Pages, Question, Refused, Text, Visitor, go, page};
 use askama::Template;
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -122,7 +121,7 @@ async fn newest(visitor: Visitor) -> Result<Response, Refused> {
     list(&visitor, "").await
 }
 
-async fn before(visitor: Visitor, Path(cursor): Path<i64>) -> Result<Response, Refused> {
+async fn before(visitor: Visitor, At(cursor): At<i64>) -> Result<Response, Refused> {
     list(&visitor, &format!("?cursor={cursor}")).await
 }
 

@@ -45,7 +45,7 @@ fn asked(layout: &Layout, beginning: &str, handle: &str) -> Vec<Text> {
 }
 
 fn sign_in_page(visitor: &Visitor, fields: &Fields, to: &str, refused: Option<&Refused>) -> Response {
-    let layout = visitor.bare("sign-in-help");
+    let layout = visitor.bare("sign-in-help").back_to(to);
     let lost = Text::line("recovery_code", layout.say("sign-in-recovery"));
     let status = refused.map_or(StatusCode::OK, Refused::status);
     let shown = SignInPage {
@@ -62,7 +62,7 @@ fn sign_in_page(visitor: &Visitor, fields: &Fields, to: &str, refused: Option<&R
 /// The door, in the place of a page that only somebody signed in is shown: afterwards that page follows.
 #[must_use]
 pub fn sign_in_for(visitor: &Visitor, refused: Option<&Refused>) -> Response {
-    sign_in_page(visitor, &Fields::default(), own_path(visitor.path()), refused)
+    sign_in_page(visitor, &Fields::default(), own_path(visitor.own_page()), refused)
 }
 
 async fn sign_in(visitor: Visitor, fields: Fields) -> Result<Response, Refused> {
@@ -131,7 +131,7 @@ struct FirstPage {
 }
 
 fn first_page(visitor: &Visitor, fields: &Fields, refused: Option<&Refused>) -> Response {
-    let layout = visitor.bare("first-help");
+    let layout = visitor.bare("first-help").back_to("/first");
     let words = match refused {
         Some(refused) if refused.code() == "wrong_credentials" => layout.say("first-wrong"),
         Some(refused) => refused.words(&layout),

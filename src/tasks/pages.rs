@@ -56,7 +56,7 @@ struct CallBackPage {
 }
 
 async fn shown(visitor: &Visitor, id: Uuid, refused: Option<&Refused>) -> Result<Response, Refused> {
-    let layout = visitor.layout("back-help").await?;
+    let layout = visitor.layout("back-help").await?.back_to(format!("/call-backs/{id}"));
     let asked = visitor.get(format!("/api/v1/tasks/{id}")).purpose(Purpose::Intake);
     let TaskDetail { task, call_back, .. } = asked.send().await?.body;
     let call_back = call_back.unwrap_or_default();

@@ -151,6 +151,7 @@ async fn every_page_forbids_what_it_does_not_need_and_keeps_its_session_from_scr
             ("x-content-type-options", "nosniff"),
             ("cross-origin-opener-policy", "same-origin"),
             ("x-frame-options", "DENY"),
+            ("strict-transport-security", "max-age=31536000"),
         ] {
             assert_eq!(header(name), value, "{path} {name}");
         }
@@ -204,6 +205,60 @@ async fn a_form_from_elsewhere_does_nothing_and_is_answered_in_words() {
     let listed = operator.get("/api/v1/calls", "intake").await.unwrap();
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 0);
     assert_eq!(count(&mut owner).await, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_enters_what_it_shows_once_and_what_nobody_asked_for_not_at_all() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let mut tab = Tab::of(&world, &operator).await;
+    let (call, _) = tab.call().await;
+    let mut owner = world.owner().await;
+    for (page, asked) in [
+        ("/calls", &["/api/v1/calls"][..]),
+        (&call, &[&format!("/api/v1{call}")]),
+        ("/slips", &["/api/v1/slips"]),
+        ("/call-backs", &["/api/v1/tasks?due=any"]),
+        ("/roster", &["/api/v1/roster", "/api/v1/colleagues?limit=100"]),
+        ("/sessions", &["/api/v1/sessions"]),
+    ] {
+        let before = count(&mut owner).await;
+        for path in asked {
+            assert_eq!(operator.get(path, "intake").await.unwrap().status, 200, "{path}");
+        }
+        let by_the_api = count(&mut owner).await - before;
+        tab.get(page).await.expect(200);
+        assert_eq!(count(&mut owner).await, before + 2 * by_the_api, "{page}");
+        // A browser that guesses what somebody will look at next reads nothing.
+        for guess in ["prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip"] {
+            let request = tab.client.get(format!("{}{page}", world.base)).header("sec-purpose", guess);
+            assert_eq!(tab.send(request).await.status, 503, "{page} {guess}");
+        }
+        assert_eq!(count(&mut owner).await, before + 2 * by_the_api, "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_a_form_leads_to_a_page_that_is_there() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let mut tab = Tab::of(&world, &operator).await;
+    let mut nobody = Tab::new(&world.base);
+    let refused = nobody.post("/sign-in", &[("handle", "operator1"), ("passphrase", "no"), ("to", "/slips")]).await;
+    let (_, page) = tab.call().await;
+    let unknown = himaya::platform::random::uuid();
+    let ended = nobody.post(&format!("/sessions/{unknown}/end"), &[]).await;
+    let problem = tab.post(&format!("/call-backs/{unknown}/done"), &[]).await;
+    for (shown, status, to) in [(refused, 401, "/slips"), (ended, 401, "/"), (problem, 404, "/"), (page, 200, "/calls/")] {
+        let shown = shown.expect(status);
+        assert!(shown.field("to").starts_with(to), "{}", shown.text);
+        let other = tab.post("/language", &[("speak", "ru"), ("to", &shown.field("to"))]).await.expect(303);
+        assert!(matches!(tab.get(other.to()).await.status, 200 | 303), "{}", other.to());
+    }
+    // An address that names nothing is answered as one that names what is not there.
+    for path in ["/calls/before/x", "/slips/before/x", "/calls/x", "/slips/x"] {
+        assert!(tab.get(path).await.expect(404).has(&words("ru", "problem-not_found")), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,9 +37,11 @@ impl Kept {
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .collect();
+        // Two of one name are none: one of them was set by somebody else, and nobody could say which.
         let value = |name: &str| {
-            let found = sent.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-            found.filter(|value| !value.is_empty())
+            let mut found = sent.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value);
+            let (first, second) = (found.next(), found.next());
+            first.filter(|value| second.is_none() && !value.is_empty()).map(str::to_owned)
         };
         let session = || {
             let (secret, refresh) = (value(SECRET)?.into(), value(REFRESH)?.into());
@@ -101,6 +103,8 @@ mod tests {
         assert!(kept(&["__Host-himaya-session=s; __Host-himaya-access=a"]).session.is_none());
         assert!(kept(&["__Host-himaya-session=; __Host-himaya-refresh=r"]).session.is_none());
         assert!(kept(&["himaya-session=s; __Host-himaya-refresh=r"]).session.is_none());
+        assert!(kept(&["__Host-himaya-session=s; __Host-himaya-refresh=r; __Host-himaya-session=t"]).session.is_none());
+        assert!(kept(&["__Host-himaya-session=s; __Host-himaya-refresh=r", "__Host-himaya-refresh=r"]).session.is_none());
     }
 
     #[test]

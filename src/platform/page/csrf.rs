@@ -4,7 +4,7 @@
 use axum::http::{HeaderMap, header};
 
 /// Whether a page of this very origin sends this. Pages send no referrer, and with it no origin, so `Sec-Fetch-Site` is what is asked
-/// first; where there is none the origin must be the host that was asked.
+/// first; where there is none the origin must be the host that was asked, over a line that nobody on the way writes to.
 pub fn from_own_page(headers: &HeaderMap) -> bool {
     let only = |name: &str| {
         let mut values = headers.get_all(name).iter();
@@ -16,9 +16,14 @@ pub fn from_own_page(headers: &HeaderMap) -> bool {
     }
     let origin = only(header::ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
     match (origin, only(header::HOST.as_str())) {
-        (Some((_, from)), Some(host)) => from.eq_ignore_ascii_case(host),
+        (Some((scheme, from)), Some(host)) => (scheme == "https" || is_this_machine(host)) && from.eq_ignore_ascii_case(host),
         _ => false,
     }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 #[cfg(test)]
@@ -38,6 +43,7 @@ mod tests {
             (&[("sec-fetch-site", "")], false),
             (&[("origin", "https://a.example")], true),
             (&[("origin", "https://A.example")], true),
+            (&[("origin", "http://a.example")], false),
             (&[("origin", "https://a.example.evil")], false),
             (&[("origin", "https://evil"), ("origin", "https://a.example")], false),
             (&[("origin", "null")], false),
@@ -49,6 +55,17 @@ mod tests {
                 headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
             }
             assert_eq!(from_own_page(&headers), taken, "{sent:?}");
+        }
+        for (host, origin, taken) in [
+            ("localhost:8080", "http://localhost:8080", true),
+            ("127.0.0.1:8080", "http://127.0.0.1:8080", true),
+            ("[::1]:8080", "http://[::1]:8080", true),
+            ("localhost:8080", "http://localhost:9090", false),
+            ("localhost.evil:8080", "http://localhost.evil:8080", false),
+        ] {
+            let headers = [(header::HOST, host), (header::ORIGIN, origin)];
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value))).into_iter().collect();
+            assert_eq!(from_own_page(&headers), taken, "{host} {origin}");
         }
     }
 }

@@ -20,6 +20,9 @@ use serde_json::json;
 /// Lets a request through to its page, and makes of what the page answers what the browser is to see.
 pub async fn door(State(console): State<Console>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if nobody_asked(&parts.headers) {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::VARY, "sec-purpose")]).into_response();
+    }
     let fields = if parts.method == Method::POST { form(&parts, body).await } else { Ok(Fields::default()) };
     let chosen = fields.as_ref().ok().and_then(|fields| fields.get("speak")).and_then(|word| word.parse().ok());
     let visitor = Visitor::of(&console, &parts, chosen);
@@ -40,6 +43,12 @@ pub async fn door(State(console): State<Console>, request: Request, next: Next) 
         Err(refused) => shown(&visitor, &Fields::default(), refused.into_response()).await,
     };
     finished(&visitor, response)
+}
+
+/// A browser that fetches what somebody might look at next: a read would be entered that nobody made.
+fn nobody_asked(headers: &HeaderMap) -> bool {
+    let purpose = headers.get("sec-purpose").map(|value| value.to_str().unwrap_or_default());
+    purpose.is_some_and(|purpose| purpose.split([';', ',']).any(|word| word.trim() == "prefetch"))
 }
 
 /// What a form holds, if a page of ours sends it.

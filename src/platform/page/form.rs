@@ -4,6 +4,7 @@ use super::{Refused, Visitor};
 use crate::platform::problem::Problem;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -69,15 +70,15 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// One id in the address of a page. An address that holds none is answered like a record that is not there.
-pub struct At(pub Uuid);
+/// What the address of a page names: an id, if nothing else is said. An address that holds none is answered like a record that is not there.
+pub struct At<T = Uuid>(pub T);
 
-impl<S: Send + Sync> FromRequestParts<S> for At {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let Path(id) = Path::from_request_parts(parts, state).await.map_err(|_| Problem::absent())?;
-        Ok(Self(id))
+        let Path(named) = Path::from_request_parts(parts, state).await.map_err(|_| Problem::absent())?;
+        Ok(Self(named))
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Spoken {
 pub struct Layout {
     pub language: Language,
     pub path: String,
+    /// The page that is shown again in another language.
+    pub back: String,
     pub signed_in: bool,
     pub links: Vec<Link>,
     /// The form whose text goes with the choice of another language; empty where there is nothing to lose.
@@ -68,6 +70,7 @@ impl Visitor {
         Layout {
             language: self.language(),
             path: self.path().to_owned(),
+            back: self.own_page().to_owned(),
             signed_in: false,
             links: Vec::new(),
             form: "",
@@ -101,6 +104,12 @@ impl Layout {
     #[must_use]
     pub fn with_form(self, form: &'static str) -> Self {
         Self { form, ..self }
+    }
+
+    /// The page that is looked at again, where this one is the answer to a form.
+    #[must_use]
+    pub fn back_to(self, page: impl Into<String>) -> Self {
+        Self { back: page.into(), ..self }
     }
 
     /// A text.

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -25,6 +25,8 @@ struct Inner {
     console: Console,
     language: Language,
     path: String,
+    /// Whether the address is a page that can be looked at again, and not a form that was sent.
+    looks: bool,
     /// A script of ours asks, and not a person by their browser: it is answered in JSON.
     script: bool,
     peer: Option<ConnectInfo<Peer>>,
@@ -42,6 +44,7 @@ impl Visitor {
             script,
             language: chosen.unwrap_or(inner.language),
             path: parts.uri.path().to_owned(),
+            looks: parts.method == Method::GET,
             peer: parts.extensions.get().copied(),
             client: parts.extensions.get().cloned(),
             ..inner
@@ -60,6 +63,7 @@ impl Visitor {
             console: console.clone(),
             language: chosen.unwrap_or_else(|| preferred(headers)),
             path: "/".to_owned(),
+            looks: true,
             script: false,
             peer: None,
             client: None,
@@ -85,6 +89,12 @@ impl Visitor {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+
+    /// The page to which one comes back: this one, or the first where this is the answer to a form.
+    #[must_use]
+    pub fn own_page(&self) -> &str {
+        if self.0.looks { &self.0.path } else { "/" }
     }
 
     #[must_use]
@@ -188,8 +198,11 @@ impl Visitor {
                     let Refreshed { access_token, refresh_handle, .. } = given.body;
                     *renewed = Some((access_token.into(), refresh_handle.into()));
                 }
-                Err(refused) if refused.code() == "sign_in" => return Ok(false),
-                Err(refused) => return Err(refused),
+                Err(refused) => {
+                    // What opens nothing is not kept: whoever sends many handles that are none fills nothing.
+                    renewals.forget(&session.refresh);
+                    return if refused.code() == "sign_in" { Ok(false) } else { Err(refused) };
+                }
             }
         }
         let Some((access, refresh)) = renewed.clone() else { return Ok(false) };
@@ -217,6 +230,11 @@ impl Renewals {
         places.retain(|_, (since, _)| now - *since < AGAIN);
         let place = places.entry(Sha256::digest(handle.as_bytes()).into()).or_insert_with(|| (now, Place::default()));
         Arc::clone(&place.1)
+    }
+
+    fn forget(&self, handle: &str) {
+        let digest: [u8; 32] = Sha256::digest(handle.as_bytes()).into();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
     }
 }
 

@@ -3,8 +3,9 @@
 'use strict';
 (() => {
   const parts = (within, name) => [...within.querySelectorAll('[data-when]')].forEach((part) => { part.hidden = part.dataset.when !== name; });
+  const going = new AbortController();
   const send = (form, fields) => fetch(form.getAttribute('action'), {
-    method: 'POST', body: new URLSearchParams(fields ?? new FormData(form)), headers: { accept: 'application/json' }, redirect: 'error',
+    signal: going.signal, method: 'POST', body: new URLSearchParams(fields ?? new FormData(form)), headers: { accept: 'application/json' }, redirect: 'error',
   });
 
   // Quick exit: the screen is empty before anything is asked of anybody.
@@ -13,6 +14,8 @@
     if (left) return;
     left = true;
     document.body.replaceChildren();
+    // An answer that is still to come would bring cookies back.
+    going.abort();
     const away = () => location.replace('/calendar');
     setTimeout(away, 1500);
     fetch('/exit', { method: 'POST', body: new URLSearchParams(), keepalive: true, redirect: 'manual' }).then(away, away);
