@@ -1,7 +1,7 @@
 //! The operator's pages of a call: started by one key, written down as it is said, and ended. Handing over is next door
 //! (`notices::pages`).
 
-pub mod form;
+pub(crate) mod form;
 
 use super::content::{CallContent, CallKind};
 use super::model::{CallClosed, CallOpened, CallOutcome, CallSaved, CallState, CallSummary, CallView};
@@ -314,7 +314,7 @@ async fn end_page(
     let draft = draft(visitor, id).await?;
     let chosen = fields.get("outcome").unwrap_or(CallOutcome::Closed.as_str());
     let words = CallOutcome::ALL.iter().map(|outcome| outcome.as_str());
-    let wrong = |name| refused.and_then(|refused| refused.fields().any(|field| field == name).then(|| name));
+    let wrong = |name: &str| refused.is_some_and(|refused| refused.fields().any(|field| field == name));
     let shown = EndPage {
         id,
         kind: draft.content.kind.map(|kind| layout.word("call-kind", kind.as_str())).unwrap_or_default(),
@@ -323,7 +323,7 @@ async fn end_page(
             .kind("datetime-local")
             .hint(layout.say("call-back-at-hint"))
             .value(&fields.text("call_back_at"))
-            .error(wrong("call_back_at").map(|_| layout.say("call-back-at-rule"))),
+            .error(wrong("call_back_at").then(|| layout.say("call-back-at-rule"))),
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         page: layout,
     };

@@ -2,7 +2,7 @@
 //! service otherwise has no such page: the demonstration gives it to its own, with the passphrases that it made for this run.
 
 use super::country::Country;
-use crate::platform::page::{Layout, Pages, Refused, Visitor, page};
+use crate::platform::page::{Layout, Pages, Visitor, page};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -46,7 +46,7 @@ pub fn pages(people: &People) -> Pages {
     Pages::default().get(AT, move |visitor: Visitor| async move { shown(&visitor, &people) })
 }
 
-fn shown(visitor: &Visitor, people: &People) -> Result<Response, Refused> {
+fn shown(visitor: &Visitor, people: &People) -> Response {
     let people = people.get().map(Vec::as_slice).unwrap_or_default();
-    Ok(page(StatusCode::OK, &PeoplePage { page: visitor.bare("demo-help"), people }))
+    page(StatusCode::OK, &PeoplePage { page: visitor.bare("demo-help"), people })
 }

@@ -11,8 +11,8 @@ use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
 use crate::platform::listen::Listening;
-use crate::platform::ready::Standing;
 use crate::platform::page::Pages;
+use crate::platform::ready::Standing;
 use crate::platform::router::{operators_router, router_with};
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::keep_fresh;
@@ -286,7 +286,8 @@ impl Serving {
         if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
             beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));
         }
-        let server = tokio::spawn(listener.serve(router_with(app.clone(), pages), tls, app.config.stop_within(), closed));
+        let server =
+            tokio::spawn(listener.serve(router_with(app.clone(), pages), tls, app.config.stop_within(), closed));
         Self { app: app.clone(), closing, stop, server, beside }
     }
 

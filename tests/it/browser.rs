@@ -87,10 +87,19 @@ impl Browser {
         while self.hear()["method"] != "Page.loadEventFired" {}
     }
 
-    /// Waits until a script comes to true in whatever page is there then.
+    /// Shows the page anew, as somebody does who presses F5.
+    pub fn reloads(&mut self) {
+        // The page that is there knows that it is the old one.
+        self.runs("window.isOld = true");
+        self.does("Page.reload", &json!({}));
+        self.until("!window.isOld");
+    }
+
+    /// Waits until a script comes to true in whatever page is there then, whole and with its own script running.
     pub fn until(&mut self, script: &str) {
         let began = std::time::Instant::now();
-        let told = json!({ "expression": format!("Boolean({script})"), "returnByValue": true });
+        let whole = format!("document.readyState === 'complete' && Boolean({script})");
+        let told = json!({ "expression": whole, "returnByValue": true });
         loop {
             // Between two pages there is none to ask.
             let came = self.tries("Runtime.evaluate", &told);

@@ -249,7 +249,9 @@ async fn what_answers_a_form_leads_to_a_page_that_is_there() {
     let unknown = himaya::platform::random::uuid();
     let ended = nobody.post(&format!("/sessions/{unknown}/end"), &[]).await;
     let problem = tab.post(&format!("/call-backs/{unknown}/done"), &[]).await;
-    for (shown, status, to) in [(refused, 401, "/slips"), (ended, 401, "/"), (problem, 404, "/"), (page, 200, "/calls/")] {
+    for (shown, status, to) in
+        [(refused, 401, "/slips"), (ended, 401, "/"), (problem, 404, "/"), (page, 200, "/calls/")]
+    {
         let shown = shown.expect(status);
         assert!(shown.field("to").starts_with(to), "{}", shown.text);
         let other = tab.post("/language", &[("speak", "ru"), ("to", &shown.field("to"))]).await.expect(303);
@@ -575,7 +577,11 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             assert!(shown.status < 500, "{handle} {method} {path}: {} {}", shown.status, shown.text);
             let page = format!("{method} {path}");
             let asked = handle != "nobody" && matches!(shown.status, 200 | 303 | 403 | 404);
-            assert!(reasons.contains_key(&page) || !asked || made >= 1, "{handle} {page}: {} and no entry", shown.status);
+            assert!(
+                reasons.contains_key(&page) || !asked || made >= 1,
+                "{handle} {page}: {} and no entry",
+                shown.status
+            );
             assert!(handle != "nobody" || made == 0, "{page}: nobody is entered");
             if made == 0 && !entered.contains(&page) {
                 silent.insert(page);
@@ -586,7 +592,11 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             let _ = writeln!(list, "  {handle:<14} {}", shown.status);
         }
     }
-    assert_eq!(silent, reasons.into_keys().collect(), "policies/no-entry.txt, part 4: a line for each, with its reason");
+    assert_eq!(
+        silent,
+        reasons.into_keys().collect(),
+        "policies/no-entry.txt, part 4: a line for each, with its reason"
+    );
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pages.txt");
     if std::env::var_os("HIMAYA_WRITE_MATRIX").is_some() {
         std::fs::write(&file, &list).unwrap();

@@ -104,7 +104,9 @@ mod tests {
         assert!(kept(&["__Host-himaya-session=; __Host-himaya-refresh=r"]).session.is_none());
         assert!(kept(&["himaya-session=s; __Host-himaya-refresh=r"]).session.is_none());
         assert!(kept(&["__Host-himaya-session=s; __Host-himaya-refresh=r; __Host-himaya-session=t"]).session.is_none());
-        assert!(kept(&["__Host-himaya-session=s; __Host-himaya-refresh=r", "__Host-himaya-refresh=r"]).session.is_none());
+        assert!(
+            kept(&["__Host-himaya-session=s; __Host-himaya-refresh=r", "__Host-himaya-refresh=r"]).session.is_none()
+        );
     }
 
     #[test]

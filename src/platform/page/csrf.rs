@@ -16,7 +16,9 @@ pub fn from_own_page(headers: &HeaderMap) -> bool {
     }
     let origin = only(header::ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
     match (origin, only(header::HOST.as_str())) {
-        (Some((scheme, from)), Some(host)) => (scheme == "https" || is_this_machine(host)) && from.eq_ignore_ascii_case(host),
+        (Some((scheme, from)), Some(host)) => {
+            (scheme == "https" || is_this_machine(host)) && from.eq_ignore_ascii_case(host)
+        }
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The style sheet, the script and the icon: compiled in, named by what they hold, and so never out of date.
 
 use super::refused::Refused;
+use crate::guard::statement::hex;
 use crate::platform::http::Lasting;
 use crate::platform::problem::Problem;
 use axum::Extension;
@@ -22,8 +23,9 @@ pub struct File {
 
 impl File {
     fn new(ending: &str, kind: &'static str, text: &'static str) -> Self {
-        let digest: String = Sha256::digest(text).iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-        Self { path: AT.replace("{name}", &format!("{digest}.{ending}")), kind, text }
+        let digest = hex(&Sha256::digest(text));
+        let name = format!("{}.{ending}", digest.get(..20).unwrap_or(&digest));
+        Self { path: AT.replace("{name}", &name), kind, text }
     }
 
     pub fn path(&self) -> &str {

@@ -14,6 +14,7 @@ pub struct Fields(Arc<Vec<(String, String)>>);
 
 impl Fields {
     /// Reads a body of the type that forms have.
+    #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         let part = |part: &str| {

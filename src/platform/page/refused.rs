@@ -32,11 +32,11 @@ pub const SAID: [&str; 21] = [
 
 /// A refusal on its way to a page.
 #[derive(Clone)]
-pub struct Refused(ProblemDocument);
+pub struct Refused(Box<ProblemDocument>);
 
 impl Refused {
     pub(super) fn of(document: ProblemDocument) -> Self {
-        Self(document)
+        Self(Box::new(document))
     }
 
     #[must_use]
@@ -71,7 +71,7 @@ impl Refused {
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self(problem.document(""))
+        Self::of(problem.document(""))
     }
 }
 

@@ -215,6 +215,8 @@ impl Visitor {
 
 /// A token and the handle after it.
 type Renewed = (zeroize::Zeroizing<String>, zeroize::Zeroizing<String>);
+/// A handle's digest: the handle itself is kept by its browser alone.
+type Handle = [u8; 32];
 type Place = Arc<tokio::sync::Mutex<Option<Renewed>>>;
 
 /// For how long what a handle was renewed to is told again: the service takes the handle before for as long.
@@ -222,7 +224,7 @@ const AGAIN: TimeDelta = TimeDelta::seconds(25);
 
 /// What handles were renewed to a moment ago: two pages of one browser may come with the same one.
 #[derive(Default)]
-pub struct Renewals(Mutex<HashMap<[u8; 32], (DateTime<Utc>, Place)>>);
+pub struct Renewals(Mutex<HashMap<Handle, (DateTime<Utc>, Place)>>);
 
 impl Renewals {
     fn of(&self, handle: &str, now: DateTime<Utc>) -> Place {
@@ -233,7 +235,7 @@ impl Renewals {
     }
 
     fn forget(&self, handle: &str) {
-        let digest: [u8; 32] = Sha256::digest(handle.as_bytes()).into();
+        let digest: Handle = Sha256::digest(handle.as_bytes()).into();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
     }
 }
