@@ -427,7 +427,7 @@ async fn too_much_is_refused_in_words_and_stays_in_the_form() {
         let refused = tab.post(&path, &fields).await;
         assert!(matches!(refused.status, 413 | 422), "{}", refused.status);
         assert!(refused.has(&long), "nothing typed is lost");
-        assert_eq!(refused.field("etag"), etag.replace('"', "\""));
+        assert_eq!(refused.field("etag"), etag);
     }
     let fields = [
         ("etag", etag.as_str()),
@@ -488,7 +488,7 @@ async fn the_first_time_explains_the_words_and_shows_them_once() {
     let came = tab.post("/sign-in", &[("handle", "operator3"), ("passphrase", &passphrase)]).await.expect(303);
     // Nobody has admitted them yet: that is said, and no work is shown.
     let home = tab.get(came.to()).await.expect(200);
-    assert!(home.has(&words("en", "page-home-nothing").replace('’', "’")) && !home.has("/calls"), "{}", home.text);
+    assert!(home.has(&words("en", "page-home-nothing")) && !home.has("/calls"), "{}", home.text);
     assert_eq!(tab.get("/calls").await.status, 403);
 }
 

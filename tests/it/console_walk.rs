@@ -86,11 +86,15 @@ impl Seat {
         self.browser.presses("Enter");
     }
 
-    /// Chooses the answer after the one that is chosen.
+    /// Chooses an answer by the arrows.
     fn chooses(&mut self, name: &str, value: &str) {
         self.browser.tabs_to(&format!("[name=\"{name}\"]"));
         for _ in 0..12 {
             if self.browser.runs("document.activeElement.value") == value {
+                // The first of several is reached before any is chosen.
+                if self.browser.runs("document.activeElement.type === 'radio' && !document.activeElement.checked") == true {
+                    self.browser.presses(" ");
+                }
                 return;
             }
             self.browser.presses("ArrowDown");
