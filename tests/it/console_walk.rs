@@ -86,6 +86,13 @@ impl Seat {
         self.browser.presses("Enter");
     }
 
+    /// The same, and waits for the page that follows.
+    fn goes_on(&mut self, selector: &str) {
+        self.browser.runs("window.isOld = true");
+        self.presses(selector);
+        self.browser.until("!window.isOld");
+    }
+
     /// Chooses an answer by the arrows.
     fn chooses(&mut self, name: &str, value: &str) {
         self.browser.tabs_to(&format!("[name=\"{name}\"]"));
@@ -170,8 +177,9 @@ fn day(seat: &mut Seat, handle: &Handle, operator: &Actor, officer: &Actor) {
     seat.browser.until("document.querySelector('[name=text]')");
     seat.looks("slip");
     seat.types("text", "İkinci mərtəbə");
-    seat.presses("main button.main");
-    seat.browser.until("document.querySelector('dl')?.innerText.includes('1') || document.querySelector('dl')?.innerText.includes('one')");
+    seat.goes_on("main button.main");
+    let added = say(seat.language, "slip-addenda", &[("number", 1.into())]);
+    assert!(seat.browser.runs("document.querySelector('dl').innerText").as_str().unwrap().contains(&added));
     duty(handle, officer, "acknowledge", &json!({}));
     seat.presses("nav a[href='/slips']");
     seat.sees("slips", "slips-title");
