@@ -1,5 +1,7 @@
 //! The operator's pages of a hand-over: the last look, and the slips that are left of it.
 
+pub(crate) mod desk;
+
 use super::model::{Basis, Slip};
 use crate::calls::pages::form::{self, Typed};
 use crate::calls::pages::{Draft, draft};
@@ -30,6 +32,7 @@ pub fn pages() -> Pages {
         .get("/slips/before/{cursor}", before)
         .get("/slips/{id}", read)
         .post("/slips/{id}", append)
+        .merge(desk::pages())
 }
 
 #[derive(Template)]

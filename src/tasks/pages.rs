@@ -1,5 +1,7 @@
 //! Call-backs: what is due, how it is safe to call, and that it was done or handed on.
 
+mod of_case;
+
 use super::model::{DueList, TaskDetail, TaskKind, TaskView};
 use crate::calls::pages::form;
 use crate::guard::action::{Purpose, Verb};
@@ -29,6 +31,7 @@ pub fn pages() -> Pages {
         .get("/call-backs/{id}", read)
         .post("/call-backs/{id}/done", done)
         .post("/call-backs/{id}/hand-on", hand_on)
+        .merge(of_case::pages())
 }
 
 #[derive(Template)]
@@ -81,14 +84,8 @@ async fn colleagues(visitor: &Visitor, layout: &Layout, task: &TaskView) -> Resu
     };
     let choice =
         |person: ColleagueView| Choice { value: person.account.to_string(), label: person.handle, chosen: false };
-    Ok(Question {
-        name: "assignee".to_owned(),
-        label: layout.say("back-to"),
-        hint: String::new(),
-        error: String::new(),
-        choices: people.into_iter().filter(calls_back).map(choice).collect(),
-        folded: true,
-    })
+    let choices = people.into_iter().filter(calls_back).map(choice).collect();
+    Ok(Question::of_choices("assignee", layout.say("back-to"), choices).folded())
 }
 
 async fn read(visitor: Visitor, At(id): At) -> Result<Response, Refused> {

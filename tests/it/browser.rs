@@ -25,7 +25,7 @@ impl Browser {
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"])
-            .args(["--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"])
+            .args(["--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"])
             .args(["--remote-debugging-pipe", &format!("--user-data-dir={}", folder.display()), "about:blank"])
             .env("HOME", folder)
             .stdin(Stdio::piped())
@@ -168,6 +168,7 @@ impl Browser {
 
     /// A picture of the whole page, so wide, light or dark.
     pub fn picture(&mut self, file: &Path, width: u32, dark: bool) {
+        self.runs("scrollTo(0, 0)");
         let scheme = if dark { "dark" } else { "light" };
         self.does(
             "Emulation.setEmulatedMedia",
@@ -175,8 +176,10 @@ impl Browser {
         );
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.does("Emulation.setDeviceMetricsOverride", &size);
+        self.does("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
         let taken = self.does("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));
         self.does("Emulation.clearDeviceMetricsOverride", &json!({}));
+        self.does("Emulation.setScrollbarsHidden", &json!({ "hidden": false }));
         self.does("Emulation.setEmulatedMedia", &json!({ "features": [] }));
         let bytes = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();

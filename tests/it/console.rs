@@ -3,7 +3,7 @@
 use crate::harness::World;
 use crate::matrix::{count, reviewed};
 use himaya::demo::actor::Actor;
-use himaya::demo::pages as demo;
+use himaya::demo::{pages as demo, story};
 use himaya::platform::page;
 use himaya::platform::serve::Serving;
 use reqwest::header::HeaderMap;
@@ -110,7 +110,7 @@ impl Tab {
 }
 
 /// The words of a page: what stands in a language under this key.
-fn words(language: &str, key: &str) -> String {
+pub fn words(language: &str, key: &str) -> String {
     himaya::platform::language::say(language.parse().unwrap(), key, &[]).replace('\'', "&#39;")
 }
 
@@ -529,15 +529,26 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
         .await
         .unwrap();
     let (slip, task) = (sent.id("id").to_string(), closed.id("task").to_string());
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let due = world.clock.now() + chrono::TimeDelta::days(1);
+    let visit = json!({ "kind": "visit", "text": "x", "assignee": officer.account, "due_at": due });
+    let visit = officer.post(&format!("/api/v1/cases/{}/tasks", played.case), &visit).await.unwrap().id("id").to_string();
+    let (case, person) = (played.case.to_string(), played.person.to_string());
     let nobodys = himaya::platform::random::uuid().to_string();
     let concrete = |path: &str| {
         let id = match path {
             path if path.starts_with("/calls/") => &draft,
-            path if path.starts_with("/slips/") => &slip,
+            path if path.starts_with("/slips/") || path.starts_with("/notices/") => &slip,
+            path if path.starts_with("/cases/") => &case,
+            path if path.starts_with("/tasks/") => &visit,
             path if path.starts_with("/call-backs/") => &task,
             _ => &nobodys,
         };
-        path.replace("{id}", id).replace("{cursor}", "1").replace("{name}", "none.css")
+        let kind = if path.contains("{person}") { "identity" } else { "narrative" };
+        let cursor = if path.starts_with("/notices/") { "0.0.0" } else { "1" };
+        let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
+        path.replace("{cursor}", cursor).replace("{name}", "none.css")
     };
     let mut pages = page::listed();
     // What changes something comes after what only shows, and what ends the session last.
@@ -625,7 +636,7 @@ async fn the_page_that_shows_passphrases_is_the_demonstrations_alone() {
         }
     }
     // One button for each: it signs in, and leads to that person's work.
-    for (handle, to) in [("operator1", "/calls"), ("duty1", "/roster")] {
+    for (handle, to) in [("operator1", "/calls"), ("duty1", "/notices"), ("officer1", "/cases")] {
         let mut tab = Tab::new(&base);
         let passphrase = world.country.person(handle).unwrap().passphrase.clone();
         tab.post("/sign-in", &[("handle", handle), ("passphrase", &passphrase), ("to", "/")]).await.expect(303);

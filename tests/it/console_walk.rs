@@ -4,7 +4,9 @@
 use crate::browser::Browser;
 use crate::harness::World;
 use himaya::demo::actor::Actor;
+use himaya::demo::pages as demo;
 use himaya::platform::language::{Language, say};
+use himaya::platform::serve::Serving;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tokio::runtime::Handle;
@@ -15,16 +17,16 @@ const AXE: &str = include_str!("../vendor/axe-core/axe.min.js");
 const RULES: &str = "{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }";
 
 /// Somebody at a browser of their own.
-struct Seat {
-    browser: Browser,
+pub struct Seat {
+    pub browser: Browser,
     base: String,
-    language: Language,
+    pub language: Language,
     pictures: Option<PathBuf>,
-    pages: usize,
+    pub pages: usize,
 }
 
 impl Seat {
-    fn at(world: &World, language: Language) -> Self {
+    pub fn at(world: &World, language: Language) -> Self {
         let port = world.base.rsplit(':').next().unwrap();
         let base = format!("http://localhost:{port}");
         let mut browser = Browser::open(&world.folder.join(format!("browser-{language}")), &format!("{base}/health"));
@@ -34,14 +36,18 @@ impl Seat {
         Self { browser, base, language, pictures, pages: 0 }
     }
 
-    fn goes(&mut self, path: &str) {
+    pub fn goes(&mut self, path: &str) {
         let address = format!("{}{path}", self.base);
         self.browser.goes(&address);
     }
 
     /// Waits for a page, and looks at it: at its words, its title and address, and with axe-core.
-    fn sees(&mut self, name: &str, key: &str) {
-        let words = say(self.language, key, &[]);
+    pub fn sees(&mut self, name: &str, key: &str) {
+        self.sees_words(name, &say(self.language, key, &[]));
+    }
+
+    /// The same, where the page's name says more.
+    pub fn sees_words(&mut self, name: &str, words: &str) {
         self.browser.until(&format!(
             "document.querySelector('h1')?.innerText === {}",
             json!(words)
@@ -49,7 +55,7 @@ impl Seat {
         self.looks(name);
     }
 
-    fn looks(&mut self, name: &str) {
+    pub fn looks(&mut self, name: &str) {
         let told = self.browser.runs("[document.documentElement.lang, document.title, location.search]");
         assert_eq!(told, json!([self.language.as_str(), "Himaya", ""]), "{name}");
         self.browser.runs(AXE);
@@ -67,7 +73,7 @@ impl Seat {
         assert_eq!(wide, json!(0), "{name} in {}", self.language);
         if let Some(folder) = &self.pictures {
             let place = |what: &str| folder.join(format!("{name}-{}-{what}.png", self.language));
-            for (what, width, dark) in [("light", 1200, false), ("dark", 1200, true), ("narrow", 320, false)] {
+            for (what, width, dark) in [("light", 1280, false), ("dark", 1280, true), ("narrow", 320, false)] {
                 self.browser.picture(&place(what), width, dark);
             }
         }
@@ -75,26 +81,26 @@ impl Seat {
     }
 
     /// Types into a field that the keyboard leads to.
-    fn types(&mut self, name: &str, text: &str) {
+    pub fn types(&mut self, name: &str, text: &str) {
         self.browser.tabs_to(&format!("[name=\"{name}\"]"));
         self.browser.types(text);
     }
 
     /// Goes to a button or a link by the keyboard, and presses it.
-    fn presses(&mut self, selector: &str) {
+    pub fn presses(&mut self, selector: &str) {
         self.browser.tabs_to(selector);
         self.browser.presses("Enter");
     }
 
     /// The same, and waits for the page that follows.
-    fn goes_on(&mut self, selector: &str) {
+    pub fn goes_on(&mut self, selector: &str) {
         self.browser.runs("window.isOld = true");
         self.presses(selector);
         self.browser.until("!window.isOld");
     }
 
     /// Chooses an answer by the arrows.
-    fn chooses(&mut self, name: &str, value: &str) {
+    pub fn chooses(&mut self, name: &str, value: &str) {
         self.browser.tabs_to(&format!("[name=\"{name}\"]"));
         for _ in 0..12 {
             if self.browser.runs("document.activeElement.value") == value {
@@ -114,7 +120,7 @@ impl Seat {
         self.browser.until(&format!("document.querySelector('.standing [data-when={name}]')?.hidden === false"));
     }
 
-    fn signs_in(&mut self, actor: &Actor) {
+    pub fn signs_in(&mut self, actor: &Actor) {
         self.types("handle", &actor.handle);
         self.types("passphrase", &actor.passphrase);
         self.browser.presses("Enter");
@@ -335,4 +341,26 @@ async fn what_is_typed_while_the_line_is_down_or_the_session_over_is_saved_when_
     })
     .await
     .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstrations_page_signs_in_at_the_address_that_it_prints() {
+    let world = World::new().await;
+    let people = demo::People::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serving = Serving::start_beside(&world.app, listener, demo::pages(&people));
+    assert!(people.set(demo::people(&world.country)).is_ok());
+    tokio::task::spawn_blocking(move || {
+        let mut seat = Seat::at(&world, Language::English);
+        seat.base = address;
+        seat.goes(demo::AT);
+        seat.sees("demo", "demo-title");
+        // A browser keeps what is for TLS alone also for this machine.
+        seat.browser.runs("document.querySelector('input[value=duty1]').form.requestSubmit()");
+        seat.sees("demo-desk", "desk-title");
+    })
+    .await
+    .unwrap();
+    serving.stop().await.unwrap();
 }

@@ -30,6 +30,8 @@ mod case_states;
 mod catalogue;
 mod configured;
 mod console;
+mod console_cases;
+mod console_officer;
 mod console_walk;
 mod credentials;
 mod custody;

@@ -61,8 +61,9 @@ impl Typed {
         self.0.get(name).map(String::as_str).unwrap_or_default()
     }
 
+    /// In the order in which they are asked.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.as_str()))
+        FIELDS.into_iter().filter_map(|name| Some((name, self.0.get(name)?.as_str())))
     }
 
     /// The kind of the call, if it is one.
@@ -201,8 +202,7 @@ fn language(page: &Layout, chosen: &str) -> Question {
     if !chosen.is_empty() && !LANGUAGES.contains(&chosen) {
         choices.push(choice(chosen, chosen.to_owned()));
     }
-    let (hint, error) = (String::new(), String::new());
-    Question { name: "language".to_owned(), label: page.say("call-field-language"), hint, error, choices, folded: true }
+    Question::of_choices("language", page.say("call-field-language"), choices).folded()
 }
 
 /// What a field says, as people say it: for a last look, and where two differ.

@@ -4,8 +4,13 @@ use crate::calls::content::{CallBackWanted, CallKind, CallerIs, Danger, Interpre
 use crate::calls::model::{CallOutcome, CallState};
 use crate::calls::pages::form::{FIELDS, LANGUAGES};
 use crate::guard::action::{Purpose, Role};
-use crate::notices::model::{Basis, NoticeState, ReturnCode};
+use crate::cases::document::{OF_CASE, OF_PERSON};
+use crate::cases::model::CaseRelation;
+use crate::cases::pages::form as sections;
+use crate::cases::states::CaseState;
+use crate::notices::model::{Basis, Escalation, NoticeState, ReturnCode};
 use crate::platform::page::SAID;
+use crate::tasks::model::TaskKind;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -76,6 +81,16 @@ fn families() -> BTreeSet<String> {
         family("call-language", LANGUAGES.into_iter()),
         family("basis", Basis::ALL.iter().map(|word| word.as_str())),
         family("notice-state", NoticeState::ALL.iter().map(|word| word.as_str())),
+        family("desk-state", NoticeState::ALL.iter().map(|word| word.as_str())),
+        family("escalation", Escalation::ALL.iter().map(|word| word.as_str())),
+        family("task", TaskKind::ALL.iter().map(|word| word.as_str())),
+        family("case-state", CaseState::ALL.iter().map(|word| word.as_str())),
+        family("case-become", CaseState::ALL.iter().map(|word| word.as_str())),
+        family("section", OF_CASE.iter().chain(&OF_PERSON).map(|kind| kind.as_str())),
+        family("case-relation", CaseRelation::ALL.iter().map(|word| word.as_str())),
+        family("people-relation", ["assigned", "granted"].into_iter()),
+        family("access-reason", crate::cases::pages::REASONS.into_iter().map(|word| word.as_str())),
+        sections::keys().collect(),
         family("return-code", ReturnCode::ALL.iter().map(|word| word.as_str())),
     ]
     .into_iter()

@@ -57,6 +57,12 @@ impl Visitor {
         self.asking(Method::PUT, path.into())
     }
 
+    /// Changes a part.
+    #[must_use]
+    pub fn patch(&self, path: impl Into<String>) -> Asking<'_> {
+        self.asking(Method::PATCH, path.into())
+    }
+
     /// Takes away.
     #[must_use]
     pub fn delete(&self, path: impl Into<String>) -> Asking<'_> {

@@ -38,6 +38,11 @@ impl Fields {
         value.filter(|value| !value.trim().is_empty())
     }
 
+    /// Every field of this name: of a list several may be chosen.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The same, or nothing of it.
     #[must_use]
     pub fn text(&self, name: &str) -> String {

@@ -70,6 +70,32 @@ pub struct Choice {
     pub chosen: bool,
 }
 
+/// Several of several answers.
+pub struct Choices {
+    pub name: String,
+    pub label: String,
+    pub hint: String,
+    pub error: String,
+    pub choices: Vec<Choice>,
+}
+
+impl Choices {
+    #[must_use]
+    pub fn new(name: &str, label: String, choices: Vec<Choice>) -> Self {
+        Self { name: name.to_owned(), label, hint: String::new(), error: String::new(), choices }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: String) -> Self {
+        Self { hint, ..self }
+    }
+
+    #[must_use]
+    pub fn error(self, error: Option<String>) -> Self {
+        Self { error: error.unwrap_or_default(), ..self }
+    }
+}
+
 /// A question with its answers.
 pub struct Question {
     pub name: String,
@@ -94,8 +120,14 @@ impl Question {
         let choice = |value: &str, label: String| Choice { value: value.to_owned(), label, chosen: chosen == value };
         let none = unasked.map(|key| choice("", page.say(key)));
         let choices = none.into_iter().chain(words.map(|word| choice(word, page.word(family, word)))).collect();
+        Self::of_choices(name, page.say(label), choices)
+    }
+
+    /// Whose answers are people or records.
+    #[must_use]
+    pub fn of_choices(name: &str, label: String, choices: Vec<Choice>) -> Self {
         let (hint, error) = (String::new(), String::new());
-        Self { name: name.to_owned(), label: page.say(label), hint, error, choices, folded: false }
+        Self { name: name.to_owned(), label, hint, error, choices, folded: false }
     }
 
     #[must_use]

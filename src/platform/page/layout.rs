@@ -3,12 +3,13 @@
 use super::{Refused, Visitor, files};
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::policy::Decision;
-use crate::guard::record::RecordKind;
+use crate::guard::record::{AccountId, RecordKind};
 use crate::platform::language::{self, Language, say};
+use crate::staff::model::CurrentSession;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// A screen that somebody's day begins with, and the work that leads to it: whom the policy lets do that work is shown the way.
 #[derive(Clone, Copy)]
@@ -22,8 +23,14 @@ pub struct Entry {
 }
 
 /// Every such screen, in the order in which they are shown: the first is where a day begins.
-const ENTRIES: [Entry; 4] =
-    [crate::calls::pages::ENTRY, crate::notices::pages::ENTRY, crate::tasks::pages::ENTRY, crate::roster::pages::ENTRY];
+const ENTRIES: [Entry; 6] = [
+    crate::calls::pages::ENTRY,
+    crate::notices::pages::desk::ENTRY,
+    crate::cases::pages::ENTRY,
+    crate::notices::pages::ENTRY,
+    crate::tasks::pages::ENTRY,
+    crate::roster::pages::ENTRY,
+];
 
 /// One way to go.
 pub struct Link {
@@ -46,6 +53,8 @@ pub struct Layout {
     /// The page that is shown again in another language.
     pub back: String,
     pub signed_in: bool,
+    /// Who is signed in.
+    pub account: Option<AccountId>,
     pub links: Vec<Link>,
     /// The form whose text goes with the choice of another language; empty where there is nothing to lose.
     pub form: &'static str,
@@ -60,8 +69,8 @@ impl Visitor {
     /// # Errors
     /// 401 `sign_in` when nobody is.
     pub async fn layout(&self, help: &'static str) -> Result<Layout, Refused> {
-        let role = self.current().await?.role;
-        Ok(Layout { signed_in: true, links: self.links(role), ..self.bare(help) })
+        let CurrentSession { account, role, .. } = self.current().await?;
+        Ok(Layout { signed_in: true, account: Some(account), links: self.links(role), ..self.bare(help) })
     }
 
     /// The layout of a page for anybody.
@@ -72,6 +81,7 @@ impl Visitor {
             path: self.path().to_owned(),
             back: self.own_page().to_owned(),
             signed_in: false,
+            account: None,
             links: Vec::new(),
             form: "",
             help,
@@ -85,11 +95,21 @@ impl Visitor {
         self.console().0.policy.ever_does(role, kind, verb)
     }
 
+    /// Whether somebody of this role does such work, who stands so to the record.
+    #[must_use]
+    pub fn may(
+        &self,
+        role: Role,
+        relation: Relation,
+        kind: RecordKind,
+        verb: Verb,
+        purpose: Option<Purpose>,
+    ) -> bool {
+        self.console().0.policy.decide(role, relation, kind, verb, purpose) == Decision::Allow
+    }
+
     fn links(&self, role: Role) -> Vec<Link> {
-        let policy = &self.console().0.policy;
-        let may = |entry: &&Entry| {
-            policy.decide(role, Relation::None, entry.kind, entry.verb, entry.purpose) == Decision::Allow
-        };
+        let may = |entry: &&Entry| self.may(role, Relation::None, entry.kind, entry.verb, entry.purpose);
         let link = |entry: &Entry| Link {
             path: entry.path,
             name: say(self.language(), entry.name, &[]),
@@ -153,6 +173,21 @@ impl Layout {
         }
         let day = language::day(self.language, local.date_naive());
         say(self.language, "page-moment", &[("day", day.into()), ("time", time.into())])
+    }
+
+    /// How long it is until a moment, or since: `3 h 20 min left`.
+    #[must_use]
+    pub fn until(&self, at: &DateTime<Utc>) -> String {
+        let left = *at - self.visitor.now();
+        let minutes = left.num_minutes().abs();
+        // As text: hours are not grouped like a number.
+        let (hours, minutes) = ((minutes / 60).to_string(), (minutes % 60).to_string());
+        let time = if hours == "0" {
+            self.say_with("page-minutes", "minutes", minutes)
+        } else {
+            say(self.language, "page-hours", &[("hours", hours.into()), ("minutes", minutes.into())])
+        };
+        self.say_with(if left > TimeDelta::zero() { "page-left" } else { "page-over" }, "time", time)
     }
 
     #[must_use]

@@ -22,7 +22,7 @@ mod visitor;
 pub use ask::Given;
 pub use doors::own_path;
 pub use form::{At, Fields};
-pub use inputs::{Choice, Question, Text};
+pub use inputs::{Choice, Choices, Question, Text};
 pub use layout::{Entry, Layout, go, page};
 pub use refused::{Refused, SAID};
 pub use visitor::{Renewals, Visitor};
@@ -112,6 +112,7 @@ fn pages() -> Pages {
         .merge(crate::notices::pages::pages())
         .merge(crate::tasks::pages::pages())
         .merge(crate::roster::pages::pages())
+        .merge(crate::cases::pages::pages())
 }
 
 /// Their addresses, with the method.

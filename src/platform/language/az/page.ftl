@@ -8,6 +8,10 @@ page-sessions = Harada daxil olmuşam
 page-sign-out = Çıxış
 page-today-at = bu gün, { $time }
 page-moment = { $day }, { $time }
+page-left = { $time } qalıb
+page-over = { $time } keçib
+page-hours = { $hours } saat { $minutes } dəq
+page-minutes = { $minutes } dəq
 page-offline = Əlaqə kəsilib. Yazdıqlarınız buradadır. Əlaqə bərpa olunanda yenidən cəhd edin.
 
 page-again = Yenidən daxil olun

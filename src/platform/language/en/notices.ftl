@@ -51,3 +51,53 @@ return-code-not_trafficking = It is not about trafficking.
 return-code-too_little_to_act_on = There is too little to act on.
 return-code-known_already = It is known already.
 return-code-other_authority = Another authority is in charge.
+
+desk-title = Desk
+desk-waiting = Not acknowledged yet
+desk-waiting-hint = The most urgent first. F2 acknowledges it, F4 opens it.
+desk-none-waiting = Nothing waits to be acknowledged.
+desk-acknowledged = Acknowledged, to be decided
+desk-none-acknowledged = Nothing waits for a decision.
+desk-due = due { $at }
+desk-acknowledge = Acknowledge
+desk-acknowledged-at = Acknowledged: { $at }
+desk-open = Open
+desk-more = Further ones
+desk-help = Acknowledging stops the clock and tells the sender that the squad has it. Opening it is entered with your name.
+desk-state-sent = Nobody has acknowledged it yet.
+desk-state-acknowledged = The squad has it. It waits for a decision.
+desk-state-accepted = It is part of a case.
+desk-state-returned = It was given back.
+escalation-in_time = In time
+escalation-half_gone = Half of the time is gone
+escalation-three_quarters_gone = Three quarters of the time are gone
+escalation-overdue = Overdue
+escalation-acknowledged = Acknowledged
+notice-title = Notice { $number }
+notice-help = Read it, then accept it as a case or give it back with a reason. What you decide is told to the sender, without a word of what stands here.
+notice-accept = Accept
+notice-return = Give back
+notice-told = What was told
+notice-added = Added since
+notice-added-none = Nothing.
+notice-files =
+    { $number ->
+        [one] One file came with it.
+       *[other] { $number } files came with it.
+    }
+accept-title = Accept the notice
+accept-why = It is sealed anew to the people of the case. The desk cannot open it any more.
+accept-as = As what?
+accept-new = A new case
+accept-case-rule = You do not work on this case. Choose another.
+accept-officers = Who else works on the new case?
+accept-officers-hint = You are on it yourself. For a case that is there already choose nobody here.
+accept-officers-rule = Choose colleagues for a new case only, and only who works on cases.
+accept-do = Accept
+accept-help = Whoever is chosen can read the whole case at once.
+return-title = Give the notice back
+return-what = The sender sees the reason and nothing else. The text goes to the sender’s supervisor; you cannot read it any more.
+return-why = Why?
+return-rule = Choose the reason.
+return-do = Give back
+return-help = If you know who is in charge, telephone the sender: no free text goes back.

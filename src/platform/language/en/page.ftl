@@ -8,6 +8,10 @@ page-sessions = Where I am signed in
 page-sign-out = Sign out
 page-today-at = today, { $time }
 page-moment = { $day }, { $time }
+page-left = { $time } left
+page-over = { $time } over time
+page-hours = { $hours } h { $minutes } min
+page-minutes = { $minutes } min
 page-offline = The line is down. What you typed is still here. Try again when the line is back.
 
 page-again = Sign in again

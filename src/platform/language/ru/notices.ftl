@@ -52,3 +52,54 @@ return-code-not_trafficking = Это не торговля людьми.
 return-code-too_little_to_act_on = Слишком мало сведений, чтобы действовать.
 return-code-known_already = Это уже известно.
 return-code-other_authority = Этим занимается другой орган.
+
+desk-title = Дежурство
+desk-waiting = Ещё не подтверждены
+desk-waiting-hint = Самое срочное первым. F2 подтверждает его, F4 открывает.
+desk-none-waiting = Ничто не ждёт подтверждения.
+desk-acknowledged = Подтверждены, ждут решения
+desk-none-acknowledged = Ничто не ждёт решения.
+desk-due = срок: { $at }
+desk-acknowledge = Подтвердить
+desk-acknowledged-at = Подтверждено: { $at }
+desk-open = Открыть
+desk-more = Следующие
+desk-help = Подтверждение останавливает часы и сообщает отправителю, что сообщение у отряда. Кто его открыл, вносится в книгу.
+desk-state-sent = Ещё никто не подтвердил.
+desk-state-acknowledged = Сообщение у отряда и ждёт решения.
+desk-state-accepted = Сообщение стало частью дела.
+desk-state-returned = Сообщение возвращено.
+escalation-in_time = Время есть
+escalation-half_gone = Половина времени прошла
+escalation-three_quarters_gone = Прошли три четверти времени
+escalation-overdue = Просрочено
+escalation-acknowledged = Подтверждено
+notice-title = Сообщение { $number }
+notice-help = Прочитайте, затем примите как дело или верните с указанием причины. Отправитель узнает о вашем решении, но ни слова из того, что здесь стоит.
+notice-accept = Принять
+notice-return = Вернуть
+notice-told = Что рассказали
+notice-added = Добавлено позже
+notice-added-none = Ничего.
+notice-files =
+    { $number ->
+        [one] Приложен { $number } файл.
+        [few] Приложены { $number } файла.
+       *[other] Приложено файлов: { $number }.
+    }
+accept-title = Принять сообщение
+accept-why = Оно запечатывается заново для участников дела. С дежурного места его больше не открыть.
+accept-as = В каком виде?
+accept-new = Новое дело
+accept-case-rule = Вы не работаете над этим делом. Выберите другое.
+accept-officers = Кто ещё работает над новым делом?
+accept-officers-hint = Вы сами уже участвуете. Для дела, которое уже есть, никого здесь не выбирайте.
+accept-officers-rule = Выбирайте коллег только для нового дела и только тех, кто работает с делами.
+accept-do = Принять
+accept-help = Выбранные коллеги сразу могут читать всё дело.
+return-title = Вернуть сообщение
+return-what = Отправитель увидит причину, и ничего больше. Текст переходит к руководителю отправителя; вы его больше не прочитаете.
+return-why = Почему?
+return-rule = Выберите причину.
+return-do = Вернуть
+return-help = Если вы знаете, кто за это отвечает, позвоните отправителю: свободный текст назад не передаётся.

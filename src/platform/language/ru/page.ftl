@@ -8,6 +8,10 @@ page-sessions = Где я вошёл в систему
 page-sign-out = Выйти
 page-today-at = сегодня, { $time }
 page-moment = { $day }, { $time }
+page-left = осталось { $time }
+page-over = просрочено на { $time }
+page-hours = { $hours } ч { $minutes } мин
+page-minutes = { $minutes } мин
 page-offline = Связь прервалась. Всё, что вы набрали, осталось здесь. Попробуйте ещё раз, когда связь восстановится.
 
 page-again = Войдите ещё раз

@@ -73,6 +73,14 @@
     });
   }
 
+  // What was typed is not left by accident; a choice between two texts neither.
+  for (const form of document.querySelectorAll('[data-guard]')) {
+    let typed = false;
+    form.addEventListener('input', () => { typed = true; });
+    form.addEventListener('submit', (event) => { if (!event.defaultPrevented) typed = false; });
+    addEventListener('beforeunload', (event) => { if (typed && !left) event.preventDefault(); });
+  }
+
   const call = document.getElementById('call');
   if (!call) return;
 
