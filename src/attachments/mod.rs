@@ -7,7 +7,8 @@
 //!
 //! Who reads or writes what it hangs on, reads or adds attachments: the gate is asked for both (`on`). On a draft they are
 //! sealed under the draft's own key, on a section under the section's, on a notice under a key each, as addenda are
-//! (`add`); at a hand-over they pass to the notice, or die with the draft (`pass_on`). `read` lists and opens them.
+//! (`add`); at a hand-over they pass to the notice, or die with the draft (`pass_on`). `read` lists and opens them,
+//! `pages` shows them to people.
 
 mod add;
 pub mod give;
@@ -15,6 +16,7 @@ pub mod http;
 mod image;
 mod incoming;
 pub mod model;
+pub mod pages;
 mod on;
 mod pass_on;
 mod read;

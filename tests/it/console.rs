@@ -111,7 +111,9 @@ impl Tab {
 
 /// The words of a page: what stands in a language under this key.
 pub fn words(language: &str, key: &str) -> String {
-    himaya::platform::language::say(language.parse().unwrap(), key, &[]).replace('\'', "&#39;")
+    let said = himaya::platform::language::say(language.parse().unwrap(), key, &[]);
+    assert_ne!(said, key, "a key that stands nowhere");
+    said.replace('\'', "&#39;")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -548,7 +550,7 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
         let kind = if path.contains("{person}") { "identity" } else { "narrative" };
         let cursor = if path.starts_with("/notices/") { "0.0.0" } else { "1" };
         let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
-        path.replace("{cursor}", cursor).replace("{name}", "none.css")
+        path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys)
     };
     let mut pages = page::listed();
     // What changes something comes after what only shows, and what ends the session last.

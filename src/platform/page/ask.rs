@@ -7,6 +7,7 @@ use crate::platform::http::SESSION_HEADER;
 use crate::platform::problem::Problem;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
+use axum::response::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
@@ -122,12 +123,31 @@ impl Asking<'_> {
         answered.read()
     }
 
+    /// Asks for a file, which goes on to the browser as it comes.
+    ///
+    /// # Errors
+    /// What the API refuses, as it says it.
+    pub async fn through(self) -> Result<Response, Refused> {
+        let mut response = self.asked().await?;
+        if response.status() == StatusCode::UNAUTHORIZED && self.visitor.renew().await? {
+            response = self.asked().await?;
+        }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(Answered::of(response).await?.refused())
+    }
+
     /// The same, with no renewal: for what is asked without a session.
     pub(super) async fn send_once<T: DeserializeOwned>(self) -> Result<Given<T>, Refused> {
         self.once().await?.read()
     }
 
     async fn once(&self) -> Result<Answered, Refused> {
+        Answered::of(self.asked().await?).await
+    }
+
+    async fn asked(&self) -> Result<Response, Refused> {
         let mut request = Request::builder().method(&self.method).uri(&self.path);
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -142,17 +162,25 @@ impl Asking<'_> {
         let mut request = request.body(Body::from(self.body.clone())).map_err(|_| fault())?;
         self.visitor.stands_behind(&mut request);
         let Ok(response) = self.visitor.api().oneshot(request).await;
-        let etag = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (status, etag) = (response.status(), etag.to_owned());
-        let body = to_bytes(response.into_body(), LARGEST).await.map_err(|_| fault())?;
-        Ok(Answered { status, etag, body })
+        Ok(response)
     }
 }
 
 impl Answered {
+    async fn of(response: Response) -> Result<Self, Refused> {
+        let etag = response.headers().get(header::ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (status, etag) = (response.status(), etag.to_owned());
+        let body = to_bytes(response.into_body(), LARGEST).await.map_err(|_| fault())?;
+        Ok(Self { status, etag, body })
+    }
+
+    fn refused(&self) -> Refused {
+        serde_json::from_slice(&self.body).map_or_else(|_| fault(), Refused::of)
+    }
+
     fn read<T: DeserializeOwned>(self) -> Result<Given<T>, Refused> {
         if !self.status.is_success() {
-            return Err(serde_json::from_slice(&self.body).map_or_else(|_| fault(), Refused::of));
+            return Err(self.refused());
         }
         let body = serde_json::from_slice(&self.body).map_err(|_| fault())?;
         Ok(Given { body, etag: self.etag })

@@ -23,9 +23,9 @@ const ALL: [(HeaderName, &str); 9] = [
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
 
-/// Puts them on an answer.
+/// Puts them on an answer. What is no page forbids more by itself: a file executes nothing at all.
 pub fn forbid(headers: &mut HeaderMap) {
     for (name, value) in ALL {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }

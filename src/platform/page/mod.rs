@@ -113,6 +113,7 @@ fn pages() -> Pages {
         .merge(crate::tasks::pages::pages())
         .merge(crate::roster::pages::pages())
         .merge(crate::cases::pages::pages())
+        .merge(crate::attachments::pages::pages())
 }
 
 /// Their addresses, with the method.
