@@ -34,6 +34,7 @@ struct FilesPage<'a> {
 
 impl FilesPage<'_> {
     /// A length, as people say it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "a template passes a reference")]
     fn size(&self, bytes: &u64) -> String {
         let (kib, mib) = (bytes.div_ceil(1024), bytes / (1024 * 1024));
         let (key, number) = if mib > 0 { ("files-mib", mib) } else { ("files-kib", kib) };

@@ -71,10 +71,10 @@ async fn list(visitor: &Visitor, after: &str) -> Result<Response, Refused> {
     let asked = visitor.get(format!("/api/v1/cases{after}")).purpose(Purpose::CaseWork);
     let Listed { items, next } = asked.send::<Listed<CaseView>>().await?.body;
     let numbers: HashMap<CaseId, i64> = items.iter().map(|case| (case.id, case.number)).collect();
-    let due = due(visitor).await?.into_iter().map(|task| Due {
-        number: task.case.and_then(|case| numbers.get(&case).copied()),
-        task,
-    });
+    let due = due(visitor)
+        .await?
+        .into_iter()
+        .map(|task| Due { number: task.case.and_then(|case| numbers.get(&case).copied()), task });
     Ok(page(StatusCode::OK, &CasesPage { due: due.collect(), cases: items, next, page: layout }))
 }
 
@@ -193,12 +193,12 @@ impl Sections<'_> {
 }
 
 /// Who a person is, in a line; their place among the persons where nothing of it is written down.
-fn label(layout: &Layout, place: i64, named: Option<&PersonNamed>) -> String {
+fn label(layout: &Layout, place: i64, who: Option<&PersonNamed>) -> String {
     let nameless = layout.say_with("case-person", "number", place.to_string());
-    let Some(named) = named else { return nameless };
-    let names: Vec<&str> = [&named.first_name, &named.second_name].into_iter().flatten().map(String::as_str).collect();
-    let name = if names.is_empty() { nameless } else { names.join(" ") };
-    match named.category {
+    let Some(who) = who else { return nameless };
+    let parts: Vec<&str> = [&who.first_name, &who.second_name].into_iter().flatten().map(String::as_str).collect();
+    let name = if parts.is_empty() { nameless } else { parts.join(" ") };
+    match who.category {
         Some(category) => format!("{name} · {}", layout.word("category", category.as_str())),
         None => name,
     }
@@ -216,13 +216,13 @@ async fn case_page(
     let mates = mates(visitor, &layout, access).await?;
     let tasks = due(visitor).await?.into_iter().filter(|task| task.case == Some(case.id)).collect();
     let shown = Sections { visitor, layout: &layout, mates: &mates };
-    let mut names: HashMap<SubjectId, PersonNamed> = HashMap::new();
+    let mut identities: HashMap<SubjectId, PersonNamed> = HashMap::new();
     if named {
         let asked = visitor.get(format!("/api/v1{path}/persons")).purpose(Purpose::CaseWork);
-        names.extend(asked.send::<Listed<PersonNamed>>().await?.body.items.into_iter().map(|who| (who.id, who)));
+        identities.extend(asked.send::<Listed<PersonNamed>>().await?.body.items.into_iter().map(|who| (who.id, who)));
     }
     let persons = persons.iter().zip(1_i64..).map(|(person, place)| Person {
-        label: label(&layout, place, names.get(&person.id)),
+        label: label(&layout, place, identities.get(&person.id)),
         sections: shown.shown(&format!("{path}/persons/{}", person.id), &person.sections),
     });
     let (persons, sections) = (persons.collect(), shown.shown(&path, &sections));

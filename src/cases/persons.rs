@@ -57,11 +57,15 @@ pub async fn list(
     for (record, opened) in order.into_iter().zip(vault::open(receipt, &who, sealed)?) {
         let at = found.iter().position(|(id, _)| id.0 == record).ok_or_else(Problem::absent)?;
         let (_, place) = found.get(at).copied().ok_or_else(Problem::absent)?;
-        let (Content::Identity(identity), Some(person)) = (Content::read(opened.disclose(), &place)?, place.person) else {
+        let (Content::Identity(identity), Some(person)) = (Content::read(opened.disclose(), &place)?, place.person)
+        else {
             return Err(vault::VaultError::Shape.into());
         };
         let first_name = identity.first_name;
-        named.push((at, PersonNamed { id: person, category: identity.category, first_name, second_name: identity.second_name }));
+        named.push((
+            at,
+            PersonNamed { id: person, category: identity.category, first_name, second_name: identity.second_name },
+        ));
     }
     named.sort_by_key(|(at, _)| *at);
     Ok(Json(Listed { items: named.into_iter().map(|(_, person)| person).collect(), next: None }))

@@ -2,6 +2,7 @@
 //! service otherwise has no such page: the demonstration gives it to its own, with the passphrases that it made for this run.
 
 use super::country::Country;
+use crate::guard::action::Role;
 use crate::platform::page::{Layout, Pages, Visitor, page};
 use askama::Template;
 use axum::http::StatusCode;
@@ -29,7 +30,10 @@ pub fn people(country: &Country) -> Vec<Sign> {
         handle: actor.handle.clone(),
         passphrase: actor.passphrase.clone(),
     };
-    country.everybody().map(sign).collect()
+    let mut people: Vec<Sign> = country.everybody().map(sign).collect();
+    // In the order in which a call goes through the country.
+    people.sort_by_key(|sign| Role::ALL.iter().position(|role| role.as_str() == sign.role));
+    people
 }
 
 #[derive(Template)]

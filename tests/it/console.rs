@@ -535,7 +535,8 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
     let officer = world.signed_in("officer1").await;
     let due = world.clock.now() + chrono::TimeDelta::days(1);
     let visit = json!({ "kind": "visit", "text": "x", "assignee": officer.account, "due_at": due });
-    let visit = officer.post(&format!("/api/v1/cases/{}/tasks", played.case), &visit).await.unwrap().id("id").to_string();
+    let visit =
+        officer.post(&format!("/api/v1/cases/{}/tasks", played.case), &visit).await.unwrap().id("id").to_string();
     let (case, person) = (played.case.to_string(), played.person.to_string());
     let nobodys = himaya::platform::random::uuid().to_string();
     let concrete = |path: &str| {
@@ -634,7 +635,7 @@ async fn the_page_that_shows_passphrases_is_the_demonstrations_alone() {
         let shown = tab.get(demo::AT).await.expect(200);
         assert!(shown.has(&words(language, "demo-title")));
         for (actor, role) in world.country.everybody() {
-            assert!(shown.has(&actor.passphrase) && shown.has(&words(language, &format!("role-{role}"))), "{role}");
+            assert!(shown.has(&actor.passphrase) && shown.has(&words(language, &format!("post-{role}"))), "{role}");
         }
     }
     // One button for each: it signs in, and leads to that person's work.

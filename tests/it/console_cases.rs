@@ -22,7 +22,11 @@ async fn a_notice_is_acknowledged_and_accepted_once_and_opened_only_by_who_opens
     let (first, second) = (notice(&operator).await, notice(&operator).await);
     let mut tab = Tab::of(&world, &duty).await;
     let desk = tab.get("/notices").await.expect(200);
-    assert!(desk.has(&words("en", "escalation-in_time")) && desk.has("23 h 59 min") || desk.has("24 h 0 min"), "{}", desk.text);
+    assert!(
+        desk.has(&words("en", "escalation-in_time")) && desk.has("23 h 59 min") || desk.has("24 h 0 min"),
+        "{}",
+        desk.text
+    );
     assert!(!desk.has("Kömək"));
     tab.post(&format!("/notices/{first}/acknowledge"), &[]).await.expect(303);
     let twice = tab.post(&format!("/notices/{first}/acknowledge"), &[]).await.expect(409);
@@ -90,7 +94,12 @@ async fn who_saves_second_chooses_and_nothing_typed_is_lost() {
     let etag = opened.field("etag").replace("&#34;", "\"");
     let saved = [("etag", etag.as_str()), ("first_name", "Saved there"), ("citizenship", "AZ")];
     assert_eq!(there.post(&path, &saved).await.expect(303).to(), case);
-    let here = [("etag", etag.as_str()), ("first_name", "Typed \"here\""), ("citizenship", "ge, az"), ("number_of_children", "2")];
+    let here = [
+        ("etag", etag.as_str()),
+        ("first_name", "Typed \"here\""),
+        ("citizenship", "ge, az"),
+        ("number_of_children", "2"),
+    ];
     let conflict = tab.post(&path, &here).await.expect(412);
     assert!(conflict.has("Saved there") && conflict.has("Typed &#34;here&#34;"), "{}", conflict.text);
     let newer = conflict.field("etag").replace("&#34;", "\"");
@@ -100,14 +109,27 @@ async fn who_saves_second_chooses_and_nothing_typed_is_lost() {
     assert!(azerbaijani.has(&words("az", "section-conflict-why")) && azerbaijani.has("Typed &#34;here&#34;"));
     assert_eq!(tab.post(&path, &[&kept[..], &[("choice", "both")]].concat()).await.expect(303).to(), case);
     let both = tab.get(&path).await.expect(200);
-    assert!(both.has("value=\"Typed &#34;here&#34;\"") && both.has("value=\"AZ GE\"") && both.has("value=\"2\""), "{}", both.text);
+    assert!(
+        both.has("value=\"Typed &#34;here&#34;\"") && both.has("value=\"AZ GE\"") && both.has("value=\"2\""),
+        "{}",
+        both.text
+    );
     // What does not fit is named, and everything stays in the form.
     let etag = both.field("etag").replace("&#34;", "\"");
-    let wrong = [("etag", etag.as_str()), ("first_name", "Stays"), ("citizenship", "XX"), ("number_of_children", "many"),
-        ("birthdate", "2009-02-30")];
+    let wrong = [
+        ("etag", etag.as_str()),
+        ("first_name", "Stays"),
+        ("citizenship", "XX"),
+        ("number_of_children", "many"),
+        ("birthdate", "2009-02-30"),
+    ];
     let refused = tab.post(&path, &wrong).await.expect(422);
     assert!(refused.has("value=\"Stays\"") && refused.has("value=\"many\""), "{}", refused.text);
-    assert!(refused.has(&words("az", "rule-number")) || refused.has(&words("az", "rule-countries")), "{}", refused.text);
+    assert!(
+        refused.has(&words("az", "rule-number")) || refused.has(&words("az", "rule-countries")),
+        "{}",
+        refused.text
+    );
     // The session ends while they type.
     assert_eq!(officer.delete("/api/v1/sessions").await.unwrap().status, 200);
     assert_eq!(officer.delete("/api/v1/sessions/current").await.unwrap().status, 200);
@@ -160,6 +182,9 @@ async fn a_case_shows_who_reads_what_and_opens_to_nobody_else() {
     let (key, account) = (asked.field("key"), reader.account.to_string());
     let give = [("key", key.as_str()), ("account", &account), ("relation", "granted"), ("reason", "expertise")];
     assert_eq!(tab.post(&format!("{case}/access"), &give).await.expect(303).to(), case);
+    let key = tab.get(&format!("{case}/access")).await.expect(200).field("key");
+    let again = tab.post(&format!("{case}/access"), &[&give[1..], &[("key", key.as_str())]].concat()).await.expect(409);
+    assert!(again.has(&words("en", "problem-already_on_case")) && again.has(&format!("value=\"{account}\" selected")));
     let read = theirs.get(&section).await.expect(200);
     assert!(read.has(&words("en", "section-read-only")) && !read.has("<input id=\"f-first_name\""), "{}", read.text);
     assert!(!theirs.get(&case).await.expect(200).has(&words("en", "people-title")));
@@ -188,7 +213,8 @@ async fn who_the_persons_of_a_case_are_is_read_by_who_asks_for_it_and_entered_on
     let second = officer.post(&api, &json!({ "category": "witness" })).await.unwrap().id("id");
     let path = format!("{api}/{}/sections/identity", played.person);
     let etag = officer.get(&path, "case_work").await.unwrap().etag.unwrap();
-    let identity = json!({ "category": "victim", "first_name": "Leyla", "second_name": "<Ü>", "birthdate": "2009-02-28" });
+    let identity =
+        json!({ "category": "victim", "first_name": "Leyla", "second_name": "<Ü>", "birthdate": "2009-02-28" });
     assert_eq!(officer.put(&path, &etag, &identity).await.unwrap().status, 200);
     let mut owner = world.owner().await;
     let before = count(&mut owner).await;
@@ -201,12 +227,14 @@ async fn who_the_persons_of_a_case_are_is_read_by_who_asks_for_it_and_entered_on
     ]);
     assert_eq!(listed.body["items"], expected, "{}", listed.text);
     // Who is not on the case, or whose work it is not, is told of no case; a purpose is needed.
-    for (handle, status) in [("officer2", 404), ("worker1", 404), ("ssupervisor1", 404), ("auditor1", 404), ("operator1", 404)] {
+    for (handle, status) in
+        [("officer2", 404), ("worker1", 404), ("ssupervisor1", 404), ("auditor1", 404), ("operator1", 404)]
+    {
         let refused = world.signed_in(handle).await.get(&api, "case_work").await.unwrap();
         assert_eq!(refused.status, status, "{handle} {}", refused.text);
         assert!(!refused.text.contains("Leyla"));
     }
-    assert_eq!(officer.get(&api, "").await.unwrap().status, 404);
+    assert_eq!(officer.get(&api, "").await.unwrap().status, 422);
     // The page names them when asked to, and not before.
     let mut tab = Tab::of(&world, &officer).await;
     let case = format!("/cases/{}", played.case);

@@ -48,10 +48,7 @@ impl Seat {
 
     /// The same, where the page's name says more.
     pub fn sees_words(&mut self, name: &str, words: &str) {
-        self.browser.until(&format!(
-            "document.querySelector('h1')?.innerText === {}",
-            json!(words)
-        ));
+        self.browser.until(&format!("document.querySelector('h1')?.innerText === {}", json!(words)));
         self.looks(name);
     }
 
@@ -105,7 +102,9 @@ impl Seat {
         for _ in 0..12 {
             if self.browser.runs("document.activeElement.value") == value {
                 // The first of several is reached before any is chosen.
-                if self.browser.runs("document.activeElement.type === 'radio' && !document.activeElement.checked") == true {
+                if self.browser.runs("document.activeElement.type === 'radio' && !document.activeElement.checked")
+                    == true
+                {
                     self.browser.presses(" ");
                 }
                 return;
@@ -214,7 +213,7 @@ fn day(seat: &mut Seat, handle: &Handle, operator: &Actor, officer: &Actor) {
     seat.sees("call-back", "back-one");
     let told = seat.browser.runs("document.querySelector('.look').innerText");
     assert!(told.as_str().unwrap().contains("Ask for the hairdresser"), "{told}");
-    seat.presses("main button.main");
+    seat.goes_on("main button.main");
     seat.sees("call-backs-none", "back-title");
     seat.presses("nav a[href='/roster']");
     seat.sees("roster", "roster-title");

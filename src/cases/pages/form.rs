@@ -276,14 +276,16 @@ fn shown(page: &Layout, field: &Field, typed: &Typed, refused: Option<&Refused>)
     let error = wrong.then(|| page.say(field.asks.rule()));
     let (label, value) = (name(page, field), typed.text(field.name));
     let text = |label: String| Text::line(field.name, label).value(&value).hint(field.asks.hint(page));
-    let question = |choices| Shown::Question(Question::of_choices(field.name, label.clone(), choices).error(error.clone()));
+    let question =
+        |choices| Shown::Question(Question::of_choices(field.name, label.clone(), choices).error(error.clone()));
     let choice = |value: &str, label: String| Choice {
         chosen: typed.values(field.name).iter().any(|chosen| chosen == value),
         value: value.to_owned(),
         label,
     };
     let unstated = || Choice { value: String::new(), label: page.say("field-unstated"), chosen: value.is_empty() };
-    let listed = |family: &str, words: Words| words().into_iter().map(|word| choice(word, page.word(family, word))).collect();
+    let listed =
+        |family: &str, words: Words| words().into_iter().map(|word| choice(word, page.word(family, word))).collect();
     match field.asks {
         Line | Country | Countries => Shown::Text(text(label).error(error)),
         Asks::Text(rows) => Shown::Text(text(label).rows(rows).error(error)),
@@ -334,10 +336,13 @@ pub fn said(page: &Layout, field: &Field, typed: &Typed) -> String {
 /// Every key that the forms of sections are made of.
 #[cfg(test)]
 pub fn keys() -> impl Iterator<Item = String> {
-    let all = [IDENTITY.iter(), CONTACT.iter(), NARRATIVE.iter(), LEGAL.iter(), INVESTIGATION.iter()].into_iter().flatten();
+    let all =
+        [IDENTITY.iter(), CONTACT.iter(), NARRATIVE.iter(), LEGAL.iter(), INVESTIGATION.iter()].into_iter().flatten();
     all.flat_map(|field| {
         let words = match field.asks {
-            One(family, words) | Any(family, words) => words().into_iter().map(|word| format!("{family}-{word}")).collect(),
+            One(family, words) | Any(family, words) => {
+                words().into_iter().map(|word| format!("{family}-{word}")).collect()
+            }
             YesOrNo => ["true", "false"].map(|word| format!("answer-{word}")).to_vec(),
             _ => Vec::new(),
         };
@@ -355,8 +360,8 @@ pub fn read(page: &Layout, typed: &Typed) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::sections::{ContactAndSafety, Identity, Investigation, Legal, Narrative};
     use crate::cases::document::{OF_CASE, OF_PERSON};
+    use crate::cases::sections::{ContactAndSafety, Identity, Investigation, Legal, Narrative};
     use serde::Serialize;
     use serde::de::DeserializeOwned;
     use utoipa::PartialSchema;
@@ -378,15 +383,20 @@ mod tests {
             Line | Asks::Text(_) => " Ə\n".to_owned(),
             Day => "2009-02-28".to_owned(),
             Number => "7".to_owned(),
-            Country => "az".to_owned(),
+            Country | Asks::Language => "az".to_owned(),
             Countries => "AZ, ge".to_owned(),
-            Asks::Language => "az".to_owned(),
             YesOrNo => "false".to_owned(),
             One(_, words) | Any(_, words) => words()[0].to_owned(),
         };
         let sent: Vec<String> = fields(kind)
             .iter()
-            .map(|field| format!("{}={}", field.name, percent_encoding::utf8_percent_encode(&value(field), percent_encoding::NON_ALPHANUMERIC)))
+            .map(|field| {
+                format!(
+                    "{}={}",
+                    field.name,
+                    percent_encoding::utf8_percent_encode(&value(field), percent_encoding::NON_ALPHANUMERIC)
+                )
+            })
             .collect();
         let typed = Typed::of(kind, &Fields::read(sent.join("&").as_bytes()).unwrap());
         let stored = serde_json::to_value(serde_json::from_value::<T>(typed.content()).unwrap()).unwrap();

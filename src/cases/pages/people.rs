@@ -42,13 +42,14 @@ struct PeoplePage {
 async fn shown(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Refused>) -> Result<Response, Refused> {
     let layout = visitor.layout("people-help").await?.with_form("people");
     let people = visitor.get("/api/v1/colleagues?limit=100").send::<Listed<ColleagueView>>().await?.body.items;
+    let layout = layout.for_who_does(RecordKind::Case, Verb::Assign)?;
     let works = |person: &ColleagueView| {
         Some(person.account) != layout.account && visitor.ever_does(person.role, RecordKind::Case, Verb::Write)
     };
     let chosen = fields.text("account");
     let colleague = |person: ColleagueView| {
         let value = person.account.to_string();
-        let label = format!("{} · {}", person.handle, layout.word("role", person.role.as_str()));
+        let label = format!("{} · {}", person.handle, layout.word("post", person.role.as_str()));
         Choice { chosen: value == chosen, value, label }
     };
     let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name == field));
@@ -64,8 +65,14 @@ async fn shown(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Re
             .error(wrong("account").then(|| layout.say("people-rule"))),
         relation: Question::of_words(&layout, relation, relations, None, &fields.text("relation"))
             .error(wrong("relation").then(|| layout.say("people-rule"))),
-        reason: Question::of_words(&layout, ("reason", "people-why", "access-reason"), reasons, None, &fields.text("reason"))
-            .error(wrong("reason").then(|| layout.say("people-rule"))),
+        reason: Question::of_words(
+            &layout,
+            ("reason", "people-why", "access-reason"),
+            reasons,
+            None,
+            &fields.text("reason"),
+        )
+        .error(wrong("reason").then(|| layout.say("people-rule"))),
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         page: layout,
     };

@@ -5,7 +5,9 @@ use crate::calls::pages::form::{self, Typed};
 use crate::cases::model::{CaseRelation, CaseView};
 use crate::guard::action::{Purpose, Relation, Verb};
 use crate::guard::record::RecordKind;
-use crate::notices::model::{Accepted, AddendumView, Escalation, NoticeState, NoticeView, QueueRow, ReturnCode, Stands};
+use crate::notices::model::{
+    Accepted, AddendumView, Escalation, NoticeState, NoticeView, QueueRow, ReturnCode, Stands,
+};
 use crate::platform::http::Listed;
 use crate::platform::page::{At, Choice, Choices, Entry, Fields, Layout, Pages, Question, Refused, Visitor, go, page};
 use crate::platform::problem::Problem;
@@ -138,10 +140,14 @@ async fn accept_page(
     let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name == field));
     let chosen = fields.text("case");
     let choice = |value: String, label: String| Choice { chosen: value == chosen, value, label };
-    let existing = own.items.iter().filter(|case| case.relation == Relation::from(CaseRelation::Assigned)).map(|case| {
-        let state = layout.word("case-state", case.state.as_str());
-        choice(case.id.to_string(), format!("{} · {state}", layout.say_with("case-number", "number", case.number.to_string())))
-    });
+    let existing =
+        own.items.iter().filter(|case| case.relation == Relation::from(CaseRelation::Assigned)).map(|case| {
+            let state = layout.word("case-state", case.state.as_str());
+            choice(
+                case.id.to_string(),
+                format!("{} · {state}", layout.say_with("case-number", "number", case.number.to_string())),
+            )
+        });
     let cases = std::iter::once(choice(String::new(), layout.say("accept-new"))).chain(existing).collect();
     // Whoever accepts is on the case by that.
     let works = |person: &&ColleagueView| {
@@ -149,7 +155,7 @@ async fn accept_page(
     };
     let officers = people.iter().filter(works).map(|person| Choice {
         value: person.account.to_string(),
-        label: format!("{} · {}", person.handle, layout.word("role", person.role.as_str())),
+        label: format!("{} · {}", person.handle, layout.word("post", person.role.as_str())),
         chosen: fields.all("officers").any(|chosen| chosen == person.account.to_string()),
     });
     let shown = AcceptPage {
@@ -200,6 +206,7 @@ async fn return_page(
     refused: Option<&Refused>,
 ) -> Result<Response, Refused> {
     let layout = visitor.layout("return-help").await?.with_form("return");
+    let layout = layout.for_who_does(RecordKind::Notice, Verb::Return)?;
     let words = ReturnCode::ALL.iter().map(|code| code.as_str());
     let wrong = refused.is_some_and(|refused| refused.fields().any(|name| name == "code"));
     let code = Question::of_words(&layout, ("code", "return-why", "return-code"), words, None, &fields.text("code"))

@@ -3,11 +3,12 @@ use crate::audit::access_list::model::{Deed, Gap};
 use crate::calls::content::{CallBackWanted, CallKind, CallerIs, Danger, InterpreterNeeded, SafeToTalk};
 use crate::calls::model::{CallOutcome, CallState};
 use crate::calls::pages::form::{FIELDS, LANGUAGES};
-use crate::guard::action::{Purpose, Role};
 use crate::cases::document::{OF_CASE, OF_PERSON};
 use crate::cases::model::CaseRelation;
 use crate::cases::pages::form as sections;
 use crate::cases::states::CaseState;
+use crate::guard::action::{Purpose, Role};
+use crate::guard::statement::AccessReason;
 use crate::notices::model::{Basis, Escalation, NoticeState, ReturnCode};
 use crate::platform::page::SAID;
 use crate::tasks::model::TaskKind;
@@ -62,6 +63,7 @@ fn families() -> BTreeSet<String> {
     let purposes = Purpose::ALL.iter().map(|word| word.as_str()).chain(["part", "unsaid"]);
     [
         family("role", Role::ALL.iter().map(|word| word.as_str())),
+        family("post", Role::ALL.iter().map(|word| word.as_str())),
         family("purpose", purposes),
         family("deed", Deed::ALL.iter().map(|word| word.as_str())),
         family("access-list-gap", Gap::ALL.iter().map(|word| word.as_str())),
@@ -89,7 +91,7 @@ fn families() -> BTreeSet<String> {
         family("section", OF_CASE.iter().chain(&OF_PERSON).map(|kind| kind.as_str())),
         family("case-relation", CaseRelation::ALL.iter().map(|word| word.as_str())),
         family("people-relation", ["assigned", "granted"].into_iter()),
-        family("access-reason", crate::cases::pages::REASONS.into_iter().map(|word| word.as_str())),
+        family("access-reason", crate::cases::pages::REASONS.into_iter().map(AccessReason::as_str)),
         sections::keys().collect(),
         family("return-code", ReturnCode::ALL.iter().map(|word| word.as_str())),
     ]

@@ -5,6 +5,7 @@ use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::policy::Decision;
 use crate::guard::record::{AccountId, RecordKind};
 use crate::platform::language::{self, Language, say};
+use crate::platform::problem::Problem;
 use crate::staff::model::CurrentSession;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -55,6 +56,7 @@ pub struct Layout {
     pub signed_in: bool,
     /// Who is signed in.
     pub account: Option<AccountId>,
+    role: Option<Role>,
     pub links: Vec<Link>,
     /// The form whose text goes with the choice of another language; empty where there is nothing to lose.
     pub form: &'static str,
@@ -70,7 +72,13 @@ impl Visitor {
     /// 401 `sign_in` when nobody is.
     pub async fn layout(&self, help: &'static str) -> Result<Layout, Refused> {
         let CurrentSession { account, role, .. } = self.current().await?;
-        Ok(Layout { signed_in: true, account: Some(account), links: self.links(role), ..self.bare(help) })
+        Ok(Layout {
+            signed_in: true,
+            account: Some(account),
+            role: Some(role),
+            links: self.links(role),
+            ..self.bare(help)
+        })
     }
 
     /// The layout of a page for anybody.
@@ -82,6 +90,7 @@ impl Visitor {
             back: self.own_page().to_owned(),
             signed_in: false,
             account: None,
+            role: None,
             links: Vec::new(),
             form: "",
             help,
@@ -97,14 +106,7 @@ impl Visitor {
 
     /// Whether somebody of this role does such work, who stands so to the record.
     #[must_use]
-    pub fn may(
-        &self,
-        role: Role,
-        relation: Relation,
-        kind: RecordKind,
-        verb: Verb,
-        purpose: Option<Purpose>,
-    ) -> bool {
+    pub fn may(&self, role: Role, relation: Relation, kind: RecordKind, verb: Verb, purpose: Option<Purpose>) -> bool {
         self.console().0.policy.decide(role, relation, kind, verb, purpose) == Decision::Allow
     }
 
@@ -124,6 +126,15 @@ impl Layout {
     #[must_use]
     pub fn with_form(self, form: &'static str) -> Self {
         Self { form, ..self }
+    }
+
+    /// Whose work this never is finds no such page.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn for_who_does(self, kind: RecordKind, verb: Verb) -> Result<Self, Refused> {
+        let does = self.role.is_some_and(|role| self.visitor.ever_does(role, kind, verb));
+        if does { Ok(self) } else { Err(Problem::absent().into()) }
     }
 
     /// The page that is looked at again, where this one is the answer to a form.

@@ -6,25 +6,31 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 /// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
-pub const SAID: [&str; 21] = [
+pub const SAID: [&str; 27] = [
+    "already_on_case",
+    "barred",
     "busy",
+    "case_busy",
     "changed_meanwhile",
     "database_away",
     "illegal_transition",
     "in_progress",
     "invalid",
     "ledger_away",
+    "no_review_key",
     "no_such_method",
     "no_such_route",
     "not_found",
     "not_from_here",
     "not_your_work",
+    "second_factor_needed",
     "sign_in",
     "signing_in_busy",
-    "second_factor_needed",
     "squad_not_reachable",
+    "standing_in",
     "too_fast",
     "too_large",
+    "too_many_tasks",
     "too_many_tries",
     "wrong_credentials",
     "wrong_second_factor",

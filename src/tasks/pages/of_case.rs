@@ -109,7 +109,8 @@ async fn new(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Refu
     let chosen = fields.get("assignee").map(str::to_owned).or_else(|| Some(layout.account?.to_string()));
     let chosen = chosen.unwrap_or_default();
     let mut names = names;
-    let assignees = case.access.iter().filter_map(|access| names.remove(&access.account)).map(|who| choice(who, &chosen));
+    let assignees =
+        case.access.iter().filter_map(|access| names.remove(&access.account)).map(|who| choice(who, &chosen));
     let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name == field));
     let kinds = TaskKind::ALL.iter().filter(|kind| **kind != TaskKind::CallBack).map(|kind| kind.as_str());
     let new = NewPage {

@@ -36,6 +36,12 @@ page-help-seen = Açdığınız və yazdığınız hər şey heç kimin dəyiş�
 
 page-problem = Bu yerinə yetirilmədi
 page-request = Kömək istəyəndə bu nömrəni deyin:
+problem-already_on_case = Bu həmkar artıq işdə iştirak edir. Heç nə saxlanmayıb.
+problem-barred = Bu həmkara işə giriş bağlıdır. Heç nə saxlanmayıb.
+problem-case_busy = Bu işə hazırda kimsə yazır. Bir azdan yenidən cəhd edin.
+problem-no_review_key = Göndərənin rəhbəri onu hazırda qəbul edə bilmir. Ona zəng edin. Heç nə saxlanmayıb.
+problem-standing_in = Siz həmkarınızı əvəz edirsiniz. İşdə daha kimin olacağına daimi iştirakçılar qərar verir.
+problem-too_many_tasks = Bu iş üzrə iki yüz tapşırıq açıqdır. Əvvəlcə onlardan bəzilərini edin.
 problem-busy = Hazırda yük çoxdur. Bir az gözləyin, sonra yenidən cəhd edin.
 problem-changed_meanwhile = Bu, arada dəyişdirilib. Yenidən baxın.
 problem-database_away = Xidmət hazırda heç nə saxlaya bilmir. Heç nə saxlanılmadı, yazdıqlarınız buradadır. Bir neçə saniyədən sonra yenidən cəhd edin.

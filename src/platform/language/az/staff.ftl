@@ -39,3 +39,17 @@ sessions-seen = Son istifadə: { $at }
 sessions-end = Bitir
 sessions-end-others = Bütün qalanlarını bitir
 sessions-help = Seans bir brauzerdə bir girişdir. Onu bitirmək həmin brauzeri dərhal sistemdən çıxarır.
+
+post-helpline_operator = qaynar xəttin operatoru
+post-helpline_supervisor = qaynar xəttin rəhbəri
+post-duty_officer = dəstənin növbətçisi
+post-squad_officer = dəstənin əməkdaşı
+post-squad_supervisor = dəstənin rəhbəri
+post-shelter_worker = sığınacağın işçisi
+post-shelter_manager = sığınacağın müdiri
+post-liaison_officer = əlaqə əməkdaşı
+post-coordinator = koordinator
+post-statistician = statistik
+post-auditor = auditor
+post-administrator = inzibatçı
+post-unadmitted = hələ qəbul edilməyib

@@ -36,6 +36,12 @@ page-help-seen = Whatever you open or write is entered in a book that nobody can
 
 page-problem = This was not done
 page-request = If you ask for help, say this number:
+problem-already_on_case = This colleague is on the case already. Nothing was stored.
+problem-barred = This colleague is kept off this case. Nothing was stored.
+problem-case_busy = Somebody is writing to this case just now. Try again in a moment.
+problem-no_review_key = The sender’s supervisor cannot receive it at the moment. Telephone them. Nothing was stored.
+problem-standing_in = You stand in for a colleague. Whoever is on this case for good decides who else is on it.
+problem-too_many_tasks = Two hundred tasks are open on this case. Do some of them first.
 problem-busy = Too much is going on at the moment. Wait a little, then try again.
 problem-changed_meanwhile = This was changed meanwhile. Look at it again.
 problem-database_away = The service cannot store anything at the moment. Nothing was stored; what you typed is still here. Try again in some seconds.

@@ -39,3 +39,17 @@ sessions-seen = Last used: { $at }
 sessions-end = End it
 sessions-end-others = End all others
 sessions-help = A session is one sign-in at one browser. Ending it signs that browser out at once.
+
+post-helpline_operator = operator at the helpline
+post-helpline_supervisor = supervisor at the helpline
+post-duty_officer = duty officer
+post-squad_officer = squad officer
+post-squad_supervisor = supervisor of the squad
+post-shelter_worker = worker at the shelter
+post-shelter_manager = manager of the shelter
+post-liaison_officer = liaison officer
+post-coordinator = coordinator
+post-statistician = statistician
+post-auditor = auditor
+post-administrator = administrator
+post-unadmitted = not admitted yet

@@ -39,3 +39,17 @@ sessions-seen = Последнее действие: { $at }
 sessions-end = Завершить
 sessions-end-others = Завершить все остальные
 sessions-help = Сеанс — это один вход в одном браузере. Завершение сразу выводит этот браузер из системы.
+
+post-helpline_operator = оператор горячей линии
+post-helpline_supervisor = руководитель горячей линии
+post-duty_officer = дежурный отряда
+post-squad_officer = сотрудник отряда
+post-squad_supervisor = руководитель отряда
+post-shelter_worker = сотрудник приюта
+post-shelter_manager = заведующий приютом
+post-liaison_officer = сотрудник по связям
+post-coordinator = координатор
+post-statistician = статистик
+post-auditor = аудитор
+post-administrator = администратор
+post-unadmitted = ещё не допущен
