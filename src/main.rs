@@ -12,7 +12,7 @@ use cli::oidc::{Oidc, oidc};
 use cli::serve::until_told;
 use cli::witness::{Witness, witness};
 use cli::{At, Outcome, doctor, serve};
-use himaya::demo::{Demo, stay, story, ways};
+use himaya::demo::{Demo, pages, stay, story, ways};
 use himaya::guard::policy;
 use himaya::platform::config::Config;
 use himaya::platform::{db, router, secrets};
@@ -185,8 +185,9 @@ async fn demo(listen: &str, once: bool) -> Outcome {
     }
     println!("\nSign-ins (role, name, passphrase; new at each run):\n{}", demo.sign_ins());
     println!(
-        "Serving on {0} (API document: {0}/api/openapi.json). Ctrl-C ends it and removes everything.",
-        demo.address
+        "Open {0}{1} and try every role. Serving on {0} (API document: {0}/api/openapi.json). Ctrl-C ends it and removes everything.",
+        demo.address,
+        pages::AT
     );
     if !once {
         until_told().await;

@@ -7,7 +7,8 @@
 //!
 //! Who reads or writes what it hangs on, reads or adds attachments: the gate is asked for both (`on`). On a draft they are
 //! sealed under the draft's own key, on a section under the section's, on a notice under a key each, as addenda are
-//! (`add`); at a hand-over they pass to the notice, or die with the draft (`pass_on`). `read` lists and opens them.
+//! (`add`); at a hand-over they pass to the notice, or die with the draft (`pass_on`). `read` lists and opens them,
+//! `pages` shows them to people.
 
 mod add;
 pub mod give;
@@ -16,6 +17,7 @@ mod image;
 mod incoming;
 pub mod model;
 mod on;
+pub mod pages;
 mod pass_on;
 mod read;
 mod receive;

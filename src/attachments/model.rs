@@ -63,7 +63,7 @@ pub struct Sum {
 }
 
 /// An attachment, opened for the person who asked. Its bytes are at its own address.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct AttachmentView {
     pub id: AttachmentId,
     pub name: String,

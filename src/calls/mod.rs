@@ -11,6 +11,7 @@
 pub mod content;
 pub mod http;
 pub mod model;
+pub mod pages;
 pub mod rules;
 mod seal;
 pub(crate) mod store;

@@ -196,7 +196,7 @@ pub struct CallSummary {
 }
 
 /// A call with what was said, for the person who asked.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct CallView {
     pub id: CallId,
     pub state: CallState,

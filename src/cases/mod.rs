@@ -24,6 +24,8 @@ pub mod leaving;
 pub mod model;
 pub mod notes;
 pub(crate) mod opening;
+pub mod pages;
+pub mod persons;
 pub mod removal;
 pub(crate) mod renewal;
 pub mod section;
@@ -52,7 +54,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(http::list))
         .routes(routes!(http::read, http::change_state))
-        .routes(routes!(http::add_person))
+        .routes(routes!(persons::list, http::add_person))
         .routes(routes!(section::read_of_case, section::write_of_case))
         .routes(routes!(section::read_of_person, section::write_of_person))
         .routes(routes!(notes::list, notes::append))

@@ -181,6 +181,18 @@ pub struct NewPerson {
     pub category: Category,
 }
 
+/// A person on the case by name.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct PersonNamed {
+    pub id: SubjectId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_name: Option<String>,
+}
+
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct PersonMade {
     pub id: SubjectId,

@@ -5,9 +5,10 @@ use super::model::SectionStored;
 use super::states::ProsecutionStage;
 use super::{head, renewal, store};
 use crate::audit::unit::Unit;
-use crate::guard::action::{Purpose, Relation};
+use crate::guard::action::{Purpose, Relation, Verb};
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::{Glance, Look};
+use crate::guard::policy::Decision;
 use crate::guard::record::{AccountId, CaseId, RecordKind, SectionId, SubjectId};
 use crate::guard::session::{self, Presented, Who};
 use crate::guard::store::{Notes, VisitedSection};
@@ -34,6 +35,8 @@ pub struct SectionView {
     /// To be sent back in `If-Match`; also the `ETag`.
     pub version: i64,
     pub schema_version: u16,
+    /// Whether the reader may replace it too.
+    pub writable: bool,
     pub content: Content,
 }
 
@@ -117,6 +120,7 @@ async fn read(
     let who = &Arc::new(visit.who);
     let gate = &app.gate;
     let leave = gate.authorize_found::<verbs::Read, kinds::Section>(who, target(&place), purpose, visit.found).await?;
+    let relation = leave.relation();
     let glance = Glance::new(&app.places, leave);
     let as_visited = as_visited(trust, &glance, &place, visit.section, app.places.clock.now()).await;
     let (id, receipt, sealed) = if let Some((id, sealed)) = as_visited {
@@ -134,7 +138,8 @@ async fn read(
     let version = opened.version();
     let content = Content::read(opened.disclose(), &place)?;
     let schema_version = super::document::SCHEMA_VERSION;
-    let view = SectionView { id, kind: place.kind, version, schema_version, content };
+    let writable = app.policy.decide(who.role(), relation, place.kind, Verb::Write, None) == Decision::Allow;
+    let view = SectionView { id, kind: place.kind, version, schema_version, writable, content };
     Ok(([(header::ETAG, format!("\"{version}\""))], Json(view)).into_response())
 }
 

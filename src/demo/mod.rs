@@ -2,11 +2,12 @@
 //!
 //! `country` founds it by the real commands, `story` plays a call at three in the morning until it is a sealed case, `ways` what else
 //! can become of one, and `stay` a person's way through a shelter. `actor` is a person at a client, `cast` the same people by
-//! what each role does. The tests use all of them.
+//! what each role does, `pages` the page on which one tries every role. The tests use all of them.
 
 pub mod actor;
 pub mod cast;
 pub mod country;
+pub mod pages;
 pub mod stay;
 pub mod story;
 pub mod ways;
@@ -71,10 +72,13 @@ impl Demo {
         let founded = setup::init(&plan, &clock).await?;
         let pins = founded.config.pins.clone();
         let app = App::start(founded.config, clock).await?;
-        let serving = Serving::start(&app, listener);
+        let people = pages::People::default();
+        let serving = Serving::start_beside(&app, listener, pages::pages(&people));
         let codes: Vec<_> = founded.codes.into_iter().map(|(handle, id, code)| (handle, id.0, code)).collect();
         let country = Country::found(&address, &pins, founded.organisation.0, &codes).await?;
         country.agree_to_policy().await?;
+        // Nobody else sets it: the country is founded once.
+        let _ = people.set(pages::people(&country));
         Ok(Self { serving, cluster, home, address, country })
     }
 

@@ -12,6 +12,7 @@ pub mod accept;
 pub mod desk;
 pub mod hand_over;
 pub mod model;
+pub mod pages;
 pub mod slips;
 pub(crate) mod store;
 

@@ -13,6 +13,7 @@ pub mod language;
 pub mod listen;
 pub mod metrics;
 pub mod objects;
+pub mod page;
 pub mod paper;
 pub mod problem;
 pub mod random;

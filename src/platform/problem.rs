@@ -4,13 +4,13 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
 use utoipa::ToSchema;
 
 /// A failed field: where it is and what it must be. The value is not repeated.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FieldProblem {
     /// Dotted path of the field, as the client sent it.
     pub field: String,
@@ -18,7 +18,7 @@ pub struct FieldProblem {
 }
 
 /// The document that is sent, `application/problem+json`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProblemDocument {
     /// A URN that ends in the code.
     pub r#type: String,
@@ -30,7 +30,7 @@ pub struct ProblemDocument {
     pub detail: String,
     /// To be told on the telephone when asking for help.
     pub request_id: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
 }
 
@@ -150,10 +150,10 @@ impl Problem {
         self.code
     }
 
-    /// The response, with the id of the request that it answers.
+    /// The document, with the id of the request that it answers.
     #[must_use]
-    pub fn render(&self, request_id: &str) -> Response {
-        let document = ProblemDocument {
+    pub fn document(&self, request_id: &str) -> ProblemDocument {
+        ProblemDocument {
             r#type: format!("urn:himaya:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: self.status.as_u16(),
@@ -161,8 +161,13 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
-        };
-        let mut response = (self.status, axum::Json(document)).into_response();
+        }
+    }
+
+    /// The response, with the id of the request that it answers.
+    #[must_use]
+    pub fn render(&self, request_id: &str) -> Response {
+        let mut response = (self.status, axum::Json(self.document(request_id))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {

@@ -1,4 +1,4 @@
-//! The router: every route once, and what holds for all of them.
+//! The router: every route once, the console's pages beside them, and what holds for all of them.
 //!
 //! Each request runs in a task of its own, to its end: a client that goes away cancels nothing half-way. Each answer has
 //! a request id, is not cached unless it can never change, and every failure is a problem document, those of the framework included.
@@ -7,6 +7,7 @@ use crate::platform::app::App;
 use crate::platform::document::{Sessions, finished};
 use crate::platform::http::{Here, LARGEST_BODY, Lasting};
 use crate::platform::metrics;
+use crate::platform::page::{self, Console, Pages};
 use crate::platform::problem::Problem;
 use crate::{
     absences, accommodation, alerts, attachments, audit, calls, cases, consents, custody, notices, outages, placements,
@@ -14,7 +15,7 @@ use crate::{
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -80,22 +81,49 @@ pub const BESIDE: [&str; 3] = ["/api/openapi.json", "/health", "/ready"];
 
 /// The whole service.
 pub fn router(app: App) -> Router {
+    router_with(app, Pages::default())
+}
+
+/// The whole service, with more pages than it has by itself: a demonstration's.
+pub fn router_with(app: App, more: Pages) -> Router {
     let (routes, document) = api().split_for_parts();
     let document = serde_json::to_vec(&finished(document)).unwrap_or_default();
     let [described, alive, whether_ready] = BESIDE;
+    // The pages' way to the API: its routes with their limits and answers. Each page's request runs to its end already.
+    let within = routes
+        .clone()
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(|_| Problem::fault("a handler panicked").into_response()))
+        .layer(middleware::from_fn(answer))
+        .with_state(app.clone());
+    let console = Console::new(&app, within);
+    let nowhere = |problem: fn() -> Problem| {
+        let console = console.clone();
+        move |uri: Uri, headers: HeaderMap| async move { nowhere(&console, &uri, &headers, problem()).await }
+    };
     routes
         .route(described, get(move || async move { served(&document) }))
         .route(alive, get(|| async { "alive" }))
         .route(whether_ready, get(ready))
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.") })
-        .method_not_allowed_fallback(|| async {
+        .merge(page::router(&console, more))
+        .fallback(nowhere(|| Problem::new(StatusCode::NOT_FOUND, "no_such_route", "There is no such address.")))
+        .method_not_allowed_fallback(nowhere(|| {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no_such_method", "This address does not take that method.")
-        })
+        }))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(|_| Problem::fault("a handler panicked").into_response()))
         .layer(middleware::from_fn(to_the_end))
         .layer(middleware::from_fn(answer))
         .with_state(app)
+}
+
+/// A browser that is not at the API gets a page.
+async fn nowhere(console: &Console, uri: &Uri, headers: &HeaderMap, problem: Problem) -> Response {
+    let wants = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if uri.path().starts_with("/api/") || !wants.contains("text/html") {
+        return problem.into_response();
+    }
+    console.nowhere(headers, problem).await
 }
 
 /// What the operator's own machines ask, on a listener of its own.

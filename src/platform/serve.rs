@@ -11,8 +11,9 @@ use crate::guard::tombstones::Tombstones;
 use crate::platform::app::App;
 use crate::platform::config::Refusals;
 use crate::platform::listen::Listening;
+use crate::platform::page::Pages;
 use crate::platform::ready::Standing;
-use crate::platform::router::{operators_router, router};
+use crate::platform::router::{operators_router, router_with};
 use crate::platform::schema::{Structure, StructureError};
 use crate::platform::secrets::keep_fresh;
 use crate::platform::{metrics, tls};
@@ -195,7 +196,13 @@ impl Serving {
     /// Begins to serve on a listener, without TLS.
     #[must_use]
     pub fn start(app: &App, listener: impl Into<Listening>) -> Self {
-        Self::start_with(app, listener.into(), None)
+        Self::start_with(app, listener.into(), None, Pages::default())
+    }
+
+    /// The same with more pages than the service has by itself: for a demonstration.
+    #[must_use]
+    pub fn start_beside(app: &App, listener: impl Into<Listening>, pages: Pages) -> Self {
+        Self::start_with(app, listener.into(), None, pages)
     }
 
     /// Begins to serve on a listener, with TLS if the configuration says so.
@@ -204,10 +211,11 @@ impl Serving {
     /// [`Refusals`] when certificate and key are not a pair.
     pub fn start_configured(app: &App, listener: impl Into<Listening>) -> Result<Self, Refusals> {
         let tls = app.config.tls.as_ref().map(tls::load).transpose()?;
-        Ok(Self::start_with(app, listener.into(), tls.map(|tls| RustlsConfig::from_config(Arc::new(tls)))))
+        let tls = tls.map(|tls| RustlsConfig::from_config(Arc::new(tls)));
+        Ok(Self::start_with(app, listener.into(), tls, Pages::default()))
     }
 
-    fn start_with(app: &App, listener: Listening, tls: Option<RustlsConfig>) -> Self {
+    fn start_with(app: &App, listener: Listening, tls: Option<RustlsConfig>, pages: Pages) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (closing, closed) = watch::channel(false);
         let sequencing = sequencer::run(
@@ -278,7 +286,8 @@ impl Serving {
         if let (Some(served), Some(files)) = (&tls, &app.config.tls) {
             beside.push(tokio::spawn(tls::keep_fresh(served.clone(), files.clone(), stopped)));
         }
-        let server = tokio::spawn(listener.serve(router(app.clone()), tls, app.config.stop_within(), closed));
+        let server =
+            tokio::spawn(listener.serve(router_with(app.clone(), pages), tls, app.config.stop_within(), closed));
         Self { app: app.clone(), closing, stop, server, beside }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod http;
 pub mod model;
+pub mod pages;
 pub(crate) mod store;
 
 use crate::platform::app::App;

@@ -20,6 +20,7 @@ pub mod limits;
 pub mod membership;
 pub mod model;
 pub mod oidc;
+pub mod pages;
 pub mod passkeys;
 pub mod sessions;
 pub mod shared_keys;

@@ -10,6 +10,7 @@ pub mod change;
 pub mod list;
 pub mod make;
 pub mod model;
+pub mod pages;
 pub mod read;
 pub(crate) mod store;
 

@@ -161,7 +161,7 @@ impl TaskView {
 }
 
 /// A task with what it says.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct TaskDetail {
     #[serde(flatten)]
     pub task: TaskView,

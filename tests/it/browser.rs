@@ -1,5 +1,6 @@
 //! A browser of one's own: Debian's chromium without a window, spoken to over two pipes.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -24,7 +25,7 @@ impl Browser {
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
             .args(["--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"])
-            .args(["--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost"])
+            .args(["--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE localhost , EXCLUDE 127.0.0.1"])
             .args(["--remote-debugging-pipe", &format!("--user-data-dir={}", folder.display()), "about:blank"])
             .env("HOME", folder)
             .stdin(Stdio::piped())
@@ -78,6 +79,110 @@ impl Browser {
             "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true, "hasPrf": prf,
         });
         self.does("WebAuthn.addVirtualAuthenticator", &json!({ "options": options }));
+    }
+
+    /// Goes to an address, as somebody does who types it.
+    pub fn goes(&mut self, address: &str) {
+        self.does("Page.navigate", &json!({ "url": address }));
+        while self.hear()["method"] != "Page.loadEventFired" {}
+    }
+
+    /// Shows the page anew, as somebody does who presses F5.
+    pub fn reloads(&mut self) {
+        // The page that is there knows that it is the old one.
+        self.runs("window.isOld = true");
+        self.does("Page.reload", &json!({}));
+        self.until("!window.isOld");
+    }
+
+    /// Waits until a script comes to true in whatever page is there then, whole and with its own script running.
+    pub fn until(&mut self, script: &str) {
+        let began = std::time::Instant::now();
+        let whole = format!("document.readyState === 'complete' && Boolean({script})");
+        let told = json!({ "expression": whole, "returnByValue": true });
+        loop {
+            // Between two pages there is none to ask.
+            let came = self.tries("Runtime.evaluate", &told);
+            if came["result"]["result"]["value"] == true {
+                return;
+            }
+            assert!(began.elapsed().as_secs() < 20, "{script} does not come: {}", self.runs("document.body.innerText"));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// One command, whatever comes of it.
+    fn tries(&mut self, method: &str, params: &Value) -> Value {
+        self.last += 1;
+        let command = json!({ "id": self.last, "method": method, "params": params, "sessionId": self.page });
+        let mut bytes = serde_json::to_vec(&command).unwrap();
+        bytes.push(0);
+        self.says.as_mut().unwrap().write_all(&bytes).unwrap();
+        loop {
+            let heard = self.hear();
+            if heard["id"] == self.last {
+                return heard;
+            }
+        }
+    }
+
+    /// Presses a key that is no letter, and lets it go.
+    pub fn presses(&mut self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "Escape" => 27,
+            " " => 32,
+            "ArrowRight" => 39,
+            "ArrowDown" => 40,
+            key => 111 + key[1..].parse::<u32>().expect("a key that is known"),
+        };
+        let mut told = json!({ "type": "rawKeyDown", "key": key, "code": key, "windowsVirtualKeyCode": code });
+        if let Some(text) = match key {
+            "Enter" => Some("\r"),
+            " " => Some(" "),
+            _ => None,
+        } {
+            (told["type"], told["text"]) = (json!("keyDown"), json!(text));
+        }
+        self.does("Input.dispatchKeyEvent", &told);
+        told["type"] = json!("keyUp");
+        self.does("Input.dispatchKeyEvent", &told);
+    }
+
+    /// Goes on by the keyboard until this has the focus.
+    pub fn tabs_to(&mut self, selector: &str) {
+        for _ in 0..150 {
+            if self.runs(&format!("document.activeElement.matches({})", json!(selector))) == true {
+                return;
+            }
+            self.presses("Tab");
+        }
+        panic!("no key leads to {selector}");
+    }
+
+    /// Types into what has the focus.
+    pub fn types(&mut self, text: &str) {
+        self.does("Input.insertText", &json!({ "text": text }));
+    }
+
+    /// A picture of the whole page, so wide, light or dark.
+    pub fn picture(&mut self, file: &Path, width: u32, dark: bool) {
+        self.runs("scrollTo(0, 0)");
+        let scheme = if dark { "dark" } else { "light" };
+        self.does(
+            "Emulation.setEmulatedMedia",
+            &json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+        );
+        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.does("Emulation.setDeviceMetricsOverride", &size);
+        self.does("Emulation.setScrollbarsHidden", &json!({ "hidden": true }));
+        let taken = self.does("Page.captureScreenshot", &json!({ "captureBeyondViewport": true }));
+        self.does("Emulation.clearDeviceMetricsOverride", &json!({}));
+        self.does("Emulation.setScrollbarsHidden", &json!({ "hidden": false }));
+        self.does("Emulation.setEmulatedMedia", &json!({ "features": [] }));
+        let bytes = base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
     }
 
     /// Runs a script in the page, and gives what it comes to.

@@ -67,6 +67,7 @@ async fn the_demonstration_plays_the_whole_story_says_who_read_what_and_leaves_n
         "who the witness is: read by officer1; refused to officer2 (404), worker1 (404)",
         "followed up, closed, and taken up again",
         "an account that nobody was admitted to opens nothing",
+        "/try and try every role",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

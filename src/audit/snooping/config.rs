@@ -77,9 +77,15 @@ impl SnoopingConfig {
         self.hours.get(&role).is_some_and(|[from, until]| hour < *from || hour >= *until)
     }
 
-    fn local(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+    /// How far the clocks of the country go before UTC.
+    #[must_use]
+    pub fn offset(&self) -> FixedOffset {
         let offset = FixedOffset::east_opt(self.utc_offset_minutes.saturating_mul(60));
-        at.with_timezone(&offset.unwrap_or_else(|| chrono::Offset::fix(&Utc)))
+        offset.unwrap_or_else(|| chrono::Offset::fix(&Utc))
+    }
+
+    fn local(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+        at.with_timezone(&self.offset())
     }
 
     /// What is out of bounds: the field, and why.

@@ -22,11 +22,11 @@ pub struct Page {
 }
 
 /// A list's page as it is sent.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct Listed<T> {
     pub items: Vec<T>,
     /// Send as `cursor` for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 

@@ -1,6 +1,17 @@
 use super::{Language, day, say};
 use crate::audit::access_list::model::{Deed, Gap};
+use crate::calls::content::{CallBackWanted, CallKind, CallerIs, Danger, InterpreterNeeded, SafeToTalk};
+use crate::calls::model::{CallOutcome, CallState};
+use crate::calls::pages::form::{FIELDS, LANGUAGES};
+use crate::cases::document::{OF_CASE, OF_PERSON};
+use crate::cases::model::CaseRelation;
+use crate::cases::pages::form as sections;
+use crate::cases::states::CaseState;
 use crate::guard::action::{Purpose, Role};
+use crate::guard::statement::AccessReason;
+use crate::notices::model::{Basis, Escalation, NoticeState, ReturnCode};
+use crate::platform::page::SAID;
+use crate::tasks::model::TaskKind;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -52,10 +63,37 @@ fn families() -> BTreeSet<String> {
     let purposes = Purpose::ALL.iter().map(|word| word.as_str()).chain(["part", "unsaid"]);
     [
         family("role", Role::ALL.iter().map(|word| word.as_str())),
+        family("post", Role::ALL.iter().map(|word| word.as_str())),
         family("purpose", purposes),
         family("deed", Deed::ALL.iter().map(|word| word.as_str())),
         family("access-list-gap", Gap::ALL.iter().map(|word| word.as_str())),
         (1..=12).map(|month| format!("month-{month}")).collect(),
+        (1..=7).map(|day| format!("weekday-{day}")).collect(),
+        family("problem", SAID.into_iter()),
+        FIELDS.iter().map(|name| format!("call-field-{}", name.replace('.', "-"))).collect(),
+        FIELDS.iter().map(|name| format!("call-rule-{}", name.replace('.', "-"))).collect(),
+        family("call-safe_to_talk", SafeToTalk::ALL.iter().map(|word| word.as_str())),
+        family("call-danger", Danger::ALL.iter().map(|word| word.as_str())),
+        family("call-interpreter_needed", InterpreterNeeded::ALL.iter().map(|word| word.as_str())),
+        family("call-kind", CallKind::ALL.iter().map(|word| word.as_str())),
+        family("call-caller_is", CallerIs::ALL.iter().map(|word| word.as_str())),
+        family("call-call_back-wanted", CallBackWanted::ALL.iter().map(|word| word.as_str())),
+        family("call-outcome", CallOutcome::ALL.iter().map(|word| word.as_str())),
+        family("call-state", CallState::ALL.iter().map(|word| word.as_str())),
+        family("call-language", LANGUAGES.into_iter()),
+        family("basis", Basis::ALL.iter().map(|word| word.as_str())),
+        family("notice-state", NoticeState::ALL.iter().map(|word| word.as_str())),
+        family("desk-state", NoticeState::ALL.iter().map(|word| word.as_str())),
+        family("escalation", Escalation::ALL.iter().map(|word| word.as_str())),
+        family("task", TaskKind::ALL.iter().map(|word| word.as_str())),
+        family("case-state", CaseState::ALL.iter().map(|word| word.as_str())),
+        family("case-become", CaseState::ALL.iter().map(|word| word.as_str())),
+        family("section", OF_CASE.iter().chain(&OF_PERSON).map(|kind| kind.as_str())),
+        family("case-relation", CaseRelation::ALL.iter().map(|word| word.as_str())),
+        family("people-relation", ["assigned", "granted"].into_iter()),
+        family("access-reason", crate::cases::pages::REASONS.into_iter().map(AccessReason::as_str)),
+        sections::keys().collect(),
+        family("return-code", ReturnCode::ALL.iter().map(|word| word.as_str())),
     ]
     .into_iter()
     .flatten()
@@ -75,7 +113,7 @@ fn every_language_has_every_key_with_the_same_values_filled_in() {
 fn every_key_is_said_somewhere_and_what_is_said_is_a_key() {
     let all = keys(Language::English);
     let elsewhere = |file: &&PathBuf| !file.starts_with(source().join("platform/language"));
-    let files = files(&source(), "rs");
+    let files = [files(&source(), "rs"), files(&source(), "html")].concat();
     let code: String = files.iter().filter(elsewhere).map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let families = families();
     for key in all.keys() {
@@ -84,11 +122,13 @@ fn every_key_is_said_somewhere_and_what_is_said_is_a_key() {
     for key in &families {
         assert!(all.contains_key(key), "{key} stands nowhere");
     }
-    // Whatever in the code looks like a key of a capability is one.
-    for (at, _) in code.match_indices("\"access-list-") {
-        let key = code[at + 1..].split('"').next().unwrap();
-        let whole = key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !key.ends_with('-');
-        assert!(!whole || all.contains_key(key), "{key} stands nowhere");
+    // Whatever in the code looks like a key of a capability is one, and whatever is said by its key.
+    for beginning in ["\"access-list-", "say(\"", "say_with(\"", "count(\"", "layout(\"", "bare(\""] {
+        for (at, _) in code.match_indices(beginning) {
+            let key = code[at..].split('"').nth(1).unwrap();
+            let whole = key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !key.ends_with('-');
+            assert!(!whole || key.is_empty() || all.contains_key(key), "{key} stands nowhere");
+        }
     }
 }
 

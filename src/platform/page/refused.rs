@@ -1,0 +1,91 @@
+//! What the API refuses, for a page: the document that every client gets, said in the person's language.
+
+use super::Layout;
+use crate::platform::problem::{Problem, ProblemDocument};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
+pub const SAID: [&str; 27] = [
+    "already_on_case",
+    "barred",
+    "busy",
+    "case_busy",
+    "changed_meanwhile",
+    "database_away",
+    "illegal_transition",
+    "in_progress",
+    "invalid",
+    "ledger_away",
+    "no_review_key",
+    "no_such_method",
+    "no_such_route",
+    "not_found",
+    "not_from_here",
+    "not_your_work",
+    "second_factor_needed",
+    "sign_in",
+    "signing_in_busy",
+    "squad_not_reachable",
+    "standing_in",
+    "too_fast",
+    "too_large",
+    "too_many_tasks",
+    "too_many_tries",
+    "wrong_credentials",
+    "wrong_second_factor",
+];
+
+/// A refusal on its way to a page.
+#[derive(Clone)]
+pub struct Refused(Box<ProblemDocument>);
+
+impl Refused {
+    pub(super) fn of(document: ProblemDocument) -> Self {
+        Self(Box::new(document))
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The problem's stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The fields that are not right, as the API names them.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.0.errors.iter().map(|error| error.field.as_str())
+    }
+
+    /// To be told on the telephone when asking for help; empty where there is none.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// What is the matter, in the language of the page.
+    #[must_use]
+    pub fn words(&self, page: &Layout) -> String {
+        let known = SAID.iter().find(|code| **code == self.code());
+        known.map_or_else(|| page.say("problem-other"), |code| page.say(&format!("problem-{code}")))
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::of(problem.document(""))
+    }
+}
+
+impl IntoResponse for Refused {
+    /// The door renders it: only that knows the language, and what was typed.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
