@@ -1,0 +1,104 @@
+//! One month's step of the protected increments cube, in whole numbers: errors are scaled by 2^20.
+//!
+//! Who is new is grouped by the full key. Of each group the whole multiples of the base are published; of the rest it is open whether
+//! the base is added once more or not, and it is added where it takes most off the errors of all tables together. Every figure
+//! is a sum of the same groups, so all tables add.
+
+#![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
+
+use super::best::{Best, Item};
+use super::domains::Key;
+use super::key::{ONE, StatisticsKey};
+use super::layout::Layout;
+use std::collections::BTreeMap;
+
+/// Those who are new, under one key.
+#[derive(Clone, Copy)]
+pub struct Group {
+    pub people: i64,
+    /// The smallest rank among them.
+    pub rank: [u8; 32],
+}
+
+/// Published figures and errors, a number for each cell of the layout.
+#[derive(Clone)]
+pub struct Figures {
+    /// People, multiples of the base.
+    pub published: Vec<i64>,
+    /// Published less exact less dither, scaled by 2^20.
+    pub errors: Vec<i64>,
+}
+
+impl Figures {
+    /// Takes a cell over from the month before.
+    pub fn set(&mut self, cell: usize, published: i64, error: i64) {
+        self.published[cell] = published;
+        self.errors[cell] = error;
+    }
+}
+
+/// Adds what is new to the figures. `turns` orders the passes.
+pub fn protect(
+    layout: &Layout,
+    base: i64,
+    mut figures: Figures,
+    groups: &BTreeMap<Key, Group>,
+    turns: impl Fn(&Item) -> [u8; 32],
+) -> Figures {
+    let mut items = Vec::new();
+    for (key, group) in groups {
+        let whole = group.people / base * base;
+        for (_, cell) in layout.cells(key) {
+            figures.published[cell] += whole;
+            figures.errors[cell] += (whole - group.people) * ONE;
+        }
+        if whole < group.people {
+            items.push(Item { key: *key, rank: group.rank });
+        }
+    }
+    let up = rounded(-figures.errors[0], base * ONE).clamp(0, i64::try_from(items.len()).unwrap_or(i64::MAX));
+    let mut first: Vec<usize> = (0..items.len()).collect();
+    first.sort_by_key(|item| items[*item].rank);
+    first.truncate(usize::try_from(up).unwrap_or(0));
+    let mut best = Best::new(layout, &items, figures.errors);
+    for item in &first {
+        best.count(*item, base * ONE);
+    }
+    let turn: Vec<[u8; 32]> = items.iter().map(turns).collect();
+    let mut up = first;
+    for _ in 0..2 {
+        up.sort_by_key(|item| turn[*item]);
+        for place in &mut up {
+            best.count(*place, -base * ONE);
+            // All items have the same weights, so Δu + Δj < 0 says that j is worth less than u.
+            let worth = best.worth(*place);
+            if let Some(better) = best.below(worth) {
+                *place = better;
+            }
+            best.count(*place, base * ONE);
+        }
+    }
+    for item in up {
+        for (_, cell) in layout.cells(&items[item].key) {
+            figures.published[cell] += base;
+        }
+    }
+    Figures { published: figures.published, errors: best.into_errors() }
+}
+
+/// How the cells begin: nothing published, and each error as far below zero as its dither; the total has none.
+pub fn beginning(layout: &Layout, base: i64, key: &StatisticsKey, month: super::coded::Month) -> Figures {
+    let mut errors = vec![0; layout.len()];
+    for place in layout.places() {
+        for (cell, error) in errors.iter_mut().enumerate().skip(place.start).take(place.len) {
+            *error = -key.dither(&layout.label(place, cell, month), base);
+        }
+    }
+    errors[0] = 0;
+    Figures { published: vec![0; layout.len()], errors }
+}
+
+/// The nearest multiple: `value / of`, halves away from zero.
+const fn rounded(value: i64, of: i64) -> i64 {
+    if value >= 0 { (2 * value + of) / (2 * of) } else { -((of - 2 * value) / (2 * of)) }
+}

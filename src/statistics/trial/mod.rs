@@ -1,0 +1,116 @@
+//! The trial: the method beside three others, on the same people who do not exist. How useful is what each publishes, and what
+//! do the attacks get out of it?
+//!
+//! `fixture` makes the people, `world` lets each method publish a year of them, `others` are the other methods; `utility`
+//! measures the use, `two_dates`, `complement` and `adversary` attack.
+
+mod adversary;
+mod complement;
+pub mod fixture;
+mod mean;
+mod others;
+mod two_dates;
+mod utility;
+mod world;
+
+pub use adversary::Effort;
+pub use world::Method;
+
+use super::publish::Refused;
+use mean::Mean;
+use serde::Serialize;
+use two_dates::TwoDates;
+use utility::Utility;
+use world::World;
+
+/// What is tried.
+pub struct Told {
+    /// People in a year, one trial for each number.
+    pub people: Vec<usize>,
+    /// How many countries for each number.
+    pub seeds: u64,
+    pub methods: Vec<Method>,
+    pub effort: Effort,
+}
+
+/// What came out for one method and one number of people.
+#[derive(Serialize)]
+pub struct Row {
+    pub people: usize,
+    pub method: Method,
+    /// Of the cubes.
+    pub base: i64,
+    /// Mean error of the year's one-way figures, in people.
+    pub one_way_mean_error: Option<f64>,
+    pub one_way_largest_error: i64,
+    /// Share.
+    pub top_three_kept: Option<f64>,
+    /// In people.
+    pub month_total_error: Option<f64>,
+    /// Share.
+    pub sums_that_add: Option<f64>,
+    /// Share of the cells that are not zero.
+    pub cells_hidden: Option<f64>,
+    /// Share of the new people; nothing for a method that publishes once a year.
+    pub two_dates_certain: Option<f64>,
+    pub two_dates_guessed: Option<f64>,
+    /// Share of the small cells.
+    pub complement_determined: Option<f64>,
+    /// Area under the curve.
+    pub adversary: Option<f64>,
+}
+
+/// Tries all methods on all numbers of people. `progress` hears how much is done, of how much.
+///
+/// # Errors
+/// When a release of the cube is refused.
+pub fn run(told: &Told, mut progress: impl FnMut(u64, u64)) -> Result<Vec<Row>, Refused> {
+    let trials = told.people.len() * told.methods.len();
+    let all = u64::try_from(trials).unwrap_or(u64::MAX).saturating_mul(told.seeds);
+    let mut rows = Vec::with_capacity(trials);
+    let mut done = 0;
+    for people in &told.people {
+        for method in &told.methods {
+            rows.push(try_one(told, *people, *method, || {
+                done += 1;
+                progress(done, all);
+            })?);
+        }
+    }
+    Ok(rows)
+}
+
+fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -> Result<Row, Refused> {
+    let (mut utility, mut dates) = (Utility::default(), TwoDates::default());
+    let (mut determined, mut adversary) = (Mean::default(), Mean::default());
+    let mut base = 0;
+    for seed in 1..=told.seeds {
+        if let Some(world) = World::of(seed, people, 12, None) {
+            base = world.domains.base();
+            let published = world.published(method, seed)?;
+            utility.measure(&world, &published);
+            complement::determined(&world, method, &published, &mut determined);
+            dates.watch(&world, method, &published);
+        }
+        if told.effort.keys > 0 {
+            adversary::judge(seed, people, method, told.effort, &mut adversary)?;
+        }
+        step();
+    }
+    let monthly = method != Method::Private;
+    Ok(Row {
+        people,
+        method,
+        base,
+        one_way_mean_error: utility.one_way.get(),
+        one_way_largest_error: utility.largest,
+        top_three_kept: utility.top_three.get(),
+        month_total_error: utility.month.get(),
+        sums_that_add: utility.adds.get(),
+        cells_hidden: utility.hidden.get(),
+        two_dates_certain: monthly.then(|| dates.certain()),
+        two_dates_guessed: monthly.then(|| dates.guessed()),
+        complement_determined: determined.get(),
+        adversary: adversary.get(),
+    })
+}
