@@ -20,6 +20,8 @@ const MONTH: u8 = 3;
 #[derive(Clone, Copy)]
 pub struct Effort {
     pub targets: usize,
+    /// People who are tried as the only one of their month.
+    pub alone: usize,
     /// Keys with which they rehearse each answer; as many are judged.
     pub keys: u64,
 }

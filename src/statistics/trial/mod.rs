@@ -5,6 +5,7 @@
 //! measures the use, `two_dates`, `complement` and `adversary` attack.
 
 mod adversary;
+mod alone;
 mod complement;
 pub mod fixture;
 mod mean;
@@ -54,6 +55,8 @@ pub struct Row {
     /// Share of the new people; nothing for a method that publishes once a year.
     pub two_dates_certain: Option<f64>,
     pub two_dates_guessed: Option<f64>,
+    /// Share of people who came alone in a month, and are named.
+    pub alone_named: Option<f64>,
     /// Share of the small cells.
     pub complement_determined: Option<f64>,
     /// Area under the curve.
@@ -82,7 +85,7 @@ pub fn run(told: &Told, mut progress: impl FnMut(u64, u64)) -> Result<Vec<Row>, 
 
 fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -> Result<Row, Refused> {
     let (mut utility, mut dates) = (Utility::default(), TwoDates::default());
-    let (mut determined, mut adversary) = (Mean::default(), Mean::default());
+    let (mut determined, mut adversary, mut alone) = (Mean::default(), Mean::default(), Mean::default());
     let mut base = 0;
     for seed in 1..=told.seeds {
         if let Some(world) = World::of(seed, people, 12, None) {
@@ -91,6 +94,9 @@ fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -
             utility.measure(&world, &published);
             complement::determined(&world, method, &published, &mut determined);
             dates.watch(&world, method, &published);
+        }
+        if method != Method::Private {
+            alone::named(seed, people, method, told.effort.alone, &mut alone)?;
         }
         if told.effort.keys > 0 {
             adversary::judge(seed, people, method, told.effort, &mut adversary)?;
@@ -110,6 +116,7 @@ fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -
         cells_hidden: utility.hidden.get(),
         two_dates_certain: monthly.then(|| dates.certain()),
         two_dates_guessed: monthly.then(|| dates.guessed()),
+        alone_named: alone.get(),
         complement_determined: determined.get(),
         adversary: adversary.get(),
     })

@@ -3,7 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
 use super::super::catalogue::{Catalogue, Cube, Span};
-use super::super::coded::{CodedRecord, Month, Pseudonym};
+use super::super::coded::{Attribute, CodedRecord, Month, Pseudonym};
 use super::super::domains::{Domains, Key};
 use super::super::gates::exact;
 use super::super::key::StatisticsKey;
@@ -50,12 +50,22 @@ impl World {
     /// A year after two others with as many people, up to `last` of its months. `without` is left out.
     #[must_use]
     pub fn of(seed: u64, per_year: usize, last: u8, without: Option<Pseudonym>) -> Option<Self> {
+        Self::made(seed, per_year, last, |record| Some(record.person) != without)
+    }
+
+    /// The same, but in its last month only this person came.
+    #[must_use]
+    pub fn ending_alone(seed: u64, per_year: usize, last: u8, person: Pseudonym) -> Option<Self> {
+        Self::made(seed, per_year, last, |record| record.reached.month() != last || record.person == person)
+    }
+
+    fn made(seed: u64, per_year: usize, last: u8, there: impl Fn(&CodedRecord) -> bool) -> Option<Self> {
         const YEAR: u16 = 2026;
         let mut records = people(seed, per_year, YEAR - 2..YEAR + 1);
         // The words were frozen before anybody of the year came, so they do not tell who was left out.
         let before: Vec<CodedRecord> = records.iter().filter(|record| record.reached.year() < YEAR).cloned().collect();
         let domains = Domains::freeze(YEAR, &regions(), &before).ok()?;
-        records.retain(|record| record.reached.year() == YEAR && Some(record.person) != without);
+        records.retain(|record| record.reached.year() == YEAR && there(record));
         let layout = Layout::of(&Catalogue::of(Cube::Persons, domains.extent()), &domains);
         let mut months = Vec::new();
         let mut year: BTreeMap<Key, i64> = BTreeMap::new();
@@ -72,6 +82,13 @@ impl World {
             months.push(NewPeople { month, people, exact });
         }
         Some(Self { domains, layout, months, records })
+    }
+
+    /// How many words each attribute has.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<u16> {
+        let sizes = Attribute::ALL.iter().map(|attribute| self.domains.words(*attribute).len());
+        sizes.map(|size| u16::try_from(size).unwrap_or(u16::MAX)).collect()
     }
 
     /// What a method publishes, month by month; `draw` is its secret.
