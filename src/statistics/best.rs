@@ -1,7 +1,7 @@
 //! Finds the item that is best counted up, among hundreds of thousands, without looking at each.
 //!
-//! All items stand in a tree by the words of their keys. What an item is worth is a sum over the tables, and for each table the least
-//! error below each beginning of a key is kept, so a branch whose least sum is not below the best one found is left out.
+//! All items stand in a tree by the words of their keys. What an item costs is a sum over the tables, and for each table the least
+//! cost below each beginning of a key is kept, so a branch whose least sum is not below the best one found is left out.
 //! The answer is the one that a look at every item would give; a test compares them.
 
 #![expect(clippy::indexing_slicing, reason = "every place comes from the tree and the layout that made the rows")]
@@ -37,7 +37,11 @@ pub struct Best<'a> {
     layout: &'a Layout,
     items: &'a [Item],
     errors: Vec<i64>,
-    /// For each table and each number of its words that are known: the least error below.
+    /// How much an error in each cell weighs.
+    weights: &'a [i64],
+    /// What it costs to count up once more in each cell: w·(b + 2·e), since w·((e + b)² − e²) is b times that.
+    costs: Vec<i64>,
+    /// For each table and each number of its words that are known: the least cost below.
     least: Vec<Vec<Vec<i64>>>,
     levels: Vec<Level>,
     /// Which tables have the attribute of a level, and at which of their own places.
@@ -46,13 +50,13 @@ pub struct Best<'a> {
 
 /// What a search carries down.
 struct Found {
-    worth: i64,
+    cost: i64,
     item: Option<usize>,
 }
 
 impl<'a> Best<'a> {
-    /// `items` are sorted by their keys, which differ, and all down.
-    pub fn new(layout: &'a Layout, items: &'a [Item], errors: Vec<i64>) -> Self {
+    /// `items` are sorted by their keys, which differ, and all down; errors and `base` are scaled alike.
+    pub fn new(layout: &'a Layout, base: i64, items: &'a [Item], errors: Vec<i64>, weights: &'a [i64]) -> Self {
         assert!(layout.places().len() <= TABLES, "a catalogue has at most 32 tables");
         let mut levels: Vec<Level> = (0..LEVELS).map(|_| Level::default()).collect();
         for (place, item) in items.iter().enumerate() {
@@ -83,13 +87,14 @@ impl<'a> Best<'a> {
                 tables.filter_map(|(t, place)| Some((t, place.attributes.iter().position(|a| *a == level)?))).collect()
             })
             .collect();
-        let mut best = Self { layout, items, errors, least: Vec::new(), levels, on_level };
+        let costs = errors.iter().zip(weights).map(|(error, weight)| weight * (base + 2 * error)).collect();
+        let mut best = Self { layout, items, errors, weights, costs, least: Vec::new(), levels, on_level };
         best.least = layout.places().iter().map(|place| best.least_of(place)).collect();
         best
     }
 
     fn least_of(&self, place: &super::layout::Place) -> Vec<Vec<i64>> {
-        let mut below: Vec<i64> = self.errors[place.start..place.start + place.len].to_vec();
+        let mut below: Vec<i64> = self.costs[place.start..place.start + place.len].to_vec();
         let mut all = Vec::with_capacity(place.sizes.len() + 1);
         for size in place.sizes.iter().rev() {
             let above = below.chunks(*size).map(|chunk| chunk.iter().copied().min().unwrap_or(i64::MAX)).collect();
@@ -104,9 +109,9 @@ impl<'a> Best<'a> {
         self.errors
     }
 
-    /// Σ w·e over the cells of an item.
-    pub fn worth(&self, item: usize) -> i64 {
-        self.layout.cells(&self.items[item].key).map(|(place, cell)| place.weight * self.errors[cell]).sum()
+    /// What it costs to count an item up that is down.
+    pub fn cost(&self, item: usize) -> i64 {
+        self.layout.cells(&self.items[item].key).map(|(_, cell)| self.costs[cell]).sum()
     }
 
     /// Counts an item up (`by` is the base) or takes it back (`by` is less than zero).
@@ -115,10 +120,12 @@ impl<'a> Best<'a> {
         for (t, place) in self.layout.places().iter().enumerate() {
             let mut cell = place.cell(&key);
             self.errors[cell] += by;
+            let dearer = 2 * self.weights[cell] * by;
+            self.costs[cell] += dearer;
             cell -= place.start;
             let rows = &mut self.least[t];
             let mut known = place.sizes.len();
-            rows[known][cell] += by;
+            rows[known][cell] += dearer;
             while known > 0 {
                 let size = place.sizes[known - 1];
                 let from = cell / size * size;
@@ -138,10 +145,10 @@ impl<'a> Best<'a> {
         }
     }
 
-    /// The item that is down and worth least, if that is less than `than`; of equals the one with the smallest rank.
+    /// The item that is down and costs least, if that is less than `than`; of equals the one with the smallest rank.
     pub fn below(&self, than: i64) -> Option<usize> {
-        let mut found = Found { worth: than, item: None };
-        let bound = self.layout.places().iter().zip(&self.least).map(|(place, least)| place.weight * least[0][0]).sum();
+        let mut found = Found { cost: than, item: None };
+        let bound = self.least.iter().map(|least| least[0][0]).sum();
         let top = self.levels.first().map_or(0, |level| level.word.len());
         self.descend(0, 0..top, bound, &[0; TABLES], &mut found);
         found.item
@@ -164,20 +171,20 @@ impl<'a> Best<'a> {
             for (t, known) in &self.on_level[level] {
                 let (place, least) = (&self.layout.places()[*t], &self.least[*t]);
                 let below = at[*t] * place.sizes[*known] + word;
-                bound += place.weight * (least[known + 1][below] - least[*known][at[*t]]);
+                bound += least[known + 1][below] - least[*known][at[*t]];
                 at[*t] = below;
             }
             // Nothing below is less, and an equal counts only beside another that was found.
-            if bound > found.worth || (bound == found.worth && found.item.is_none()) {
+            if bound > found.cost || (bound == found.cost && found.item.is_none()) {
                 continue;
             }
             if level + 1 < LEVELS {
                 let children = self.levels[level].first[node]..self.levels[level].first[node + 1];
                 self.descend(level + 1, children, bound, &at, found);
-            } else if bound < found.worth
+            } else if bound < found.cost
                 || found.item.is_some_and(|other| self.items[node].rank < self.items[other].rank)
             {
-                *found = Found { worth: bound, item: Some(node) };
+                *found = Found { cost: bound, item: Some(node) };
             }
         }
     }

@@ -25,36 +25,6 @@ words! {
     }
 }
 
-/// What one cube counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cube {
-    /// Everybody who entered the statistics: those who were identified.
-    Persons,
-    /// Everybody who reached a stage.
-    Flow(Stage),
-}
-
-impl Cube {
-    /// Its one spelling.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Persons => "persons",
-            Self::Flow(stage) => stage.as_str(),
-        }
-    }
-
-    /// Which records it counts. Who enters the statistics is who was identified.
-    #[must_use]
-    pub const fn stage(self) -> Stage {
-        match self {
-            Self::Persons => Stage::Identification,
-            Self::Flow(stage) => stage,
-        }
-    }
-}
-
 /// One table of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -84,16 +54,21 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The tables of a cube at an extent.
+    /// The tables of a stage at an extent.
+    ///
+    /// Identification has those of persons and those of flows in one cube: two cubes of the same people would be two draws of the same
+    /// figures.
     #[must_use]
-    pub fn of(cube: Cube, extent: Extent) -> Self {
-        use Attribute::{Age, Citizenship, Form, Recruiter, Region, Sex};
-        let one_way: &[&[Attribute]] = match cube {
-            Cube::Persons => &[&[Form], &[Sex], &[Age], &[Region], &[Citizenship], &[Recruiter]],
-            Cube::Flow(_) => &[&[Form], &[Sex], &[Region]],
+    pub fn of(stage: Stage, extent: Extent) -> Self {
+        use Attribute::{Age, Citizenship, Deadline, Form, Recruiter, Region, Sex};
+        let persons = stage == Stage::Identification;
+        let one_way: &[&[Attribute]] = if persons {
+            &[&[Form], &[Sex], &[Age], &[Region], &[Citizenship], &[Recruiter], &[Deadline]]
+        } else {
+            &[&[Form], &[Sex], &[Region], &[Deadline]]
         };
-        let crossed: &[&[Attribute]] = match (cube, extent) {
-            (Cube::Persons, Extent::Full) => &[
+        let crossed: &[&[Attribute]] = match (persons, extent) {
+            (true, Extent::Full) => &[
                 &[Sex, Age],
                 &[Form, Sex],
                 &[Form, Age],
@@ -103,10 +78,11 @@ impl Catalogue {
                 &[Sex, Region],
                 &[Age, Region],
                 &[Form, Sex, Age],
+                &[Form, Sex, Region],
             ],
-            (Cube::Persons, Extent::Short) => &[&[Sex, Age], &[Form, Sex], &[Form, Age]],
-            (Cube::Flow(_), Extent::Full) => &[&[Form, Sex], &[Form, Region], &[Sex, Region], &[Form, Sex, Region]],
-            (Cube::Flow(_), Extent::Short) => &[],
+            (true, Extent::Short) => &[&[Sex, Age], &[Form, Sex], &[Form, Age]],
+            (false, Extent::Full) => &[&[Form, Sex], &[Form, Region], &[Sex, Region], &[Form, Sex, Region]],
+            (false, Extent::Short) => &[],
         };
         let short = extent == Extent::Short;
         let table = |attributes: &&[Attribute], span| Table {
@@ -167,26 +143,30 @@ const fn weight(attributes: usize, span: Span) -> i64 {
 mod tests {
     use super::*;
 
-    fn names(cube: Cube, extent: Extent) -> Vec<String> {
-        Catalogue::of(cube, extent).tables().iter().map(Table::name).collect()
+    fn names(stage: Stage, extent: Extent) -> Vec<String> {
+        Catalogue::of(stage, extent).tables().iter().map(Table::name).collect()
     }
 
     #[test]
     fn the_catalogue_is_the_methods() {
-        let full = names(Cube::Persons, Extent::Full);
-        assert_eq!(full.iter().filter(|name| !name.ends_with("by month")).count(), 16);
-        assert_eq!(full.iter().filter(|name| name.ends_with("by month")).count(), 7);
+        let full = names(Stage::Identification, Extent::Full);
+        assert_eq!(full.iter().filter(|name| !name.ends_with("by month")).count(), 18);
+        assert_eq!(full.iter().filter(|name| name.ends_with("by month")).count(), 8);
         assert_eq!(full.first().map(String::as_str), Some("total"));
-        let short = names(Cube::Persons, Extent::Short);
-        assert_eq!(short.len(), 11);
+        let short = names(Stage::Identification, Extent::Short);
+        assert_eq!(short.len(), 12);
         assert_eq!(short.last().map(String::as_str), Some("total by month"));
         assert!(short.iter().all(|name| full.contains(name)));
+        let flow = ["total", "form", "sex", "region", "deadline", "form×sex", "form×region", "sex×region", "form×sex×region"];
+        let flow = flow.map(str::to_owned).into_iter();
+        let by_month = ["total", "form", "sex", "region", "deadline"].map(|name| format!("{name} by month"));
+        assert_eq!(names(Stage::Placement, Extent::Full), flow.chain(by_month).collect::<Vec<_>>());
     }
 
     #[test]
     fn each_change_of_the_tables_has_another_hash() {
-        let catalogue = Catalogue::of(Cube::Persons, Extent::Full);
-        assert_ne!(catalogue.hash(), Catalogue::of(Cube::Persons, Extent::Short).hash());
+        let catalogue = Catalogue::of(Stage::Identification, Extent::Full);
+        assert_ne!(catalogue.hash(), Catalogue::of(Stage::Identification, Extent::Short).hash());
         let mut other = catalogue.tables().to_vec();
         other[3].weight += 1;
         assert_ne!(Catalogue::made_up(other).hash(), catalogue.hash());

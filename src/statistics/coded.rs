@@ -17,6 +17,8 @@ words! {
         Region = "region",
         Citizenship = "citizenship",
         Recruiter = "recruiter",
+        /// Of the stage: whether its deadline was met.
+        Deadline = "deadline",
     }
 }
 
@@ -61,7 +63,18 @@ words! {
 }
 
 words! {
-    /// A stage of the way through the system. Each has a cube of its own, in which a person is counted once.
+    /// Whether the person reached the stage within the time that the law gives for it.
+    pub enum Deadline {
+        Met = "met",
+        Missed = "missed",
+        /// The law gives none, or it is not known when it began.
+        Without = "without",
+    }
+}
+
+words! {
+    /// A stage of the way through the system. Each has a cube of its own, in which a person is counted once. Who enters the statistics of
+    /// persons is who was identified: that stage has the full catalogue.
     pub enum Stage {
         Call = "call",
         Notice = "notice",
@@ -158,6 +171,7 @@ pub struct Coded {
     /// ISO 3166-1 alpha-2: one, the one that the case names first. `None` if it is not known, or if there is none.
     pub citizenship: Option<String>,
     pub recruiter: Recruiter,
+    pub deadline: Deadline,
 }
 
 /// One version of what is known of a person at a stage.

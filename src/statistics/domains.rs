@@ -5,7 +5,7 @@
 
 use super::catalogue::Extent;
 use super::citizenship::{OTHER, UNKNOWN, UnRegion, un_region};
-use super::coded::{AgeBand, Attribute, Coded, CodedRecord, Form, Month, Pseudonym, Recruiter};
+use super::coded::{AgeBand, Attribute, Coded, CodedRecord, Deadline, Form, Month, Pseudonym, Recruiter, Stage};
 use crate::cases::terms::Sex;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +24,19 @@ pub type Key = [u16; Attribute::ALL.len()];
 #[error("a region's word is empty or has control characters")]
 pub struct NotAWord;
 
-/// The words of a year.
+/// A code that no year's tables have a place for, and what is in its stead. The code itself is not repeated.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutsideDomains {
+    #[error("region is one of {}", .0.join(", "))]
+    Region(Vec<String>),
+    #[error("citizenship is a country code of ISO 3166: two capital letters")]
+    Citizenship,
+}
+
+/// The words of a stage's year.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Domains {
+    stage: Stage,
     year: u16,
     base: i64,
     extent: Extent,
@@ -34,17 +44,17 @@ pub struct Domains {
 }
 
 impl Domains {
-    /// Freezes the words of a year by what the 24 months before it held. `regions` are the country's own, in any order; each
-    /// record of `before` counts once for each person, at the latest version.
+    /// Freezes the words of a stage's year by who reached the stage in the 24 months before it. `regions` are the country's own, in any
+    /// order; of `before` each person counts once, at the latest version.
     ///
     /// # Errors
     /// When a region's word is empty or has control characters: words are parted by them in what is hashed.
-    pub fn freeze(year: u16, regions: &[String], before: &[CodedRecord]) -> Result<Self, NotAWord> {
+    pub fn freeze(stage: Stage, year: u16, regions: &[String], before: &[CodedRecord]) -> Result<Self, NotAWord> {
         if regions.iter().any(|region| region.is_empty() || region.chars().any(char::is_control)) {
             return Err(NotAWord);
         }
         let mut people: BTreeMap<Pseudonym, &CodedRecord> = BTreeMap::new();
-        for record in before {
+        for record in before.iter().filter(|record| record.stage == stage) {
             let latest = people.entry(record.person).or_insert(record);
             if record.version > latest.version {
                 *latest = record;
@@ -74,6 +84,7 @@ impl Domains {
         let regions = regions.into_iter().cloned().chain([UNKNOWN.to_owned()]).collect();
         let (base, extent) = if many { (3, Extent::Full) } else { (5, Extent::Short) };
         Ok(Self {
+            stage,
             year,
             base,
             extent,
@@ -84,8 +95,14 @@ impl Domains {
                 regions,
                 citizenships,
                 spelt(Recruiter::ALL, Recruiter::as_str),
+                spelt(Deadline::ALL, Deadline::as_str),
             ],
         })
+    }
+
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
     }
 
     #[must_use]
@@ -116,15 +133,22 @@ impl Domains {
         place.and_then(|place| self.words.get(place)).map_or(&[], Vec::as_slice)
     }
 
-    /// Where a person stands; `None` if her region is not one of the country's, or her citizenship no country's.
-    #[must_use]
-    pub fn key(&self, coded: &Coded) -> Option<Key> {
+    /// Where a person stands. Whoever enters codes asks this first, so that nothing is sealed that no release could count.
+    ///
+    /// # Errors
+    /// When her region is not one of the country's, or her citizenship no country's.
+    pub fn key(&self, coded: &Coded) -> Result<Key, OutsideDomains> {
+        let region = coded.region.as_deref().unwrap_or(UNKNOWN);
+        let regions = self.words(Attribute::Region);
+        if !regions.iter().any(|word| word == region) {
+            return Err(OutsideDomains::Region(regions.to_vec()));
+        }
         let citizenships = self.words(Attribute::Citizenship);
         let citizenship = match coded.citizenship.as_deref() {
             None => UNKNOWN,
             Some(country) if country.len() == 2 && citizenships.iter().any(|word| word == country) => country,
             Some(country) => {
-                crate::cases::iso::country(country, &()).ok()?;
+                crate::cases::iso::country(country, &()).map_err(|_| OutsideDomains::Citizenship)?;
                 let region = un_region(country).map(UnRegion::as_str);
                 region.filter(|region| citizenships.iter().any(|word| word == region)).unwrap_or(OTHER)
             }
@@ -133,21 +157,23 @@ impl Domains {
             coded.form.as_str(),
             coded.sex.as_str(),
             coded.age.as_str(),
-            coded.region.as_deref().unwrap_or(UNKNOWN),
+            region,
             citizenship,
             coded.recruiter.as_str(),
+            coded.deadline.as_str(),
         ];
         let mut key = Key::default();
         for ((place, words), word) in key.iter_mut().zip(&self.words).zip(spelt) {
-            *place = u16::try_from(words.iter().position(|one| one == word)?).ok()?;
+            // Every word was looked at above, or is one of a closed list that stands here whole.
+            *place = words.iter().position(|one| one == word).and_then(|at| u16::try_from(at).ok()).unwrap_or(0);
         }
-        Some(key)
+        Ok(key)
     }
 
-    /// SHA-256 over year, base, extent and all words in their order.
+    /// SHA-256 over stage, year, base, extent and all words in their order.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut text = format!("himaya statistics domains\n{} {} {}\n", self.year, self.base, self.extent);
+        let mut text = format!("himaya statistics domains\n{} {} {} {}\n", self.stage, self.year, self.base, self.extent);
         for (attribute, words) in Attribute::ALL.iter().zip(&self.words) {
             // Writing into a string does not fail.
             let _ = writeln!(text, "{attribute}\t{}", words.join("\t"));
@@ -170,7 +196,6 @@ fn spelt<T: Copy>(all: &[T], spell: impl Fn(T) -> &'static str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::coded::Stage;
 
     fn person(number: u8, year: u16, citizenship: &str) -> CodedRecord {
         CodedRecord {
@@ -185,6 +210,7 @@ mod tests {
                 region: Some("AZ-BA".to_owned()),
                 citizenship: Some(citizenship.to_owned()),
                 recruiter: Recruiter::Unknown,
+                deadline: Deadline::Met,
             }),
         }
     }
@@ -203,7 +229,7 @@ mod tests {
         before.extend((40..60).map(|n| person(n, 2023, "NG")));
         // Nine Nigerians and one Antarctican are in no region that has ten.
         before.extend((60..69).map(|n| person(n, 2024, "NG")));
-        let domains = Domains::freeze(2026, &["AZ-BA".to_owned()], &before).unwrap();
+        let domains = Domains::freeze(Stage::Identification, 2026, &["AZ-BA".to_owned()], &before).unwrap();
         assert_eq!(domains.words(Attribute::Citizenship), ["UZ", "ASIA", "OTHER", "UNKNOWN"]);
         assert_eq!(["UZ", "KZ", "TR", "UA", "NG", "AQ"].map(|code| word(&domains, code)), [
             "UZ", "ASIA", "ASIA", "OTHER", "OTHER", "OTHER"
@@ -214,39 +240,51 @@ mod tests {
     fn who_has_two_versions_counts_once_by_the_latest() {
         let mut before: Vec<CodedRecord> = (0..9).map(|n| person(n, 2025, "UZ")).collect();
         before.push(CodedRecord { version: 2, ..person(8, 2025, "UZ") });
-        assert_eq!(Domains::freeze(2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
+        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
         before.push(person(9, 2025, "UZ"));
-        assert_eq!(Domains::freeze(2026, &[], &before).unwrap().words(Attribute::Citizenship), ["UZ", "OTHER", "UNKNOWN"]);
+        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["UZ", "OTHER", "UNKNOWN"]);
         before.push(CodedRecord { version: 2, coded: None, ..person(9, 2025, "UZ") });
-        assert_eq!(Domains::freeze(2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
+        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
+    }
+
+    #[test]
+    fn a_stage_is_frozen_by_those_who_reached_it() {
+        let mut before: Vec<CodedRecord> = (0..100).map(|n| person(n, 2025, "UZ")).collect();
+        // A later version of another stage says nothing of this one.
+        before.extend((0..50).map(|n| CodedRecord { stage: Stage::Placement, version: 7, ..person(n, 2024, "UA") }));
+        let identified = Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap();
+        let placed = Domains::freeze(Stage::Placement, 2026, &[], &before).unwrap();
+        assert_eq!((identified.base(), identified.extent()), (3, Extent::Full));
+        assert_eq!((placed.base(), placed.extent()), (5, Extent::Short));
+        assert_eq!(placed.words(Attribute::Citizenship), ["UA", "OTHER", "UNKNOWN"]);
     }
 
     #[test]
     fn the_base_follows_the_twelve_months_before_the_year() {
         let before: Vec<CodedRecord> = (0..100).map(|n| person(n, 2025, "UZ")).collect();
-        let many = Domains::freeze(2026, &[], &before).unwrap();
+        let many = Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap();
         assert_eq!((many.base(), many.extent()), (3, Extent::Full));
-        let few = Domains::freeze(2026, &[], &before[1..]).unwrap();
+        let few = Domains::freeze(Stage::Identification, 2026, &[], &before[1..]).unwrap();
         assert_eq!((few.base(), few.extent()), (5, Extent::Short));
         assert_ne!(many.hash(), few.hash());
-        assert_eq!(Domains::freeze(2027, &[], &before).unwrap().base(), 5);
+        assert_eq!(Domains::freeze(Stage::Identification, 2027, &[], &before).unwrap().base(), 5);
     }
 
     #[test]
     fn a_word_that_is_not_in_the_domain_has_no_place() {
-        let domains = Domains::freeze(2026, &["AZ-BA".to_owned()], &[]).unwrap();
+        let domains = Domains::freeze(Stage::Identification, 2026, &["AZ-BA".to_owned()], &[]).unwrap();
         let mut coded = person(0, 2026, "UZ").coded.unwrap();
-        assert!(domains.key(&coded).is_some());
+        assert!(domains.key(&coded).is_ok());
         coded.region = Some("AZ-GA".to_owned());
-        assert!(domains.key(&coded).is_none());
+        assert_eq!(domains.key(&coded).unwrap_err().to_string(), "region is one of AZ-BA, UNKNOWN");
         coded.region = None;
-        assert!(domains.key(&coded).is_some());
+        assert!(domains.key(&coded).is_ok());
         for wrong in ["OTHER", "ASIA", "XX", ""] {
             coded.citizenship = Some(wrong.to_owned());
-            assert!(domains.key(&coded).is_none(), "{wrong}");
+            assert_eq!(domains.key(&coded), Err(OutsideDomains::Citizenship), "{wrong}");
         }
         for wrong in ["", "Ba\tku", "Ba\nku"] {
-            assert_eq!(Domains::freeze(2026, &[wrong.to_owned()], &[]), Err(NotAWord));
+            assert_eq!(Domains::freeze(Stage::Identification, 2026, &[wrong.to_owned()], &[]), Err(NotAWord));
         }
     }
 }

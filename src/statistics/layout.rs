@@ -62,6 +62,13 @@ impl Layout {
         self.year
     }
 
+    /// The key without what no table here asks for: whom the tables do not tell apart is protected as one group.
+    #[must_use]
+    pub fn projected(&self, key: &Key) -> Key {
+        let asked = |attribute: &usize| self.places.iter().any(|place| place.attributes.contains(attribute));
+        std::array::from_fn(|attribute| if asked(&attribute) { key[attribute] } else { 0 })
+    }
+
     /// The cells in which somebody with this key counts, one for each table.
     pub fn cells(&self, key: &Key) -> impl Iterator<Item = (&Place, usize)> {
         self.places.iter().map(|place| (place, place.cell(key)))

@@ -37,12 +37,29 @@ impl Figures {
     }
 }
 
+/// How a try goes about it.
+pub struct Try {
+    /// How much an error in each cell weighs.
+    pub weights: Vec<i64>,
+    /// By how many groups more, or less, than the total asks for are counted up.
+    pub more: i64,
+}
+
+impl Try {
+    /// The first one: each cell weighs what its table does.
+    pub fn first(layout: &Layout) -> Self {
+        let weights = layout.places().iter().flat_map(|place| std::iter::repeat_n(place.weight, place.len)).collect();
+        Self { weights, more: 0 }
+    }
+}
+
 /// Adds what is new to the figures. `turns` orders the passes.
 pub fn protect(
     layout: &Layout,
     base: i64,
     mut figures: Figures,
     groups: &BTreeMap<Key, Group>,
+    Try { weights, more }: &Try,
     turns: impl Fn(&Item) -> [u8; 32],
 ) -> Figures {
     let mut items = Vec::new();
@@ -56,11 +73,11 @@ pub fn protect(
             items.push(Item { key: *key, rank: group.rank });
         }
     }
-    let up = rounded(-figures.errors[0], base * ONE).clamp(0, i64::try_from(items.len()).unwrap_or(i64::MAX));
+    let up = (rounded(-figures.errors[0], base * ONE) + more).clamp(0, i64::try_from(items.len()).unwrap_or(i64::MAX));
     let mut first: Vec<usize> = (0..items.len()).collect();
     first.sort_by_key(|item| items[*item].rank);
     first.truncate(usize::try_from(up).unwrap_or(0));
-    let mut best = Best::new(layout, &items, figures.errors);
+    let mut best = Best::new(layout, base * ONE, &items, figures.errors, weights);
     for item in &first {
         best.count(*item, base * ONE);
     }
@@ -70,9 +87,9 @@ pub fn protect(
         up.sort_by_key(|item| turn[*item]);
         for place in &mut up {
             best.count(*place, -base * ONE);
-            // All items have the same weights, so Δu + Δj < 0 says that j is worth less than u.
-            let worth = best.worth(*place);
-            if let Some(better) = best.below(worth) {
+            // Δu + Δj < 0 says that j costs less than u.
+            let cost = best.cost(*place);
+            if let Some(better) = best.below(cost) {
                 *place = better;
             }
             best.count(*place, base * ONE);

@@ -1,7 +1,7 @@
 //! A release: the tables of one month, the same bytes for the same question, chained to the release before.
 
-use super::catalogue::{Cube, Extent, Span};
-use super::coded::{Attribute, Month};
+use super::catalogue::{Extent, Span};
+use super::coded::{Attribute, Month, Stage};
 use super::layout::Layout;
 use crate::guard::statement::hex;
 use crate::guard::words::words;
@@ -21,7 +21,7 @@ words! {
 /// What is said of a period. Every cell of its tables is listed, zeros too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Release {
-    pub cube: Cube,
+    pub stage: Stage,
     pub kind: Kind,
     /// The month; of a revision the December of its year.
     pub period: Month,
@@ -32,7 +32,7 @@ pub struct Release {
     pub catalogue: String,
     /// SHA-256 of the domains, likewise.
     pub domains: String,
-    /// SHA-256 of the release before, likewise; `None` for a cube's first.
+    /// SHA-256 of the release before, likewise; `None` for a stage's first.
     pub previous: Option<String>,
     pub tables: Vec<Shown>,
 }
@@ -79,10 +79,10 @@ impl Release {
     /// The one form in bytes. A figure has seven digits, so the length says nothing of it.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let Self { cube, kind, period, base, extent, catalogue, domains, previous, tables } = self;
-        let (cube, previous) = (cube.as_str(), previous.as_deref().unwrap_or("none"));
+        let Self { stage, kind, period, base, extent, catalogue, domains, previous, tables } = self;
+        let previous = previous.as_deref().unwrap_or("none");
         let mut text = format!(
-            "himaya statistics release 1\ncube {cube}\nkind {kind}\nperiod {period}\nbase {base}\nextent {extent}\n\
+            "himaya statistics release 1\nstage {stage}\nkind {kind}\nperiod {period}\nbase {base}\nextent {extent}\n\
              catalogue {catalogue}\ndomains {domains}\nprevious {previous}\n"
         );
         for table in tables {

@@ -18,40 +18,41 @@ use std::collections::BTreeMap;
 /// There is a revision from so many changed records.
 pub const CHANGED_FROM: usize = 10;
 
-/// Revises the year of the opening's domains, with the key that the year had. `last` is the cube's last release, whatever it is of.
+/// Revises the year of the opening's domains, with the key that the year had. `last` is the stage's last release, whatever it is of.
 ///
 /// # Errors
 /// See [`Refused`]; how many records changed is not said.
 pub fn revise(opening: &Opening<'_>, last: &Release, carry: &Carry) -> Result<Published, Refused> {
-    let Opening { cube, domains, key, .. } = *opening;
-    if carry.release != last.hash() || carry.cube != cube {
-        return Err(Refused::CarryDoesNotFit);
-    }
+    let Opening { domains, key, .. } = *opening;
+    carry.fits(last, domains)?;
     let december = Month::new(domains.year(), 12).ok_or(Refused::OtherDomains)?;
     if carry.period < december {
         return Err(Refused::OutOfOrder(carry.period.next()));
     }
-    if carry.period == december && carry.domains != domains.hash() {
-        return Err(Refused::OtherDomains);
-    }
+    carry.goes_on(domains, key)?;
     if carry.revised.contains(&domains.year()) {
         return Err(Refused::Revised);
     }
+    let catalogue = Catalogue::of(domains.stage(), domains.extent());
+    let layout = Layout::of(&catalogue.only(Span::YearToDate), domains);
     let latest = latest(opening)?;
     let mut counted = carry.counted.clone();
     let mut people: BTreeMap<Pseudonym, Key> = BTreeMap::new();
     let (mut changed, mut outside) = (0, 0);
-    for (person, Counted { period, key }) in &mut counted {
-        let Some(coded) = latest.get(person).filter(|_| period.year() == domains.year()).map(|record| &record.coded)
-        else {
-            continue;
-        };
-        let now = coded.as_ref().map(|coded| domains.key(coded));
-        outside += usize::from(now == Some(None));
-        let now = now.flatten();
-        changed += usize::from(now != *key);
-        *key = now;
-        people.extend(now.map(|key| (*person, key)));
+    for (person, Counted { key, .. }) in counted.iter_mut().filter(|(_, one)| one.period.year() == domains.year()) {
+        // Whose record is gone, because its time was over, was counted rightly and stays so.
+        if let Some(record) = latest.get(person) {
+            let now = match record.coded.as_ref().map(|coded| domains.key(coded)).transpose() {
+                Ok(now) => now.map(|key| layout.projected(&key)),
+                Err(_) => {
+                    outside += 1;
+                    continue;
+                }
+            };
+            changed += usize::from(now != *key);
+            *key = now;
+        }
+        people.extend(key.map(|key| (*person, key)));
     }
     if outside > 0 {
         return Err(Refused::OutsideDomains(outside));
@@ -59,14 +60,12 @@ pub fn revise(opening: &Opening<'_>, last: &Release, carry: &Carry) -> Result<Pu
     if changed < CHANGED_FROM {
         return Err(Refused::TooFewChanged(CHANGED_FROM));
     }
-    let catalogue = Catalogue::of(cube, domains.extent());
-    let layout = Layout::of(&catalogue.only(Span::YearToDate), domains);
     let exact = gates::exact(&layout, &by_key(people.values()), &BTreeMap::new());
-    let name = format!("{} revision {}", cube.as_str(), domains.year());
+    let name = format!("{} revision {}", domains.stage(), domains.year());
     let before = beginning(&layout, domains.base(), key, december);
     let (figures, salt) = gated(opening, &name, &layout, &before, &people, &exact)?;
     let release = Release {
-        cube,
+        stage: domains.stage(),
         kind: Kind::Revision,
         period: december,
         base: domains.base(),

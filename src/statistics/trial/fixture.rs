@@ -5,7 +5,7 @@
 //! `several`. The split of adults at 30, regions, citizenships, recruiters and seasons are made up: a large capital, a long
 //! tail of small regions and countries, summers with more.
 
-use super::super::coded::{AgeBand, Coded, CodedRecord, Form, Month, Pseudonym, Recruiter, Stage};
+use super::super::coded::{AgeBand, Coded, CodedRecord, Deadline, Form, Month, Pseudonym, Recruiter, Stage};
 use crate::cases::terms::Sex;
 use sha2::{Digest as _, Sha256};
 
@@ -109,6 +109,8 @@ const RECRUITERS: &[(Recruiter, u64)] = &[
     (Recruiter::Unknown, 15),
 ];
 
+const DEADLINES: &[(Deadline, u64)] = &[(Deadline::Met, 71), (Deadline::Missed, 21), (Deadline::Without, 8)];
+
 const MONTHS: &[(u8, u64)] =
     &[(1, 7), (2, 7), (3, 8), (4, 8), (5, 9), (6, 10), (7, 10), (8, 9), (9, 9), (10, 8), (11, 8), (12, 7)];
 
@@ -146,6 +148,7 @@ fn person(draw: &mut Draw, year: u16) -> Option<CodedRecord> {
             region: draw.pick(REGIONS).and_then(word),
             citizenship: draw.pick(CITIZENSHIPS).and_then(word),
             recruiter: *draw.pick(RECRUITERS)?,
+            deadline: *draw.pick(DEADLINES)?,
         }),
     })
 }

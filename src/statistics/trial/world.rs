@@ -2,13 +2,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
-use super::super::catalogue::{Catalogue, Cube, Span};
-use super::super::coded::{Attribute, CodedRecord, Month, Pseudonym};
+use super::super::catalogue::{Catalogue, Span};
+use super::super::coded::{Attribute, CodedRecord, Month, Pseudonym, Stage};
 use super::super::domains::{Domains, Key};
 use super::super::gates::exact;
 use super::super::key::StatisticsKey;
 use super::super::layout::Layout;
-use super::super::protect::{Group, beginning, protect};
+use super::super::protect::{Group, Try, beginning, protect};
 use super::super::publish::{Opening, Published, Refused, publish};
 use super::super::release::Release;
 use super::fixture::{Draw, people, regions};
@@ -64,15 +64,15 @@ impl World {
         let mut records = people(seed, per_year, YEAR - 2..YEAR + 1);
         // The words were frozen before anybody of the year came, so they do not tell who was left out.
         let before: Vec<CodedRecord> = records.iter().filter(|record| record.reached.year() < YEAR).cloned().collect();
-        let domains = Domains::freeze(YEAR, &regions(), &before).ok()?;
+        let domains = Domains::freeze(Stage::Identification, YEAR, &regions(), &before).ok()?;
         records.retain(|record| record.reached.year() == YEAR && there(record));
-        let layout = Layout::of(&Catalogue::of(Cube::Persons, domains.extent()), &domains);
+        let layout = Layout::of(&Catalogue::of(domains.stage(), domains.extent()), &domains);
         let mut months = Vec::new();
         let mut year: BTreeMap<Key, i64> = BTreeMap::new();
         for month in (1..=last).filter_map(|month| Month::new(YEAR, month)) {
             let here = records.iter().filter(|record| record.reached == month);
             let people: BTreeMap<Pseudonym, Key> =
-                here.filter_map(|record| Some((record.person, domains.key(record.coded.as_ref()?)?))).collect();
+                here.filter_map(|record| Some((record.person, domains.key(record.coded.as_ref()?).ok()?))).collect();
             let mut new: BTreeMap<Key, i64> = BTreeMap::new();
             for key in people.values() {
                 *new.entry(*key).or_default() += 1;
@@ -128,7 +128,7 @@ impl World {
         let mut before: Option<Published> = None;
         for new in &self.months {
             let (domains, records, now) = (&self.domains, &self.records, new.month.next());
-            let opening = Opening { cube: Cube::Persons, domains, key: &key, records, now };
+            let opening = Opening { domains, key: &key, records, now };
             let last = before.as_ref().map(|published| (&published.release, &published.carry));
             let published = publish(&opening, new.month, last)?;
             releases.push(published.release.clone());
@@ -166,7 +166,7 @@ impl World {
             let begun = beginning(&self.layout, self.domains.base(), &key, new.month);
             let name = new.month.to_string();
             let turn = |item: &super::super::best::Item| key.turn(&name, 0, &item.rank);
-            let figures = protect(&self.layout, self.domains.base(), begun, &groups, turn);
+            let figures = protect(&self.layout, self.domains.base(), begun, &groups, &Try::first(&self.layout), turn);
             let year = self.layout.places().iter().filter(|place| place.span == Span::YearToDate);
             let mut shown: Shown = vec![None; self.layout.len()];
             for cell in year.flat_map(|place| place.start..place.start + place.len) {
