@@ -11,18 +11,18 @@ use super::super::publish::Refused;
 use super::mean::Mean;
 use super::world::{Method, World};
 
-/// The month after which the one person comes; with it a quarter ends.
-const MONTH: u8 = 6;
+/// The months in which the one person comes; with each a quarter ends, so that every catalogue is shown whole.
+const MONTHS: [u8; 4] = [3, 6, 9, 12];
 
-/// Tries it for the first people of that month, each alone; adds how likely each is named rightly.
+/// Tries it for the first people of those months, each alone; adds how likely each is named rightly.
 ///
 /// # Errors
 /// When the cube refuses.
 pub fn named(seed: u64, per_year: usize, method: Method, people: usize, found: &mut Mean) -> Result<(), Refused> {
-    let Some(world) = World::of(seed, per_year, MONTH, None) else { return Ok(()) };
-    let Some(last) = world.months.last() else { return Ok(()) };
-    for (person, key) in last.people.iter().take(people) {
-        let Some(alone) = World::ending_alone(seed, per_year, MONTH, *person) else { continue };
+    let Some(world) = World::of(seed, per_year, 12, None) else { return Ok(()) };
+    let came = world.months.iter().filter(|new| MONTHS.contains(&new.month.month()));
+    for (month, (person, key)) in came.flat_map(|new| new.people.iter().take(people).map(|one| (new.month.month(), one))) {
+        let Some(alone) = World::ending_alone(seed, per_year, month, *person) else { continue };
         let published = alone.published(method, seed)?;
         let mut months = published.iter().rev();
         let Some(now) = months.next() else { continue };

@@ -2,12 +2,13 @@
 //! do the attacks get out of it?
 //!
 //! `fixture` makes the people, `world` lets each method publish a year of them, `others` are the other methods; `utility`
-//! measures the use, `two_dates`, `complement` and `adversary` attack.
+//! measures the use, `two_dates`, `many_dates`, `alone`, `complement` and `adversary` attack.
 
 mod adversary;
 mod alone;
 mod complement;
 pub mod fixture;
+mod many_dates;
 mod mean;
 mod others;
 mod two_dates;
@@ -18,6 +19,7 @@ pub use adversary::Effort;
 pub use world::Method;
 
 use super::publish::Refused;
+use many_dates::ManyDates;
 use mean::Mean;
 use serde::Serialize;
 use two_dates::TwoDates;
@@ -52,9 +54,12 @@ pub struct Row {
     pub sums_that_add: Option<f64>,
     /// Share of the cells that are not zero.
     pub cells_hidden: Option<f64>,
-    /// Share of the new people; nothing for a method that publishes once a year.
+    /// Share of the new people that some table tells alone, for certain; nothing for a method that publishes once a year.
     pub two_dates_certain: Option<f64>,
+    /// Share of them that the best guess finds alone, in the worst table.
     pub two_dates_guessed: Option<f64>,
+    /// By what share an error falls from one release to all; nothing likewise.
+    pub many_dates_gained: Option<f64>,
     /// Share of people who came alone in a month, and are named.
     pub alone_named: Option<f64>,
     /// Share of the small cells.
@@ -84,7 +89,7 @@ pub fn run(told: &Told, mut progress: impl FnMut(u64, u64)) -> Result<Vec<Row>, 
 }
 
 fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -> Result<Row, Refused> {
-    let (mut utility, mut dates) = (Utility::default(), TwoDates::default());
+    let (mut utility, mut dates, mut many) = (Utility::default(), TwoDates::default(), ManyDates::default());
     let (mut determined, mut adversary, mut alone) = (Mean::default(), Mean::default(), Mean::default());
     let mut base = 0;
     for seed in 1..=told.seeds {
@@ -94,6 +99,9 @@ fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -
             utility.measure(&world, &published);
             complement::determined(&world, method, &published, &mut determined);
             dates.watch(&world, method, &published);
+        }
+        if let Some(world) = World::quiet(seed, people).filter(|_| method != Method::Private) {
+            many.watch(&world, &world.published(method, seed)?);
         }
         if method != Method::Private {
             alone::named(seed, people, method, told.effort.alone, &mut alone)?;
@@ -116,6 +124,7 @@ fn try_one(told: &Told, people: usize, method: Method, mut step: impl FnMut()) -
         cells_hidden: utility.hidden.get(),
         two_dates_certain: monthly.then(|| dates.certain()),
         two_dates_guessed: monthly.then(|| dates.guessed()),
+        many_dates_gained: many.gained(),
         alone_named: alone.get(),
         complement_determined: determined.get(),
         adversary: adversary.get(),

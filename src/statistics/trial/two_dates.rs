@@ -6,8 +6,9 @@
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
 use super::super::catalogue::Span;
+use super::super::domains::Key;
 use super::world::{Method, Shown, World};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a change looked like: the figures before and after where they are hidden, else what lies between them, and the smallest
 /// change among the one-way figures above.
@@ -20,8 +21,10 @@ pub struct TwoDates {
     meant: BTreeMap<Signal, BTreeMap<i64, u32>>,
     /// For each table: all new people.
     new: BTreeMap<usize, u32>,
-    /// For each table: the people alone in a cell of whom the rules of the method leave no doubt.
-    certain: BTreeMap<usize, u32>,
+    /// For each new person: the signals of the cells in which she was the only new one.
+    alone: Vec<Vec<Signal>>,
+    /// How many of them two exact figures show.
+    exactly: u32,
 }
 
 /// From how many cells on a signal that always meant the same is called certain.
@@ -30,8 +33,12 @@ const SURE_FROM: u32 = 50;
 impl TwoDates {
     pub fn watch(&mut self, world: &World, method: Method, published: &[Shown]) {
         let (mut before, mut known) = (vec![0; world.layout.len()], vec![Some(0); world.layout.len()]);
+        let mut waiting: Vec<Key> = Vec::new();
         for (new, shown) in world.months.iter().zip(published) {
+            waiting.extend(new.people.values());
             let one_way: Vec<_> = world.layout.places().iter().filter(|p| p.attributes.len() == 1).collect();
+            let mut signals: BTreeMap<usize, Signal> = BTreeMap::new();
+            let mut exactly: BTreeSet<usize> = BTreeSet::new();
             for (t, place) in world.layout.places().iter().enumerate() {
                 if place.span != Span::YearToDate || place.attributes.len() < 2 || !place.shown(new.month) {
                     continue;
@@ -51,9 +58,12 @@ impl TwoDates {
                     };
                     *self.meant.entry(signal).or_default().entry(grew).or_default() += 1;
                     *self.new.entry(t).or_default() += u32::try_from(grew).unwrap_or(0);
-                    // Where two exact figures are shown, nothing has to be guessed.
-                    if method == Method::Suppression && grew == 1 && change(cell).is_some() {
-                        *self.certain.entry(t).or_default() += 1;
+                    if grew == 1 {
+                        signals.insert(cell, signal);
+                        // Where two exact figures are shown, nothing has to be guessed.
+                        if method == Method::Suppression && change(cell).is_some() {
+                            exactly.insert(cell);
+                        }
                     }
                 }
                 for cell in place.start..place.start + place.len {
@@ -65,23 +75,30 @@ impl TwoDates {
                     known[cell] = shown[cell];
                 }
             }
-        }
-    }
-
-    /// The share of new people who stand alone in a cell of some table and are known to, for certain; the worst table.
-    #[must_use]
-    pub fn certain(&self) -> f64 {
-        let mut sure = self.certain.clone();
-        for ((t, ..), meant) in &self.meant {
-            if meant.len() == 1 && meant.get(&1).is_some_and(|cells| *cells >= SURE_FROM) {
-                let by_rule = sure.entry(*t).or_default();
-                *by_rule = (*by_rule).max(meant[&1]);
+            if signals.is_empty() {
+                continue;
+            }
+            for key in waiting.drain(..) {
+                let cells: Vec<usize> = world.layout.cells(&key).map(|(_, cell)| cell).collect();
+                self.exactly += u32::from(cells.iter().any(|cell| exactly.contains(cell)));
+                self.alone.push(cells.iter().filter_map(|cell| signals.get(cell).copied()).collect());
             }
         }
-        self.worst(&sure)
     }
 
-    /// The share of new people who stand alone in a cell of some table, and of whose cell the best guess says so.
+    /// The share of new people who stand alone in a cell of some table and are known to, for certain.
+    #[must_use]
+    pub fn certain(&self) -> f64 {
+        let sure = |signal: &Signal| {
+            let meant = self.meant.get(signal);
+            meant.is_some_and(|meant| meant.len() == 1 && meant.get(&1).is_some_and(|cells| *cells >= SURE_FROM))
+        };
+        let found = self.alone.iter().filter(|signals| signals.iter().any(sure)).count();
+        let found = u32::try_from(found).unwrap_or(u32::MAX).max(self.exactly);
+        f64::from(found) / f64::from(u32::try_from(self.alone.len()).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// The share of new people who stand alone in a cell of some table, and of whose cell the best guess says so; the worst table.
     #[must_use]
     pub fn guessed(&self) -> f64 {
         let mut right: BTreeMap<usize, u32> = BTreeMap::new();
@@ -91,11 +108,7 @@ impl TwoDates {
                 *right.entry(*t).or_default() += meant[&1];
             }
         }
-        self.worst(&right)
-    }
-
-    fn worst(&self, people: &BTreeMap<usize, u32>) -> f64 {
-        let shares = people.iter().map(|(t, people)| {
+        let shares = right.iter().map(|(t, people)| {
             f64::from(*people) / f64::from(self.new.get(t).copied().unwrap_or(0).max(1))
         });
         shares.fold(0.0, f64::max)

@@ -17,7 +17,8 @@ pub struct Utility {
     pub top_three: Mean,
     /// Error of a month's total.
     pub month: Mean,
-    /// Which sums add, of those that the catalogue has; a sum with something hidden does not.
+    /// Which sums add, of those that the catalogue has; a sum with something hidden does not. Sums of
+    /// nothing but zeros are left out.
     pub adds: Mean,
     /// Which cells with anybody in them are hidden.
     pub hidden: Mean,
@@ -60,7 +61,7 @@ impl Utility {
         let figures: Vec<i64> = shown.iter().map(|figure| figure.unwrap_or(0)).collect();
         let hidden: Vec<i64> = shown.iter().map(|figure| i64::from(figure.is_none())).collect();
         let pairs = sums(&world.layout, &figures).zip(sums(&world.layout, &hidden));
-        for ((sum, said), (parts, whole)) in pairs {
+        for ((sum, said), (parts, whole)) in pairs.filter(|((sum, said), hidden)| *sum != 0 || *said != 0 || *hidden != (0, 0)) {
             self.adds.add(f64::from(u8::from(sum == said && parts == 0 && whole == 0)));
         }
     }

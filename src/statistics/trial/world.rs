@@ -20,7 +20,7 @@ words! {
     /// A way to publish.
     pub enum Method {
         Increments = "protected increments cube",
-        /// The negative control: the same cube, made anew each month from everybody.
+        /// The negative control: the same cube, made anew each month from everybody, with a draw of its own.
         Reprotected = "the same, made anew each month",
         Suppression = "threshold suppression",
         CellKey = "cell-key rounding",
@@ -57,6 +57,12 @@ impl World {
     #[must_use]
     pub fn ending_alone(seed: u64, per_year: usize, last: u8, person: Pseudonym) -> Option<Self> {
         Self::made(seed, per_year, last, |record| record.reached.month() != last || record.person == person)
+    }
+
+    /// The same, but nobody came after June.
+    #[must_use]
+    pub fn quiet(seed: u64, per_year: usize) -> Option<Self> {
+        Self::made(seed, per_year, 12, |record| record.reached.month() <= 6)
     }
 
     fn made(seed: u64, per_year: usize, last: u8, there: impl Fn(&CodedRecord) -> bool) -> Option<Self> {
@@ -153,10 +159,10 @@ impl World {
     }
 
     fn made_anew(&self, draw: u64) -> Vec<Shown> {
-        let key = Self::key(draw);
         let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
         let mut all = Vec::new();
         for new in &self.months {
+            let key = Self::key(draw ^ u64::from(new.month.month()) << 48);
             for (person, at) in &new.people {
                 let rank = key.rank(person);
                 let group = groups.entry(*at).or_insert(Group { people: 0, rank });
