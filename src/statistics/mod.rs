@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod citizenship;
 pub mod coded;
 pub mod domains;
+pub mod flow;
 mod gates;
 pub mod key;
 mod layout;

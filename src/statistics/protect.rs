@@ -7,6 +7,8 @@
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
 use super::best::{Best, Item};
+use super::catalogue::Span;
+use super::coded::Month;
 use super::domains::Key;
 use super::key::{ONE, StatisticsKey};
 use super::layout::Layout;
@@ -21,20 +23,12 @@ pub struct Group {
 }
 
 /// Published figures and errors, a number for each cell of the layout.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Figures {
     /// People, multiples of the base.
     pub published: Vec<i64>,
     /// Published less exact less dither, scaled by 2^20.
     pub errors: Vec<i64>,
-}
-
-impl Figures {
-    /// Takes a cell over from the month before.
-    pub fn set(&mut self, cell: usize, published: i64, error: i64) {
-        self.published[cell] = published;
-        self.errors[cell] = error;
-    }
 }
 
 /// How a try goes about it.
@@ -103,16 +97,19 @@ pub fn protect(
     Figures { published: figures.published, errors: best.into_errors() }
 }
 
-/// How the cells begin: nothing published, and each error as far below zero as its dither; the total has none.
-pub fn beginning(layout: &Layout, base: i64, key: &StatisticsKey, month: super::coded::Month) -> Figures {
-    let mut errors = vec![0; layout.len()];
-    for place in layout.places() {
+/// How the cells of a span begin: nothing published, and each error as far below zero as its dither; the total has none.
+pub fn begin(figures: &mut Figures, layout: &Layout, span: Span, base: i64, key: &StatisticsKey, month: Month) {
+    let Figures { published, errors } = figures;
+    published.resize(layout.len(), 0);
+    errors.resize(layout.len(), 0);
+    for place in layout.places().iter().filter(|place| place.span == span) {
         for (cell, error) in errors.iter_mut().enumerate().skip(place.start).take(place.len) {
             *error = -key.dither(&layout.label(place, cell, month), base);
         }
     }
-    errors[0] = 0;
-    Figures { published: vec![0; layout.len()], errors }
+    if span == Span::YearToDate {
+        errors[0] = 0;
+    }
 }
 
 /// The nearest multiple: `value / of`, halves away from zero.

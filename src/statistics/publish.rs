@@ -1,13 +1,13 @@
 //! Makes the release of a month from the coded records that two people opened. Nothing here reads or writes: what comes out is
 //! stored in one transaction or not at all, and whoever calls this forgets what went in.
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Span};
 use super::coded::{CodedRecord, Month, Pseudonym, Stage};
 use super::domains::{Domains, Key};
 use super::gates::{self, Gate};
 use super::key::StatisticsKey;
 use super::layout::Layout;
-use super::protect::{Figures, Group, Try, beginning, protect};
+use super::protect::{Figures, Group, Try, begin, protect};
 use super::release::{Kind, Release, shown};
 use crate::guard::statement::hex;
 use serde::{Deserialize, Serialize};
@@ -181,7 +181,7 @@ pub fn publish(
     }
     let catalogue = Catalogue::of(domains.stage(), domains.extent());
     let layout = Layout::of(&catalogue, domains);
-    let mut figures = beginning(&layout, domains.base(), key, period);
+    let mut figures = Figures::default();
     let (mut counted, mut frozen, mut revised, mut previous) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), None);
     if let Some((last, carry)) = before {
         carry.fits(last, domains)?;
@@ -193,15 +193,17 @@ pub fn publish(
             if carry.published.len() != layout.year() || carry.errors.len() != layout.year() {
                 return Err(Refused::CarryDoesNotFit);
             }
-            for (place, (published, error)) in carry.published.iter().zip(&carry.errors).enumerate() {
-                figures.set(place, *published, *error);
-            }
+            figures = Figures { published: carry.published.clone(), errors: carry.errors.clone() };
         }
         counted.clone_from(&carry.counted);
         frozen.clone_from(&carry.frozen);
         revised.clone_from(&carry.revised);
         previous = Some(hex(&carry.release));
     }
+    if figures.published.is_empty() {
+        begin(&mut figures, &layout, Span::YearToDate, domains.base(), key, period);
+    }
+    begin(&mut figures, &layout, Span::Month, domains.base(), key, period);
     let mut new = BTreeMap::new();
     let mut outside = 0;
     for (person, record) in latest(opening)? {

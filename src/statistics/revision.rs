@@ -9,7 +9,7 @@ use super::coded::{Month, Pseudonym};
 use super::domains::Key;
 use super::gates;
 use super::layout::Layout;
-use super::protect::beginning;
+use super::protect::{Figures, begin};
 use super::publish::{Carry, Counted, Opening, Published, Refused, by_key, gated, latest};
 use super::release::{Kind, Release, shown};
 use crate::guard::statement::hex;
@@ -62,7 +62,8 @@ pub fn revise(opening: &Opening<'_>, last: &Release, carry: &Carry) -> Result<Pu
     }
     let exact = gates::exact(&layout, &by_key(people.values()), &BTreeMap::new());
     let name = format!("{} revision {}", domains.stage(), domains.year());
-    let before = beginning(&layout, domains.base(), key, december);
+    let mut before = Figures::default();
+    begin(&mut before, &layout, Span::YearToDate, domains.base(), key, december);
     let (figures, salt) = gated(opening, &name, &layout, &before, &people, &exact)?;
     let release = Release {
         stage: domains.stage(),

@@ -39,7 +39,7 @@ pub fn determined(world: &World, method: Method, published: &[Shown], found: &mu
 }
 
 /// The total, and all cells of the first region: its own authority knows them.
-fn known(world: &World, places: &[&Place]) -> Vec<bool> {
+pub fn known(world: &World, places: &[&Place]) -> Vec<bool> {
     let region = Attribute::ALL.iter().position(|attribute| *attribute == Attribute::Region);
     let mut known = vec![false; world.layout.len()];
     known[0] = true;
@@ -54,14 +54,16 @@ fn known(world: &World, places: &[&Place]) -> Vec<bool> {
 }
 
 /// Between which numbers the truth lies, by the rules of the method.
-fn of_figure(method: Method, shown: Option<i64>, base: i64, attributes: usize) -> (i64, i64) {
+pub fn of_figure(method: Method, shown: Option<i64>, base: i64, attributes: usize) -> (i64, i64) {
     let within = |figure: i64, slack: i64| ((figure - slack).max(0), figure + slack);
     match (method, shown) {
         (Method::Suppression, None) => (1, THRESHOLD - 1),
         (Method::Suppression, Some(figure)) => (figure, figure),
         (Method::CellKey, Some(figure)) => within(figure, base - 1),
         (Method::Increments | Method::Reprotected, Some(figure)) => {
-            within(figure, if attributes < 2 { 2 * base } else { 3 * base })
+            let (low, high) = within(figure, if attributes < 2 { 2 * base } else { 3 * base });
+            // Each time the base was published, at least one person was there.
+            (low.max(figure / base), high)
         }
         (_, None) | (Method::Private, _) => (0, MANY),
     }

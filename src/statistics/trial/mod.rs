@@ -6,14 +6,14 @@
 
 mod adversary;
 mod alone;
-mod complement;
+pub(super) mod complement;
 pub mod fixture;
-mod many_dates;
+pub(super) mod many_dates;
 mod mean;
-mod others;
+pub(super) mod others;
 mod two_dates;
 mod utility;
-mod world;
+pub(super) mod world;
 
 pub use adversary::Effort;
 pub use world::Method;

@@ -8,7 +8,7 @@ use super::super::domains::{Domains, Key};
 use super::super::gates::exact;
 use super::super::key::StatisticsKey;
 use super::super::layout::Layout;
-use super::super::protect::{Group, Try, beginning, protect};
+use super::super::protect::{Figures, Group, Try, begin, protect};
 use super::super::publish::{Opening, Published, Refused, publish};
 use super::super::release::Release;
 use super::fixture::{Draw, people, regions};
@@ -169,7 +169,10 @@ impl World {
                 group.people += 1;
                 group.rank = group.rank.min(rank);
             }
-            let begun = beginning(&self.layout, self.domains.base(), &key, new.month);
+            let mut begun = Figures::default();
+            for span in [Span::YearToDate, Span::Month] {
+                begin(&mut begun, &self.layout, span, self.domains.base(), &key, new.month);
+            }
             let name = new.month.to_string();
             let turn = |item: &super::super::best::Item| key.turn(&name, 0, &item.rank);
             let figures = protect(&self.layout, self.domains.base(), begun, &groups, &Try::first(&self.layout), turn);
