@@ -92,7 +92,8 @@ impl Catalogue {
             quarterly: short && !attributes.is_empty(),
         };
         let total: &[Attribute] = &[];
-        let year = [&total].into_iter().chain(one_way).chain(crossed).map(|attributes| table(attributes, Span::YearToDate));
+        let year =
+            [&total].into_iter().chain(one_way).chain(crossed).map(|attributes| table(attributes, Span::YearToDate));
         let by_month: &[&[Attribute]] = if short { &[] } else { one_way };
         let month = [&total].into_iter().chain(by_month).map(|attributes| table(attributes, Span::Month));
         Self { tables: year.chain(month).collect() }
@@ -157,7 +158,8 @@ mod tests {
         assert_eq!(short.len(), 12);
         assert_eq!(short.last().map(String::as_str), Some("total by month"));
         assert!(short.iter().all(|name| full.contains(name)));
-        let flow = ["total", "form", "sex", "region", "deadline", "form×sex", "form×region", "sex×region", "form×sex×region"];
+        let flow =
+            ["total", "form", "sex", "region", "deadline", "form×sex", "form×region", "sex×region", "form×sex×region"];
         let flow = flow.map(str::to_owned).into_iter();
         let by_month = ["total", "form", "sex", "region", "deadline"].map(|name| format!("{name} by month"));
         assert_eq!(names(Stage::Placement, Extent::Full), flow.chain(by_month).collect::<Vec<_>>());

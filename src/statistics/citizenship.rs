@@ -26,8 +26,7 @@ const ASIA: &str = "AE AF AM AZ BD BH BN BT CN CY GE HK ID IL IN IQ IR JO JP KG 
     QA SA SG SY TH TJ TL TM TR TW UZ VN YE";
 const EUROPE: &str = "AD AL AT AX BA BE BG BY CH CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT JE LI LT LU LV MC MD ME MK MT \
     NL NO PL PT RO RS RU SE SI SJ SK SM UA VA";
-const OCEANIA: &str =
-    "AS AU CC CK CX FJ FM GU HM KI MH MP NC NF NR NU NZ PF PG PN PW SB TK TO TV UM VU WF WS";
+const OCEANIA: &str = "AS AU CC CK CX FJ FM GU HM KI MH MP NC NF NR NU NZ PF PG PN PW SB TK TO TV UM VU WF WS";
 
 /// The region of a country of ISO 3166-1; `None` for Antarctica, and for what is no country.
 #[must_use]

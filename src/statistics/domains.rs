@@ -72,9 +72,9 @@ impl Domains {
         let named = by_country.iter().filter(|(_, people)| **people >= NAMED_FROM);
         let mut citizenships: Vec<String> = named.map(|(country, _)| (*country).to_owned()).collect();
         for region in UnRegion::ALL {
-            let unnamed = by_country.iter().filter(|(country, people)| {
-                **people < NAMED_FROM && un_region(country) == Some(*region)
-            });
+            let unnamed = by_country
+                .iter()
+                .filter(|(country, people)| **people < NAMED_FROM && un_region(country) == Some(*region));
             if unnamed.map(|(_, people)| people).sum::<usize>() >= NAMED_FROM {
                 citizenships.push(region.as_str().to_owned());
             }
@@ -173,7 +173,8 @@ impl Domains {
     /// SHA-256 over stage, year, base, extent and all words in their order.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut text = format!("himaya statistics domains\n{} {} {} {}\n", self.stage, self.year, self.base, self.extent);
+        let mut text =
+            format!("himaya statistics domains\n{} {} {} {}\n", self.stage, self.year, self.base, self.extent);
         for (attribute, words) in Attribute::ALL.iter().zip(&self.words) {
             // Writing into a string does not fail.
             let _ = writeln!(text, "{attribute}\t{}", words.join("\t"));
@@ -231,20 +232,30 @@ mod tests {
         before.extend((60..69).map(|n| person(n, 2024, "NG")));
         let domains = Domains::freeze(Stage::Identification, 2026, &["AZ-BA".to_owned()], &before).unwrap();
         assert_eq!(domains.words(Attribute::Citizenship), ["UZ", "ASIA", "OTHER", "UNKNOWN"]);
-        assert_eq!(["UZ", "KZ", "TR", "UA", "NG", "AQ"].map(|code| word(&domains, code)), [
-            "UZ", "ASIA", "ASIA", "OTHER", "OTHER", "OTHER"
-        ]);
+        assert_eq!(
+            ["UZ", "KZ", "TR", "UA", "NG", "AQ"].map(|code| word(&domains, code)),
+            ["UZ", "ASIA", "ASIA", "OTHER", "OTHER", "OTHER"]
+        );
     }
 
     #[test]
     fn who_has_two_versions_counts_once_by_the_latest() {
         let mut before: Vec<CodedRecord> = (0..9).map(|n| person(n, 2025, "UZ")).collect();
         before.push(CodedRecord { version: 2, ..person(8, 2025, "UZ") });
-        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
+        assert_eq!(
+            Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship),
+            ["OTHER", "UNKNOWN"]
+        );
         before.push(person(9, 2025, "UZ"));
-        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["UZ", "OTHER", "UNKNOWN"]);
+        assert_eq!(
+            Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship),
+            ["UZ", "OTHER", "UNKNOWN"]
+        );
         before.push(CodedRecord { version: 2, coded: None, ..person(9, 2025, "UZ") });
-        assert_eq!(Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship), ["OTHER", "UNKNOWN"]);
+        assert_eq!(
+            Domains::freeze(Stage::Identification, 2026, &[], &before).unwrap().words(Attribute::Citizenship),
+            ["OTHER", "UNKNOWN"]
+        );
     }
 
     #[test]

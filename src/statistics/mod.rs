@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod citizenship;
 pub mod coded;
 pub mod domains;
+pub mod exports;
 pub mod flow;
 mod gates;
 pub mod key;
@@ -23,6 +24,7 @@ pub mod publish;
 pub mod release;
 pub mod revision;
 pub mod trial;
+pub mod warning;
 
 #[cfg(test)]
 mod tests;

@@ -167,11 +167,7 @@ pub(super) fn gated(
 ///
 /// # Errors
 /// See [`Refused`]; then nothing is to be stored.
-pub fn publish(
-    opening: &Opening<'_>,
-    period: Month,
-    before: Option<(&Release, &Carry)>,
-) -> Result<Published, Refused> {
+pub fn publish(opening: &Opening<'_>, period: Month, before: Option<(&Release, &Carry)>) -> Result<Published, Refused> {
     let Opening { domains, key, .. } = *opening;
     if period >= opening.now {
         return Err(Refused::NotEnded(period));

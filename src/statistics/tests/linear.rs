@@ -116,7 +116,8 @@ fn all(seed: u64, people: usize, method: Method) -> (usize, usize) {
     use Attribute::{Age, Citizenship, Form, Recruiter, Region, Sex};
     let world = World::of(seed, people, 12, None).unwrap();
     let published = world.published(method, seed).unwrap();
-    let crosses: [&[Attribute]; 4] = [&[Form, Sex, Age], &[Form, Sex, Region], &[Form, Citizenship], &[Form, Recruiter]];
+    let crosses: [&[Attribute]; 4] =
+        [&[Form, Sex, Age], &[Form, Sex, Region], &[Form, Citizenship], &[Form, Recruiter]];
     let each = crosses.into_iter().map(|cross| share(&world, method, published.last().unwrap(), cross));
     each.fold((0, 0), |(determined, small), (more, cells)| (determined + more, small + cells))
 }

@@ -6,6 +6,7 @@ mod method;
 mod refusals;
 mod revision;
 mod side_channels;
+mod yearly;
 
 use super::coded::{CodedRecord, Month, Stage};
 use super::domains::Domains;

@@ -135,7 +135,9 @@ fn each_gate_stops_what_it_is_for() {
     let truth = exact(&layout, &people, &people);
     assert_eq!(check(&layout, 3, &truth, &truth), Ok(()));
     let total = truth[0];
-    for (off, expected) in [(1, Gate::NotAMultiple), (6, Gate::DoesNotAdd), (9, Gate::TooFar), (-total - 3, Gate::BelowZero)] {
+    for (off, expected) in
+        [(1, Gate::NotAMultiple), (6, Gate::DoesNotAdd), (9, Gate::TooFar), (-total - 3, Gate::BelowZero)]
+    {
         let mut figures = truth.clone();
         figures[0] += off;
         assert_eq!(check(&layout, 3, &figures, &truth), Err(expected), "{off}");

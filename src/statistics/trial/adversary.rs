@@ -6,15 +6,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
+use super::super::catalogue::Extent;
 use super::super::coded::Pseudonym;
 use super::super::domains::Key;
 use super::super::publish::Refused;
 use super::mean::Mean;
 use super::world::{Method, World};
 use std::collections::BTreeMap;
-
-/// The month in which the person came; the first that every catalogue shows whole.
-const MONTH: u8 = 3;
 
 /// How hard the adversary tries.
 #[derive(Clone, Copy)]
@@ -31,18 +29,23 @@ pub struct Effort {
 /// # Errors
 /// When the cube refuses.
 pub fn judge(seed: u64, per_year: usize, method: Method, effort: Effort, found: &mut Mean) -> Result<(), Refused> {
-    let Some(with) = World::of(seed, per_year, MONTH, None) else { return Ok(()) };
+    // The person came in the first month that shows all tables.
+    let Some(first) = World::of(seed, per_year, 1, None) else { return Ok(()) };
+    let month = if first.domains.extent() == Extent::Full { 1 } else { 3 };
+    let Some(with) = World::of(seed, per_year, month, None) else { return Ok(()) };
     let Some(last) = with.months.last() else { return Ok(()) };
     let targets: Vec<(Pseudonym, Key)> =
         last.people.iter().take(effort.targets).map(|(person, key)| (*person, *key)).collect();
     for (person, key) in targets {
-        let Some(without) = World::of(seed, per_year, MONTH, Some(person)) else { continue };
+        let Some(without) = World::of(seed, per_year, month, Some(person)) else { continue };
         let seen = |world: &World, from: u64| -> Result<Vec<Vec<i64>>, Refused> {
             (from..from + effort.keys).map(|draw| of_person(world, method, draw, &key)).collect()
         };
         let (there, gone) = (seen(&with, 0)?, seen(&without, 1 << 20)?);
-        let rehearsed: Vec<Cell> = (0..there.first().map_or(0, Vec::len)).map(|at| Cell::of(&there, &gone, at)).collect();
-        let score = |figures: &Vec<i64>| rehearsed.iter().zip(figures).map(|(cell, figure)| cell.speaks(*figure)).sum::<f64>();
+        let rehearsed: Vec<Cell> =
+            (0..there.first().map_or(0, Vec::len)).map(|at| Cell::of(&there, &gone, at)).collect();
+        let score =
+            |figures: &Vec<i64>| rehearsed.iter().zip(figures).map(|(cell, figure)| cell.speaks(*figure)).sum::<f64>();
         let there: Vec<f64> = seen(&with, 2 << 20)?.iter().map(score).collect();
         let gone: Vec<f64> = seen(&without, 3 << 20)?.iter().map(score).collect();
         found.add(area(&there, &gone));
@@ -50,7 +53,7 @@ pub fn judge(seed: u64, per_year: usize, method: Method, effort: Effort, found: 
     Ok(())
 }
 
-/// All that was published of the cells of a person in her month, and how each had changed.
+/// All that was published of the cells of a person in her month, and how each had changed, if it is not the first.
 fn of_person(world: &World, method: Method, draw: u64, key: &Key) -> Result<Vec<i64>, Refused> {
     let published = world.published(method, draw)?;
     let mut months = published.iter().rev();

@@ -21,7 +21,9 @@ const MONTHS: [u8; 4] = [3, 6, 9, 12];
 pub fn named(seed: u64, per_year: usize, method: Method, people: usize, found: &mut Mean) -> Result<(), Refused> {
     let Some(world) = World::of(seed, per_year, 12, None) else { return Ok(()) };
     let came = world.months.iter().filter(|new| MONTHS.contains(&new.month.month()));
-    for (month, (person, key)) in came.flat_map(|new| new.people.iter().take(people).map(|one| (new.month.month(), one))) {
+    for (month, (person, key)) in
+        came.flat_map(|new| new.people.iter().take(people).map(|one| (new.month.month(), one)))
+    {
         let Some(alone) = World::ending_alone(seed, per_year, month, *person) else { continue };
         let published = alone.published(method, seed)?;
         let mut months = published.iter().rev();

@@ -54,7 +54,9 @@ impl Draw {
 /// Sex, adult or child or unknown, and what for: people of a thousand.
 const WHO: &[((Sex, AgeBand, Form), u64)] = {
     use AgeBand::{Adult, Child, Unknown};
-    use Form::{ForcedBegging, ForcedLabour, ForcedMarriage, OrganRemoval, Other, Servitude, Several, SexualExploitation};
+    use Form::{
+        ForcedBegging, ForcedLabour, ForcedMarriage, OrganRemoval, Other, Servitude, Several, SexualExploitation,
+    };
     use Sex::{Female, Male, NotKnown};
     &[
         ((Male, Adult, ForcedLabour), 240),
@@ -93,21 +95,48 @@ const WHO: &[((Sex, AgeBand, Form), u64)] = {
 };
 
 const REGIONS: &[(&str, u64)] = &[
-    ("R01", 38), ("R02", 12), ("R03", 9), ("R04", 8), ("R05", 6), ("R06", 5), ("R07", 5), ("R08", 4), ("R09", 3), ("R10", 3),
-    ("R11", 2), ("R12", 2), ("R13", 1), ("", 2),
+    ("R01", 38),
+    ("R02", 12),
+    ("R03", 9),
+    ("R04", 8),
+    ("R05", 6),
+    ("R06", 5),
+    ("R07", 5),
+    ("R08", 4),
+    ("R09", 3),
+    ("R10", 3),
+    ("R11", 2),
+    ("R12", 2),
+    ("R13", 1),
+    ("", 2),
 ];
 
 const CITIZENSHIPS: &[(&str, u64)] = &[
-    ("AZ", 45), ("UZ", 11), ("PK", 7), ("NG", 6), ("UA", 5), ("KG", 5), ("GE", 4), ("IR", 3), ("TR", 3), ("BD", 2), ("IN", 2),
-    ("PH", 2), ("KZ", 1), ("TM", 1), ("RU", 1), ("MD", 1), ("VN", 1), ("ET", 1), ("KE", 1), ("BR", 1), ("", 2),
+    ("AZ", 45),
+    ("UZ", 11),
+    ("PK", 7),
+    ("NG", 6),
+    ("UA", 5),
+    ("KG", 5),
+    ("GE", 4),
+    ("IR", 3),
+    ("TR", 3),
+    ("BD", 2),
+    ("IN", 2),
+    ("PH", 2),
+    ("KZ", 1),
+    ("TM", 1),
+    ("RU", 1),
+    ("MD", 1),
+    ("VN", 1),
+    ("ET", 1),
+    ("KE", 1),
+    ("BR", 1),
+    ("", 2),
 ];
 
-const RECRUITERS: &[(Recruiter, u64)] = &[
-    (Recruiter::Acquainted, 42),
-    (Recruiter::Unacquainted, 30),
-    (Recruiter::Familial, 13),
-    (Recruiter::Unknown, 15),
-];
+const RECRUITERS: &[(Recruiter, u64)] =
+    &[(Recruiter::Acquainted, 42), (Recruiter::Unacquainted, 30), (Recruiter::Familial, 13), (Recruiter::Unknown, 15)];
 
 const DEADLINES: &[(Deadline, u64)] = &[(Deadline::Met, 71), (Deadline::Missed, 21), (Deadline::Without, 8)];
 

@@ -22,7 +22,9 @@ impl ManyDates {
         for cell in year.flat_map(|place| place.start..place.start + place.len) {
             let said = published.iter().filter_map(|shown| shown.get(cell).copied().flatten());
             let said: Vec<f64> = said.filter_map(|figure| i32::try_from(figure).ok()).map(f64::from).collect();
-            let (Some(last), Some(truth)) = (said.last(), new.exact.get(cell).filter(|people| **people > 0)) else { continue };
+            let (Some(last), Some(truth)) = (said.last(), new.exact.get(cell).filter(|people| **people > 0)) else {
+                continue;
+            };
             let truth = f64::from(i32::try_from(*truth).unwrap_or(i32::MAX));
             self.last.add((last - truth).abs());
             self.all.add((rising(&said) - truth).abs());

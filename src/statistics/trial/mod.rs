@@ -2,7 +2,7 @@
 //! do the attacks get out of it?
 //!
 //! `fixture` makes the people, `world` lets each method publish a year of them, `others` are the other methods; `utility`
-//! measures the use, `two_dates`, `many_dates`, `alone`, `complement` and `adversary` attack.
+//! measures the use; `two_dates`, `many_dates`, `alone`, `complement` and `adversary` attack.
 
 mod adversary;
 mod alone;
@@ -11,17 +11,18 @@ pub mod fixture;
 pub(super) mod many_dates;
 mod mean;
 pub(super) mod others;
+mod table;
 mod two_dates;
 mod utility;
 pub(super) mod world;
 
 pub use adversary::Effort;
+pub use table::table;
 pub use world::Method;
 
 use super::publish::Refused;
 use many_dates::ManyDates;
 use mean::Mean;
-use serde::Serialize;
 use two_dates::TwoDates;
 use utility::Utility;
 use world::World;
@@ -37,7 +38,6 @@ pub struct Told {
 }
 
 /// What came out for one method and one number of people.
-#[derive(Serialize)]
 pub struct Row {
     pub people: usize,
     pub method: Method,

@@ -50,7 +50,8 @@ pub fn cell_keyed(world: &World, draw: u64) -> Vec<Shown> {
 #[must_use]
 pub fn private(world: &World, draw: u64) -> Vec<Shown> {
     let places = world.layout.places();
-    let published = |place: &&super::super::layout::Place| place.span == Span::YearToDate || place.attributes.is_empty();
+    let published =
+        |place: &&super::super::layout::Place| place.span == Span::YearToDate || place.attributes.is_empty();
     let tables = i32::try_from(places.iter().filter(published).count()).unwrap_or(i32::MAX);
     let mut noise = Draw::new("noise", draw);
     let scale = f64::from(tables) / EPSILON;

@@ -108,9 +108,9 @@ impl TwoDates {
                 *right.entry(*t).or_default() += meant[&1];
             }
         }
-        let shares = right.iter().map(|(t, people)| {
-            f64::from(*people) / f64::from(self.new.get(t).copied().unwrap_or(0).max(1))
-        });
+        let shares = right
+            .iter()
+            .map(|(t, people)| f64::from(*people) / f64::from(self.new.get(t).copied().unwrap_or(0).max(1)));
         shares.fold(0.0, f64::max)
     }
 }

@@ -61,7 +61,9 @@ impl Utility {
         let figures: Vec<i64> = shown.iter().map(|figure| figure.unwrap_or(0)).collect();
         let hidden: Vec<i64> = shown.iter().map(|figure| i64::from(figure.is_none())).collect();
         let pairs = sums(&world.layout, &figures).zip(sums(&world.layout, &hidden));
-        for ((sum, said), (parts, whole)) in pairs.filter(|((sum, said), hidden)| *sum != 0 || *said != 0 || *hidden != (0, 0)) {
+        for ((sum, said), (parts, whole)) in
+            pairs.filter(|((sum, said), hidden)| *sum != 0 || *said != 0 || *hidden != (0, 0))
+        {
             self.adds.add(f64::from(u8::from(sum == said && parts == 0 && whole == 0)));
         }
     }
