@@ -5,7 +5,6 @@
 //! published by the same rounding: how often it is passed there is shown beside the light, because a light without its rate of
 //! false alarms cannot be weighed. With five years it is also the bound of Farrington for the month, without his trend.
 
-use super::trial::fixture::Draw;
 use crate::guard::words::words;
 use serde::Serialize;
 
@@ -35,9 +34,11 @@ const BY_MONTH_FROM: f64 = 5.0;
 /// What it is meant to notice: half as many again.
 const NOTICED: f64 = 1.5;
 /// Quiet years that are simulated to find the limit, and as many again to measure it.
-const QUIET_YEARS: u64 = 400;
-/// Of a hundred quiet years, so many may show red.
-const ALLOWED: u64 = 5;
+const QUIET_YEARS: usize = 400;
+/// Of a hundred quiet years, so many may pass the limit.
+const ALLOWED: usize = 5;
+/// Months that lie before one that Farrington's bound is asked for.
+const FIVE_YEARS: usize = 61;
 
 /// Watches the last twelve months of a series. `figures` are the released figures of all months, the oldest first, multiples of `base`.
 ///
@@ -45,71 +46,82 @@ const ALLOWED: u64 = 5;
 #[must_use]
 pub fn watch(figures: &[i64], base: i64) -> Option<Warning> {
     let figures: Vec<f64> = figures.iter().map(|figure| whole(*figure)).collect();
-    let months = figures.len().checked_sub(36).and_then(|from| figures.get(from..))?;
-    let quarterly = mean(months.get(..24)?) < BY_MONTH_FROM;
-    let spans = if quarterly { quarters(months) } else { months.to_vec() };
-    let (before, watched) = spans.split_at(spans.len() * 2 / 3);
-    let quiet = mean(before);
-    let largest = |draw: &mut Draw| {
-        let year = published(draw, quiet, spans.len(), base);
-        let (before, watched) = year.split_at(year.len() * 2 / 3);
-        sums(before, watched).into_iter().fold(0.0, f64::max)
-    };
-    let mut draw = Draw::new("early warning", 1);
-    let mut found: Vec<f64> = (0..QUIET_YEARS).map(|_| largest(&mut draw)).collect();
+    let quiet = mean(figures.iter().rev().take(36).skip(12));
+    let quarterly = quiet < BY_MONTH_FROM;
+    let reached = *sums(&figures, quarterly)?.last()?;
+    let stands_out = farrington(&figures);
+    let months = if stands_out.is_some() { FIVE_YEARS + 12 } else { 36 };
+    let mut rolls = Rolls(0);
+    let largest = |months: &[f64]| sums(months, quarterly).unwrap_or_default().into_iter().fold(0.0, f64::max);
+    let mut found: Vec<f64> =
+        (0..QUIET_YEARS).map(|_| largest(&published(&mut rolls, quiet, months, base))).collect();
     found.sort_by(f64::total_cmp);
-    let limit = *found.iter().rev().nth(usize::try_from(QUIET_YEARS * ALLOWED / 100).ok()?)?;
-    let passed = (0..QUIET_YEARS).filter(|_| largest(&mut draw) > limit).count();
-    let reached = *sums(before, watched).last()?;
-    let farrington = farrington(&figures);
-    let light = if reached > limit || farrington == Some(true) {
+    let limit = *found.iter().rev().nth(QUIET_YEARS * ALLOWED / 100)?;
+    let shows_red = |months: &[f64]| {
+        let ends = FIVE_YEARS + 1..=months.len();
+        largest(months) > limit || ends.filter_map(|end| farrington(months.get(..end)?)).any(|stands_out| stands_out)
+    };
+    let passed = (0..QUIET_YEARS).filter(|_| shows_red(&published(&mut rolls, quiet, months, base))).count();
+    let light = if reached > limit || stands_out == Some(true) {
         Light::Red
     } else if reached > limit / 2.0 {
         Light::Amber
     } else {
         Light::Green
     };
-    let false_alarms = u8::try_from(passed * 100 / usize::try_from(QUIET_YEARS).ok()?).ok()?;
-    Some(Warning { light, false_alarms, quarterly })
+    Some(Warning { light, false_alarms: u8::try_from(passed * 100 / QUIET_YEARS).ok()?, quarterly })
 }
 
-/// The cumulative sum after each of the watched spans.
-fn sums(before: &[f64], watched: &[f64]) -> Vec<f64> {
-    let quiet = mean(before).max(0.5);
-    let reference = quiet * (NOTICED - 1.0) / NOTICED.ln();
+/// The cumulative sum after each month or quarter of the last year, against the two years before; `None` if there are none.
+fn sums(months: &[f64], quarterly: bool) -> Option<Vec<f64>> {
+    let months = months.get(months.len().checked_sub(36)?..)?;
+    let spans: Vec<f64> = months.chunks(if quarterly { 3 } else { 1 }).map(|span| span.iter().sum()).collect();
+    let (before, watched) = spans.split_at(spans.len() * 2 / 3);
+    let reference = mean(before).max(0.5) * (NOTICED - 1.0) / NOTICED.ln();
     let mut sum: f64 = 0.0;
-    watched
-        .iter()
-        .map(|figure| {
-            sum = (sum + figure - reference).max(0.0);
-            sum
-        })
-        .collect()
+    let add = |figure: &f64| {
+        sum = (sum + figure - reference).max(0.0);
+        sum
+    };
+    Some(watched.iter().map(add).collect())
 }
 
-/// Spans of a series without anything to notice, as the method publishes them: what is counted is rounded, and the rest carried.
-fn published(draw: &mut Draw, quiet: f64, spans: usize, base: i64) -> Vec<f64> {
+/// Months without anything to notice, as the method publishes them: what is counted is rounded, and the rest carried.
+fn published(rolls: &mut Rolls, quiet: f64, months: usize, base: i64) -> Vec<f64> {
     let base = whole(base);
-    let mut carried = (draw.share() - 0.5) * base;
-    (0..spans)
-        .map(|_| {
-            let exact = poisson(draw, quiet) + carried;
-            let said = (exact / base).round().max(0.0) * base;
-            carried = exact - said;
-            said
-        })
-        .collect()
+    let mut carried = (rolls.share() - 0.5) * base;
+    let month = |_| {
+        let exact = poisson(rolls, quiet) + carried;
+        let said = (exact / base).round().max(0.0) * base;
+        carried = exact - said;
+        said
+    };
+    (0..months).map(month).collect()
+}
+
+/// Numbers for simulations: the generator `SplitMix64`. The same come out each time, so a light does not flicker.
+struct Rolls(u64);
+
+impl Rolls {
+    /// Between 0 and 1, neither of them.
+    fn share(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let [a, b, c, d, ..] = (mixed ^ mixed >> 31).to_be_bytes();
+        (f64::from(u32::from_be_bytes([a, b, c, d])) + 0.5) / 4_294_967_296.0
+    }
 }
 
 /// A Poisson number: how many draws it takes until their product is small; large means are added up from smaller ones.
-fn poisson(draw: &mut Draw, mean: f64) -> f64 {
+fn poisson(rolls: &mut Rolls, mean: f64) -> f64 {
     let (mut left, mut count) = (mean, 0.0);
     while left > 0.0 {
         let least = (-left.min(20.0)).exp();
         left -= 20.0;
-        let mut product = draw.share();
+        let mut product = rolls.share();
         while product > least {
-            product *= draw.share();
+            product *= rolls.share();
             count += 1.0;
         }
     }
@@ -131,12 +143,9 @@ fn farrington(figures: &[f64]) -> Option<bool> {
     Some(*figures.last()? > expected * (1.0 + error).powf(1.5))
 }
 
-fn quarters(months: &[f64]) -> Vec<f64> {
-    months.chunks(3).map(|quarter| quarter.iter().sum()).collect()
-}
-
-fn mean(figures: &[f64]) -> f64 {
-    figures.iter().sum::<f64>() / whole(i64::try_from(figures.len()).unwrap_or(i64::MAX)).max(1.0)
+fn mean<'a>(figures: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let (sum, count) = figures.into_iter().fold((0.0, 0.0), |(sum, count): (f64, f64), figure| (sum + figure, count + 1.0));
+    sum / count.max(1.0)
 }
 
 fn whole(people: i64) -> f64 {

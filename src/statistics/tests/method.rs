@@ -252,7 +252,7 @@ fn the_releases_of_a_country_are_known() {
         crate::guard::statement::hex(&all.last().unwrap().release.hash())
     };
     assert_eq!(hash(60), "bfa5fc90db2e174fba2a8456243321b3e7c29b28e4213a55a94d3f098c5001bf");
-    assert_eq!(hash(250), "TWOFIFTY");
+    assert_eq!(hash(250), "0dab45256da36e28d7fbbba689433a4f88d13b1e3bec5fa522cc80c9d286a079");
 }
 
 #[test]

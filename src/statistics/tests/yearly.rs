@@ -5,14 +5,6 @@ use super::super::trial::fixture::Draw;
 use super::super::warning::{Light, watch};
 use super::Country;
 
-fn value(sheet: &Sheet, words: &[&str]) -> Option<String> {
-    let row = sheet
-        .rows
-        .iter()
-        .find(|row| words.iter().all(|word| row.iter().any(|field| field == word)) && row.len() == sheet.header.len());
-    row.and_then(|row| row.last().cloned())
-}
-
 /// The sum of the rows that have these words, by place.
 fn sum(sheet: &Sheet, words: &[(usize, &str)]) -> i64 {
     let rows = sheet.rows.iter().filter(|row| words.iter().all(|(place, word)| row[*place] == *word));
@@ -59,7 +51,6 @@ fn a_sheet_is_written_as_others_read_it() {
     let sheet = Sheet { header: &["a", "b"], rows: vec![vec!["x,\"y\"".to_owned(), "1".to_owned()]] };
     assert_eq!(sheet.csv(), "a,b\r\n\"x,\"\"y\"\"\",1\r\n");
     assert_eq!(sheet.json().to_string(), r#"[{"a":"x,\"y\"","b":"1"}]"#);
-    assert_eq!(value(&sheet, &["1"]).as_deref(), Some("1"));
 }
 
 fn series(months: usize, mean: u64, draw: &mut Draw) -> Vec<i64> {
@@ -96,7 +87,7 @@ fn five_years_show_a_month_that_stands_out() {
     let mut figures = vec![12; 72];
     assert_eq!(watch(&figures, 3).unwrap().light, Light::Green);
     // One month alone: too little for the sum of the year, too much for this month of the other years.
-    figures[71] = 27;
+    figures[71] = 24;
     assert_eq!(watch(&figures, 3).unwrap().light, Light::Red);
     assert_ne!(watch(&figures[36..], 3).unwrap().light, Light::Red);
 }
