@@ -42,13 +42,11 @@ pub fn revise(opening: &Opening<'_>, last: &Release, carry: &Carry) -> Result<Pu
     for (person, Counted { key, .. }) in counted.iter_mut().filter(|(_, one)| one.period.year() == domains.year()) {
         // Whose record is gone, because its time was over, was counted rightly and stays so.
         if let Some(record) = latest.get(person) {
-            let now = match record.coded.as_ref().map(|coded| domains.key(coded)).transpose() {
-                Ok(now) => now.map(|key| layout.projected(&key)),
-                Err(_) => {
-                    outside += 1;
-                    continue;
-                }
+            let Ok(now) = record.coded.as_ref().map(|coded| domains.key(coded)).transpose() else {
+                outside += 1;
+                continue;
             };
+            let now = now.map(|key| layout.projected(&key));
             changed += usize::from(now != *key);
             *key = now;
         }

@@ -53,8 +53,7 @@ pub fn watch(figures: &[i64], base: i64) -> Option<Warning> {
     let months = if stands_out.is_some() { FIVE_YEARS + 12 } else { 36 };
     let mut rolls = Rolls(0);
     let largest = |months: &[f64]| sums(months, quarterly).unwrap_or_default().into_iter().fold(0.0, f64::max);
-    let mut found: Vec<f64> =
-        (0..QUIET_YEARS).map(|_| largest(&published(&mut rolls, quiet, months, base))).collect();
+    let mut found: Vec<f64> = (0..QUIET_YEARS).map(|_| largest(&published(&mut rolls, quiet, months, base))).collect();
     found.sort_by(f64::total_cmp);
     let limit = *found.iter().rev().nth(QUIET_YEARS * ALLOWED / 100)?;
     let shows_red = |months: &[f64]| {
@@ -144,7 +143,8 @@ fn farrington(figures: &[f64]) -> Option<bool> {
 }
 
 fn mean<'a>(figures: impl IntoIterator<Item = &'a f64>) -> f64 {
-    let (sum, count) = figures.into_iter().fold((0.0, 0.0), |(sum, count): (f64, f64), figure| (sum + figure, count + 1.0));
+    let (sum, count) =
+        figures.into_iter().fold((0.0, 0.0), |(sum, count): (f64, f64), figure| (sum + figure, count + 1.0));
     sum / count.max(1.0)
 }
 

@@ -86,7 +86,7 @@ fn share(world: &World, method: Method, shown: &Shown, cross: &[Attribute]) -> (
     let bounds = (0..cells).map(|cell| {
         let mine = float(own.get(&cell).copied().unwrap_or(0));
         let after: usize = cross.iter().rev().take_while(|one| **one != region).map(|one| sizes[*one]).product();
-        let whole = cross.contains(&region) && cell / after % sizes[region] == 0;
+        let whole = cross.contains(&region) && (cell / after).is_multiple_of(sizes[region]);
         (mine, if whole { mine } else { f64::INFINITY })
     });
     let mut program = Program { cells: bounds.collect(), sums: Vec::new() };

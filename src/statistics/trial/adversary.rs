@@ -38,16 +38,16 @@ pub fn judge(seed: u64, per_year: usize, method: Method, effort: Effort, found: 
         last.people.iter().take(effort.targets).map(|(person, key)| (*person, *key)).collect();
     for (person, key) in targets {
         let Some(without) = World::of(seed, per_year, month, Some(person)) else { continue };
-        let seen = |world: &World, from: u64| -> Result<Vec<Vec<i64>>, Refused> {
+        let figures = |world: &World, from: u64| -> Result<Vec<Vec<i64>>, Refused> {
             (from..from + effort.keys).map(|draw| of_person(world, method, draw, &key)).collect()
         };
-        let (there, gone) = (seen(&with, 0)?, seen(&without, 1 << 20)?);
+        let (there, gone) = (figures(&with, 0)?, figures(&without, 1 << 20)?);
         let rehearsed: Vec<Cell> =
             (0..there.first().map_or(0, Vec::len)).map(|at| Cell::of(&there, &gone, at)).collect();
         let score =
             |figures: &Vec<i64>| rehearsed.iter().zip(figures).map(|(cell, figure)| cell.speaks(*figure)).sum::<f64>();
-        let there: Vec<f64> = seen(&with, 2 << 20)?.iter().map(score).collect();
-        let gone: Vec<f64> = seen(&without, 3 << 20)?.iter().map(score).collect();
+        let there: Vec<f64> = figures(&with, 2 << 20)?.iter().map(score).collect();
+        let gone: Vec<f64> = figures(&without, 3 << 20)?.iter().map(score).collect();
         found.add(area(&there, &gone));
     }
     Ok(())

@@ -47,7 +47,7 @@ pub fn known(world: &World, places: &[&Place]) -> Vec<bool> {
         let Some(at) = place.attributes.iter().position(|attribute| Some(*attribute) == region) else { continue };
         let after: usize = place.sizes.iter().skip(at + 1).product();
         for cell in 0..place.len {
-            known[place.start + cell] = cell / after % place.sizes[at] == 0;
+            known[place.start + cell] = (cell / after).is_multiple_of(place.sizes[at]);
         }
     }
     known

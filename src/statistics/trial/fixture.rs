@@ -31,7 +31,7 @@ impl Draw {
     /// A number below `end`; 0 if that is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         let [a, b, c, d, ..] = self.bytes();
-        u64::from(u32::from_be_bytes([a, b, c, d])) * end >> 32
+        (u64::from(u32::from_be_bytes([a, b, c, d])) * end) >> 32
     }
 
     /// Between 0 and 1, neither of them.

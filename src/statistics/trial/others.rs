@@ -37,7 +37,7 @@ pub fn cell_keyed(world: &World, draw: u64) -> Vec<Shown> {
         }
         let shown = year.iter().zip(&new.exact).map(|(sum, exact)| {
             let rest = exact % base;
-            let drawn = i64::try_from(*sum).unwrap_or(0) * base >> 32;
+            let drawn = (i64::try_from(*sum).unwrap_or(0) * base) >> 32;
             Some(exact - rest + if drawn < rest { base } else { 0 })
         });
         all.push(shown.collect());
@@ -60,8 +60,9 @@ pub fn private(world: &World, draw: u64) -> Vec<Shown> {
         let last = at + 1 == world.months.len();
         let mut shown: Shown = vec![None; world.layout.len()];
         for place in places.iter().filter(published).filter(|place| last || place.span == Span::Month) {
-            for cell in place.start..place.start + place.len {
-                shown[cell] = Some(new.exact[cell] + geometric(&mut noise, scale) - geometric(&mut noise, scale));
+            let cells = place.start..place.start + place.len;
+            for (figure, exact) in shown[cells.clone()].iter_mut().zip(&new.exact[cells]) {
+                *figure = Some(exact + geometric(&mut noise, scale) - geometric(&mut noise, scale));
             }
         }
         all.push(shown);

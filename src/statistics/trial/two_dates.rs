@@ -66,14 +66,12 @@ impl TwoDates {
                         }
                     }
                 }
-                for cell in place.start..place.start + place.len {
-                    before[cell] = new.exact[cell];
-                }
+                let cells = place.start..place.start + place.len;
+                before[cells.clone()].copy_from_slice(&new.exact[cells]);
             }
             for place in world.layout.places().iter().filter(|place| place.shown(new.month)) {
-                for cell in place.start..place.start + place.len {
-                    known[cell] = shown[cell];
-                }
+                let cells = place.start..place.start + place.len;
+                known[cells.clone()].copy_from_slice(&shown[cells]);
             }
             if signals.is_empty() {
                 continue;
