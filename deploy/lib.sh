@@ -195,7 +195,7 @@ pg_start() {
         --locale=C.UTF-8 -E UTF8 -U himaya_superuser --no-sync --no-instructions
     rm -f "$PG_FOLDER/pwfile"
     pg_step pg_ctl start -D "$PG_FOLDER/data" -s -w -t 60 -l "$PG_FOLDER/log" \
-        -o "-c listen_addresses='' -c port=5432 -c unix_socket_directories=$PG_FOLDER/run -c unix_socket_permissions=0700 -c max_connections=500 $settings"
+        -o "-c listen_addresses='' -c port=5432 -c unix_socket_directories=$PG_FOLDER/run -c unix_socket_permissions=0700 -c max_connections=800 $settings"
     # shellcheck disable=SC2034 # for who sources this
     PG_URL="postgres://himaya_superuser:$password@localhost:5432/postgres?host=$PG_FOLDER/run"
 }

@@ -71,10 +71,13 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Store(inner) => inner.into(),
-            LedgerError::NoAuditor => Self::away(
-                "ledger_has_no_auditor",
-                "No auditor's office has a key in force, so nothing can be recorded, and so nothing is shown or stored.",
-            ),
+            LedgerError::NoAuditor => {
+                tracing::warn!(%error, "somebody wanted to work");
+                Self::away(
+                    "ledger_has_no_auditor",
+                    "No auditor's office has a key in force, so nothing can be recorded, and so nothing is shown or stored.",
+                )
+            }
             LedgerError::Full | LedgerError::Late | LedgerError::Seal | LedgerError::Unsigned => {
                 tracing::error!(%error, "the ledger takes no entry");
                 Self::away("ledger_away", "The ledger takes no entry now, so nothing is shown or stored. Try again.")
@@ -351,8 +354,10 @@ async fn write_reads(ledger: std::sync::Weak<Ledger>, mut waiting: mpsc::Receive
             }
             continue;
         }
-        if let Err(error) = &outcome {
-            tracing::error!(%error, "a batch of entries was not written");
+        match outcome.as_ref().map_err(|error| &**error) {
+            // Before the founding that is as it must be; who wanted to look is told, and so is the log.
+            Ok(()) | Err(LedgerError::NoAuditor) => {}
+            Err(error) => tracing::error!(%error, "a batch of entries was not written"),
         }
         for waiting in batch.drain(..) {
             // Who no longer waits has gone away, and gets nothing.

@@ -149,7 +149,7 @@ pub async fn search(
         (Some(below), _) => below,
         (None, Some(until)) => {
             let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
-            after(&app.databases.auditor, &log, (until + MARGIN).timestamp().div_euclid(3600)).await?
+            after(&app.databases.auditor, &log, (until + MARGIN).timestamp().div_euclid(3600), 0).await?
         }
         (None, None) => i64::MAX,
     };
@@ -165,13 +165,14 @@ pub async fn search(
 }
 
 /// The first position behind all entries of an hour and before, by what the leaves say themselves: they are signed, and the
-/// times in the database's other columns are not. Where a leaf is not as it was written, later ones are looked through too.
+/// times in the database's other columns are not. Where a leaf is not as it was written, or of the entries that the log `signed_for` one
+/// is not there, later ones are looked through too.
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn after(auditor: &PgPool, log: &LogKeys, hour: i64) -> Result<i64, sqlx::Error> {
+pub(super) async fn after(auditor: &PgPool, log: &LogKeys, hour: i64, signed_for: i64) -> Result<i64, sqlx::Error> {
     let newest = store::page(auditor, i64::MAX, 1).await?.first().map_or(0, |row| row.position + 1);
-    let (mut from, mut upto) = (0, newest);
+    let (mut from, mut upto) = (0, newest.max(signed_for));
     while from < upto {
         let middle = from + (upto - from) / 2;
         let row = store::page(auditor, middle + 1, 1).await?.pop().filter(|row| row.position == middle);

@@ -21,7 +21,7 @@ use crate::platform::clock::Clock;
 use crate::platform::secrets::{Live, LogKey};
 use lanes::Signers;
 use sink::Sink;
-pub(super) use sink::{KEPT_COSIGNED, keep_outside};
+pub(super) use sink::{KEPT_COSIGNED, keep_outside, kept_size};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

@@ -170,7 +170,7 @@ async fn counters(stage: &mut Stage<'_>) -> Result<(), ActorError> {
         return Err(ActorError::Other("the status names a record".to_owned()));
     }
     stage.say(format!("    notices: {}", seen.field("notices")));
-    stage.say(format!("    places:  {}", seen.field("places")));
+    stage.say(format!("    places, as they were when the day began: {}", seen.field("places")));
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub async fn play(country: &Country, played: Played) -> Result<Played, ActorErro
 async fn closed(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let operator = Operator::of(stage.country, "operator1")?;
     let supervisor = HelplineSupervisor::of(stage.country, "hsupervisor1")?;
-    stage.say("13. A call that asks for information is closed: its content goes to the supervisor, for review.");
+    stage.say("14. A call that asks for information is closed: its content goes to the supervisor, for review.");
     let draft = operator.opens_call("yes").await?;
     let content =
         json!({ "safe_to_talk": "yes", "kind": "information", "said": "asked which papers a waitress needs abroad" });
@@ -48,7 +48,7 @@ async fn closed(stage: &mut Stage<'_>) -> Result<(), ActorError> {
 /// Handed over without a ground that names the person, and returned with a code.
 async fn returned(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let (operator, duty) = (Operator::of(stage.country, "operator2")?, DutyOfficer::of(stage.country, "duty2")?);
-    stage.say("14. Without consent a notice names nobody. The duty officer returns it, with a code and no content.");
+    stage.say("15. Without consent a notice names nobody. The duty officer returns it, with a code and no content.");
     let draft = operator.opens_call("yes").await?;
     let content = json!({
         "safe_to_talk": "yes", "kind": "crisis", "said": "A neighbour hears quarrels.",
@@ -74,7 +74,7 @@ async fn returned(stage: &mut Stage<'_>) -> Result<(), ActorError> {
 /// A second call about the same person.
 async fn into_the_case(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let (operator, duty) = (Operator::of(stage.country, "operator2")?, DutyOfficer::of(stage.country, "duty1")?);
-    stage.say("15. Another call about her: the duty officer who is on the case takes the notice into it.");
+    stage.say("16. Another call about her: the duty officer who is on the case takes the notice into it.");
     let draft = operator.opens_call("no").await?;
     let content =
         json!({ "safe_to_talk": "no", "kind": "crisis", "danger": "immediate", "said": "They look for her." });
@@ -89,7 +89,7 @@ async fn into_the_case(stage: &mut Stage<'_>) -> Result<(), ActorError> {
 /// Everybody on a case is somebody to it; and a case has an end.
 async fn people_and_state(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let (officer, case) = (SquadOfficer::of(stage.country, "officer1")?, stage.played.case);
-    stage.say("16. A witness, a sister and the victim of another come onto the case, each under seal; then it is followed up and closed.");
+    stage.say("17. A witness, a sister and the victim of another come onto the case, each under seal; then it is followed up and closed.");
     for category in ["witness", "family_member", "victim"] {
         let person = officer.adds_person(case, category).await?;
         let identity = format!("/api/v1/cases/{case}/persons/{person}/sections/identity");
@@ -107,7 +107,7 @@ async fn people_and_state(stage: &mut Stage<'_>) -> Result<(), ActorError> {
 async fn founded(stage: &mut Stage<'_>) -> Result<(), ActorError> {
     let admin = Administrator::of(stage.country, "admin1")?;
     stage.say(
-        "17. How they all came here: the administrator makes empty organisations and accounts, and admits nobody.",
+        "18. How they all came here: the administrator makes empty organisations and accounts, and admits nobody.",
     );
     let squad = stage.country.organisations.get("squad").copied().unwrap_or_default();
     let made = admin.post("/api/v1/accounts", &json!({ "organisation": squad, "handle": "ghost1" })).await?;

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::config::{Config, address};
 use super::secrets::{Live, Secrets};
 use crate::audit::entry::{Entry, Outcome};
-use crate::audit::ledger::Ledger;
+use crate::audit::ledger::{Ledger, LedgerError};
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::record::{AccountId, RecordKind};
 use serde_json::{Value, json};
@@ -102,7 +102,11 @@ impl Configured {
                 tracing::info!(configuration = %now, "this process works with these settings");
                 *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
             }
-            // Before there are auditors with a key nobody could read it; else no record is opened either.
+            // Before there are auditors with a key nobody could read it: it waits.
+            Err(error) if matches!(*error, LedgerError::NoAuditor) => {
+                tracing::debug!("the settings of this process are entered when there are auditors with a key");
+            }
+            // No record is opened either.
             Err(error) => tracing::warn!(%error, "the settings of this process are not entered yet"),
         }
     }

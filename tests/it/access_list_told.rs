@@ -8,6 +8,7 @@ use crate::searching::placed;
 use crate::shelter::Placing;
 use himaya::demo::story;
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
 fn gaps(list: &Value) -> Vec<String> {
     let gaps = list["gaps"].as_array().unwrap().iter().map(|gap| word(&gap["gap"]));
@@ -52,6 +53,64 @@ async fn what_is_missing_from_it_is_said_in_plain_words() {
     let text = lopdf::Document::load_mem(&pdf).unwrap().extract_text(&[1]).unwrap();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(status == 200 && text.contains("Чего нет в этом списке") && text.contains("не может прочитать"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_owner_of_the_database_takes_away_is_missed_and_does_not_pass_for_erased() {
+    let world = World::new().await;
+    let case = story::play(&world.country).await.unwrap().case;
+    reads(&world.signed_in("officer1").await, case).await;
+    placed(&world).await;
+    let auditor = world.signed_in("auditor1").await;
+    let mut owner = world.owner().await;
+    all_placed(&mut owner).await;
+    assert_eq!(gaps(&list(&auditor, case, "en").await), Vec::<String>::new());
+    all_placed(&mut owner).await;
+    // Nothing new comes behind what is taken away at the end.
+    crate::outages::stall(&mut owner).await;
+    let without = async |which: &'static str| {
+        let mut owner = world.owner().await;
+        let taken = format!(
+            "SET session_replication_role = replica; CREATE TABLE taken AS SELECT * FROM ledger_tree WHERE {which};
+             DELETE FROM ledger_tree WHERE {which}"
+        );
+        sqlx::raw_sql(AssertSqlSafe(taken)).execute(&mut owner).await.unwrap();
+        let list = list(&auditor, case, "en").await;
+        sqlx::raw_sql("INSERT INTO ledger_tree SELECT * FROM taken; DROP TABLE taken")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        list["gaps"].as_array().unwrap().iter().find(|gap| gap["gap"] == "altered").map(|gap| word(&gap["words"]))
+    };
+    let gone = async |which| without(which).await.unwrap_or_default();
+    assert!(gone("position < 3").await.contains("3 entries in our book"), "the oldest");
+    let newest = "position > (SELECT max(position) - 2 FROM ledger_tree)";
+    assert!(gone(newest).await.contains("2 entries in our book"), "the newest");
+    assert!(gone("true").await.contains("entries in our book"), "all of them");
+    assert_eq!(without("false").await, None);
+    // Also when the database knows of no newer checkpoint any more: one is kept outside of it.
+    let older = "SET session_replication_role = replica; DELETE FROM ledger_checkpoints WHERE size > (SELECT max(position) - 4 FROM ledger_tree)";
+    sqlx::raw_sql(older).execute(&mut owner).await.unwrap();
+    assert!(gone(newest).await.contains("2 entries in our book"), "beyond what the database says was signed");
+
+    // A row that says that two persons erased the case, when its head is taken away.
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "CREATE TABLE heads AS TABLE case_heads; DELETE FROM case_heads;
+         INSERT INTO erasures (id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note, barred, vouch)
+         SELECT gen_random_uuid(), c.id, c.number, c.organisation_id, 'person_asked', a.account, now(), a.other, now(), 'a note', '{{}}', decode(repeat('00', 32), 'hex')
+         FROM cases c, (SELECT min(id::text)::uuid AS account, max(id::text)::uuid AS other FROM accounts) AS a WHERE c.id = '{case}'"
+    )))
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let planted = list(&auditor, case, "en").await;
+    assert!(
+        gaps(&planted).contains(&"lost".to_owned()) && !gaps(&planted).contains(&"erased".to_owned()),
+        "{planted:#}"
+    );
+    sqlx::raw_sql("INSERT INTO case_heads TABLE heads").execute(&mut owner).await.unwrap();
+    let planted = list(&auditor, case, "en").await;
+    assert!(!gaps(&planted).contains(&"erased".to_owned()), "{planted:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

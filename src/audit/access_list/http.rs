@@ -1,5 +1,6 @@
 //! The auditors' office makes the list. Whose it is stands in the body and not in the address, which would keep it.
 
+use super::held;
 use super::hers::Hers;
 use super::model::{AccessList, Counted, LONGEST, NewAccessList};
 use super::rules::Count;
@@ -8,6 +9,7 @@ use super::{paper, store};
 use crate::audit::asked::Asked;
 use crate::audit::reading::{EntryView, Reading};
 use crate::audit::{search, store as ledger_store};
+use crate::cases::erasure;
 use crate::guard::action::Purpose;
 use crate::guard::gate::{Target, kinds, verbs};
 use crate::guard::look::Look;
@@ -75,15 +77,16 @@ pub async fn make(
     let hanging = store::hanging(&mut look, &ids).await?;
     let lacks = ids.iter().position(|id| !hanging.records.contains(id) && !hanging.erased.contains(id));
     let mut hers = Hers::new(ids.clone(), hanging.records);
-    let erased = !hanging.erased.is_empty();
+    // A row that says so is not enough: whoever plants one would have what is missing pass for erased.
+    let erased = erasure::are_erased(&mut look, &hanging.erased).await?;
     let missing = match asked.case {
-        Some(case) if !erased => add_listed(&app, &mut look, case, &mut hers).await?,
-        _ => false,
+        Some(case) => add_listed(&app, &mut look, case, &mut hers).await?.unwrap_or(!erased),
+        None => !erased && !hanging.erased.is_empty(),
     };
     let found = Found { erased, lost: missing, today: counted.until >= today };
 
-    let (upto, rows) = rows(&app, &counted).await?;
-    let reached = rows.last().map(|row| row.position).filter(|_| i64::try_from(rows.len()) == Ok(MOST + AGAIN));
+    let (upto, rows, kept_back) = rows(&app, &counted).await?;
+    let reached = rows.last().map(|row| row.position).filter(|_| is_full(&rows));
     let reading = Reading::prepare(&app, &mut look, &who, rows).await?;
     look.ask(Asked { from: start(counted.from), until: start(counted.until.succ_opt()), ..Asked::default() });
     // That she was asked for is entered before anything is known of her, and whether there is such a case or not.
@@ -98,9 +101,10 @@ pub async fn make(
     let count = tokio::task::spawn_blocking(move || {
         let day_of = |at| days.day(at);
         let mut count = Count::new(counted, hers, &day_of);
-        let entries: Vec<EntryView> = reading.entries().collect();
+        let entries: Vec<EntryView> = reading.of_rows().collect();
         let over = search::is_over(entries.iter(), start(count.counted.from));
         count.take(&entries, upto);
+        count.counted.altered = count.counted.altered.saturating_add(kept_back);
         count.counted.below = reached.filter(|_| !over);
         (!count.is_too_long()).then_some(count.counted)
     });
@@ -172,35 +176,43 @@ fn start(day: Option<NaiveDate>) -> Option<DateTime<Utc>> {
     day.map(|day| day.and_time(NaiveTime::MIN).and_utc())
 }
 
-/// The next rows, newest first, and the position from which on they were not counted yet.
-async fn rows(app: &App, counted: &Counted) -> Result<(i64, Vec<ledger_store::Page>), Problem> {
+/// The next rows, newest first, the position from which on they were not counted yet, and how many entries are not where the log
+/// signed them to be.
+async fn rows(app: &App, counted: &Counted) -> Result<(i64, Vec<ledger_store::Page>, u32), Problem> {
+    let Some(below) = counted.below else { return Ok((0, Vec::new(), 0)) };
     let auditor = &app.databases.auditor;
-    let upto = match counted.below {
-        None => return Ok((0, Vec::new())),
-        Some(i64::MAX) => match start(counted.until.checked_add_days(Days::new(2))) {
-            Some(end) => {
-                let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
-                search::after(auditor, &log, (end + search::MARGIN).timestamp().div_euclid(3600)).await?
-            }
-            None => i64::MAX,
-        },
-        Some(below) => below,
+    let log = app.log_keys().map_err(|_| Problem::fault("the log's origin names no key"))?;
+    // First: what comes later is no fault.
+    let end = held::signed_for(app, &log).await?;
+    let until = start(counted.until.checked_add_days(Days::new(2))).filter(|_| below == i64::MAX);
+    let upto = match until {
+        Some(until) => search::after(auditor, &log, (until + search::MARGIN).timestamp().div_euclid(3600), end).await?,
+        None => below,
     };
-    Ok((upto, ledger_store::page(auditor, upto.saturating_add(AGAIN), MOST + AGAIN).await?))
+    let above = upto.saturating_add(AGAIN);
+    let rows = ledger_store::page(auditor, above, MOST + AGAIN).await?;
+    let kept_back = held::kept_back(&rows, upto, above.min(end), !is_full(&rows));
+    Ok((upto, rows, u32::try_from(kept_back).unwrap_or(u32::MAX)))
 }
 
-/// Adds what the case's head lists. Whether something is not where it was: the head itself, or what it lists.
-async fn add_listed(app: &App, look: &mut Looking, case: CaseId, hers: &mut Hers) -> Result<bool, Problem> {
-    let Some(row) = store::head(&app.databases.auditor, case).await? else { return Ok(true) };
+/// Whether there may be more rows below these.
+fn is_full(rows: &[ledger_store::Page]) -> bool {
+    i64::try_from(rows.len()) == Ok(MOST + AGAIN)
+}
+
+/// Adds what the case's head lists. Whether something is not where it was, the head itself or what it lists; nothing where there is no
+/// head.
+async fn add_listed(app: &App, look: &mut Looking, case: CaseId, hers: &mut Hers) -> Result<Option<bool>, Problem> {
+    let Some(row) = store::head(&app.databases.auditor, case).await? else { return Ok(None) };
     let (connection, trust) = look.with_trust();
     let signer = match trust.signer(connection, row.signer).await {
         Ok(signer) => signer,
         Err(TrustError::Store(error)) => return Err(error.into()),
-        Err(_) => return Ok(true),
+        Err(_) => return Ok(Some(true)),
     };
     let vouched = is_vouched(row.vouch.as_deref(), &trust.voucher().head(case, row.number, row.signer, &row.note));
     let head = trust.head(&row.note, &signer).ok().filter(|head| vouched && head.case == case);
-    Ok(head.is_none_or(|head| hers.add_listed(&head)))
+    Ok(Some(head.is_none_or(|head| hers.add_listed(&head))))
 }
 
 /// What the organisations are called by what the two who answer for each signed: a row can be changed by who owns the database.

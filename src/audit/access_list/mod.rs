@@ -17,12 +17,15 @@
 //! signed, and never the one in its row.
 //!
 //! **What is missing is said**, in plain sentences: entries that were altered or destroyed, those that this auditor holds no key to,
-//! parts of the record that are not where they were, a case that was erased, a ledger that is behind, a day that is not over.
+//! parts of the record that are not where they were, a case that was erased, a ledger that is behind, a day that is not over. `held`
+//! holds the ledger's rows to what the log signed for, so an entry that was taken away with its place is missed too; and a case
+//! counts as erased only by what two persons signed.
 //!
 //! **How much at once.** A request looks through 10 000 entries at most, and gives out what it has counted as `so_far`, with the service's
 //! code over it; sent back, it goes on from there. So nothing is kept between two requests, and a list of years takes as many as it
 //! takes. There is no PDF before the end is reached: nobody gives her half a list.
 
+mod held;
 mod hers;
 pub mod http;
 pub mod model;

@@ -4,6 +4,7 @@
 //! A file is whole or not there: it is written beside, made durable, and renamed. A history file is never changed.
 
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::keys::LogKeys;
 use crate::audit::note;
 use crate::platform::random;
 use std::io;
@@ -30,6 +31,12 @@ pub(in crate::audit) const KEPT_COSIGNED: &str = "cosigned";
 /// Keeps a note under this name, in place of the one before.
 pub(in crate::audit) async fn keep_outside(folder: &Path, name: &str, note: &str) -> io::Result<()> {
     Sink::new(folder.to_owned()).place_and_sync(&folder.join(name), note).await
+}
+
+/// How many entries the newest checkpoint covers that is kept in this folder; nothing where there is none that this log signed.
+pub(in crate::audit) async fn kept_size(folder: &Path, keys: &LogKeys) -> Option<u64> {
+    let kept = read(&folder.join("checkpoint")).await.ok().flatten()?;
+    keys.read(&kept).ok().map(|signed| signed.checkpoint.size())
 }
 
 /// The folder, and the newest checkpoint as long as it is not in it.

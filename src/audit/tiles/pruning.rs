@@ -56,7 +56,7 @@ pub async fn minimum(pool: &PgPool, keys: &LogKeys, period: Period, now: DateTim
     let Some(oldest) = newest.and_then(|now| now.checked_sub_months(Months::new(months.max(FLOOR)))) else {
         return Ok(0);
     };
-    let first = search::after(pool, keys, oldest.timestamp().div_euclid(3600) - 1).await?;
+    let first = search::after(pool, keys, oldest.timestamp().div_euclid(3600) - 1, 0).await?;
     Ok(rounded(u64::try_from(first).unwrap_or_default()))
 }
 

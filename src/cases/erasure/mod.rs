@@ -21,8 +21,22 @@ use crate::guard::look::Look;
 use crate::guard::statement::{Act, ProposalStatement};
 use crate::guard::vouch::Voucher;
 use crate::platform::problem::Problem;
+use uuid::Uuid;
 
 const NOT_BELIEVED: &str = "an erasure is not signed by two, or was not stored by this service";
+
+/// Whether there are such cases, and two persons erased each of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn are_erased<V: Does, K: About>(look: &mut Look<V, K>, cases: &[Uuid]) -> Result<bool, sqlx::Error> {
+    let rows = store::erasures_of(look, cases).await?;
+    let mut all = !cases.is_empty() && rows.len() == cases.len();
+    for row in rows {
+        all &= believed(look, row).await.is_ok();
+    }
+    Ok(all)
+}
 
 /// What is left of a case, if two persons signed exactly that.
 async fn believed<V: Does, K: About>(look: &mut Look<V, K>, row: ErasureRow) -> Result<ErasureView, Problem> {

@@ -162,30 +162,32 @@ pub async fn erasures<V: Does, K: About>(
     before: i64,
     most: i64,
 ) -> Result<Vec<ErasureRow>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT id, case_id, number, organisation_id, reason, proposed_by, proposed_at, confirmed_by, erased_at, note, vouch,
-                  online_at, final_at, COALESCE(final_at <= now(), false) AS "is_final!"
+    sqlx::query_as!(
+        ErasureRow,
+        r#"SELECT id AS "id: ProposalId", case_id AS "case: CaseId", number, organisation_id AS "organisation: OrganisationId", reason,
+                  proposed_by AS "proposed_by: AccountId", proposed_at, confirmed_by AS "confirmed_by: AccountId", erased_at, note,
+                  vouch, online_at, final_at, COALESCE(final_at <= now(), false) AS "is_final!"
            FROM erasures WHERE number < $1 ORDER BY number DESC LIMIT $2"#,
         before,
         most
     )
     .fetch_all(look.sql())
-    .await?;
-    let row = rows.into_iter().map(|row| ErasureRow {
-        id: ProposalId(row.id),
-        case: CaseId(row.case_id),
-        number: row.number,
-        organisation: OrganisationId(row.organisation_id),
-        reason: row.reason,
-        proposed_by: AccountId(row.proposed_by),
-        proposed_at: row.proposed_at,
-        confirmed_by: AccountId(row.confirmed_by),
-        erased_at: row.erased_at,
-        note: row.note,
-        vouch: row.vouch,
-        online_at: row.online_at,
-        final_at: row.final_at,
-        is_final: row.is_final,
-    });
-    Ok(row.collect())
+    .await
+}
+
+/// What is left of these cases, as far as they were erased.
+pub async fn erasures_of<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    cases: &[Uuid],
+) -> Result<Vec<ErasureRow>, sqlx::Error> {
+    sqlx::query_as!(
+        ErasureRow,
+        r#"SELECT id AS "id: ProposalId", case_id AS "case: CaseId", number, organisation_id AS "organisation: OrganisationId", reason,
+                  proposed_by AS "proposed_by: AccountId", proposed_at, confirmed_by AS "confirmed_by: AccountId", erased_at, note,
+                  vouch, online_at, final_at, COALESCE(final_at <= now(), false) AS "is_final!"
+           FROM erasures WHERE case_id = ANY($1)"#,
+        cases
+    )
+    .fetch_all(look.sql())
+    .await
 }
