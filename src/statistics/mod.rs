@@ -7,7 +7,8 @@
 //!
 //! All of it is pure: no database, no clock, no randomness. `coded` is what goes in, `domains` and `catalogue` are the closed lists,
 //! `publish` and `revision` make releases, `protect` is the method itself with `best` as its search, `gates` what must hold,
-//! `release` what comes out. `trial` measures the method beside others on people who do not exist.
+//! `release` what comes out. From releases alone follow `flow` (stocks), `warning` (early warning) and `exports`. `trial` measures
+//! the method beside others on people who do not exist.
 
 mod best;
 pub mod catalogue;
