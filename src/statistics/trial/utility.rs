@@ -2,8 +2,9 @@
 
 #![expect(clippy::indexing_slicing, reason = "every place comes from the layout that made the rows")]
 
-use super::super::catalogue::Span;
+use super::super::catalogue::{Catalogue, Span};
 use super::super::gates::sums;
+use super::super::layout::Layout;
 use super::mean::Mean;
 use super::world::{Shown, World};
 
@@ -17,7 +18,7 @@ pub struct Utility {
     pub top_three: Mean,
     /// Error of a month's total.
     pub month: Mean,
-    /// Which sums add, of those that the catalogue has; a sum with something hidden does not. Sums of
+    /// Which sums of the year's tables add; a sum with something hidden does not. Sums of
     /// nothing but zeros are left out.
     pub adds: Mean,
     /// Which cells with anybody in them are hidden.
@@ -60,7 +61,10 @@ impl Utility {
         }
         let figures: Vec<i64> = shown.iter().map(|figure| figure.unwrap_or(0)).collect();
         let hidden: Vec<i64> = shown.iter().map(|figure| i64::from(figure.is_none())).collect();
-        let pairs = sums(&world.layout, &figures).zip(sums(&world.layout, &hidden));
+        // Not every method shows the tables of months; those of the year stand first in the row.
+        let domains = &world.domains;
+        let year = Layout::of(&Catalogue::of(domains.stage(), domains.extent()).only(Span::YearToDate), domains);
+        let pairs = sums(&year, &figures).zip(sums(&year, &hidden));
         for ((sum, said), (parts, whole)) in
             pairs.filter(|((sum, said), hidden)| *sum != 0 || *said != 0 || *hidden != (0, 0))
         {
