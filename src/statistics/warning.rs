@@ -5,10 +5,13 @@
 //! published by the same rounding: how often it is passed there is shown beside the light, because a light without its rate of
 //! false alarms cannot be weighed. With five years it is also the bound of Farrington for the month, without his trend.
 
+use super::coded::AgeBand;
+use super::release::{Kind, Release, Shown};
 use crate::guard::words::words;
 use serde::Serialize;
 
 words! {
+    /// What a series looks like.
     pub enum Light {
         /// Within what chance explains.
         Green = "green",
@@ -27,6 +30,39 @@ pub struct Warning {
     pub false_alarms: u8,
     /// The figures were added up to quarters, because fewer than five came in a month.
     pub quarterly: bool,
+}
+
+/// A series that is watched.
+pub struct Series {
+    /// The table of months that it is taken from.
+    pub table: String,
+    /// The word of its attribute; none for the total.
+    pub word: Option<String>,
+    /// The released figures, the oldest first, without a gap up to the newest release.
+    pub figures: Vec<i64>,
+}
+
+/// The registered series: the total, each form, minors and each region, by month. `releases` are a stage's, the oldest first.
+///
+/// A series begins anew after a release that does not have it: a country with few people shows the total only, and regions change.
+#[must_use]
+pub fn registered(releases: &[Release]) -> Vec<Series> {
+    let months: Vec<&Release> = releases.iter().filter(|release| release.kind == Kind::Month).collect();
+    let Some(newest) = months.last() else { return Vec::new() };
+    let watched = |table: &Shown, words: &[String]| match table.name.as_str() {
+        "total by month" | "form by month" | "region by month" => true,
+        "age by month" => words.iter().any(|word| word == AgeBand::Child.as_str()),
+        _ => false,
+    };
+    let cells = newest.tables.iter().flat_map(|table| table.cells.iter().map(move |cell| (table, &cell.words)));
+    let series = cells.filter(|(table, words)| watched(table, words)).map(|(table, words)| {
+        let spelt: Vec<&str> = words.iter().map(String::as_str).collect();
+        let figure = |release: &&Release| release.table(&table.name)?.people(&spelt);
+        let mut figures: Vec<i64> = months.iter().rev().map_while(figure).collect();
+        figures.reverse();
+        Series { table: table.name.clone(), word: words.first().cloned(), figures }
+    });
+    series.collect()
 }
 
 /// A month with fewer on average is too little to watch by itself.

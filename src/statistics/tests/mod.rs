@@ -6,6 +6,7 @@ mod method;
 mod refusals;
 mod revision;
 mod side_channels;
+mod stages;
 mod yearly;
 
 use super::coded::{CodedRecord, Month, Stage};

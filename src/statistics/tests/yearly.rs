@@ -1,8 +1,9 @@
 //! Exports and early warning, from released figures.
 
 use super::super::exports::{Sheet, glotip, htcds, iccs_0204, sdg_16_2_2};
+use super::super::release::{Kind, Release};
 use super::super::trial::fixture::Draw;
-use super::super::warning::{Light, watch};
+use super::super::warning::{Light, registered, watch};
 use super::Country;
 
 /// The sum of the rows that have these words, by place.
@@ -90,4 +91,30 @@ fn five_years_show_a_month_that_stands_out() {
     figures[71] = 24;
     assert_eq!(watch(&figures, 3).unwrap().light, Light::Red);
     assert_ne!(watch(&figures[36..], 3).unwrap().light, Light::Red);
+}
+
+#[test]
+fn the_total_the_forms_minors_and_regions_are_watched() {
+    let releases: Vec<Release> = Country::of(3, 250).until(12).into_iter().map(|published| published.release).collect();
+    let series = registered(&releases);
+    let count = |table: &str| series.iter().filter(|one| one.table == table).count();
+    assert_eq!(
+        (count("total by month"), count("form by month"), count("age by month"), count("region by month")),
+        (1, 13, 1, 14)
+    );
+    assert_eq!(series.len(), 29);
+    assert!(series.iter().all(|one| one.figures.len() == 12));
+    let minors = series.iter().find(|one| one.table == "age by month").unwrap();
+    assert_eq!(minors.word.as_deref(), Some("0-17"));
+    assert_eq!(minors.figures.iter().sum::<i64>(), releases[11].table("age").unwrap().people(&["0-17"]).unwrap());
+    let revision = Release { kind: Kind::Revision, tables: Vec::new(), ..releases[11].clone() };
+    let with: Vec<Release> = releases.iter().cloned().chain([revision]).collect();
+    assert!(registered(&with).iter().all(|one| one.figures.len() == 12), "a revision is no month");
+    let few: Vec<Release> = Country::of(3, 60).until(6).into_iter().map(|published| published.release).collect();
+    assert_eq!(registered(&few).len(), 1, "a country with few people shows the total of months only");
+    // After years with few, a series begins with the first release that has it.
+    let both: Vec<Release> = few.into_iter().chain(releases).collect();
+    let lengths: Vec<usize> = registered(&both).iter().map(|one| one.figures.len()).collect();
+    assert!(lengths.contains(&18) && lengths.iter().filter(|length| **length == 12).count() == 28);
+    assert!(registered(&[]).is_empty());
 }
