@@ -38,12 +38,12 @@ const fn bound(place: &Place, base: i64) -> i64 {
     if matches!(place.span, Span::YearToDate) && place.attributes.len() < 2 { 2 * base } else { 3 * base }
 }
 
-/// The cells whose figures are too far from the truth, each with by how many people.
+/// The cells whose figures are too far from the truth or below zero, each with by how many people.
 pub fn too_far(layout: &Layout, base: i64, published: &[i64], exact: &[i64]) -> Vec<(usize, i64)> {
     let cells = layout.places().iter().flat_map(|place| {
         let bound = bound(place, base);
         let wrong = (place.start..place.start + place.len).map(|cell| (cell, published[cell] - exact[cell]));
-        wrong.filter(move |(_, wrong)| wrong.abs() > bound)
+        wrong.filter(move |(cell, wrong)| wrong.abs() > bound || published[*cell] < 0)
     });
     cells.collect()
 }

@@ -12,9 +12,10 @@ use super::coded::Month;
 use super::domains::Key;
 use super::key::{ONE, StatisticsKey};
 use super::layout::Layout;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Those who are new, under one key.
+/// Those who are new, under one key; less than none if a revision takes more out than it brings.
 #[derive(Clone, Copy)]
 pub struct Group {
     pub people: i64,
@@ -23,7 +24,7 @@ pub struct Group {
 }
 
 /// Published figures and errors, a number for each cell of the layout.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// People, multiples of the base.
     pub published: Vec<i64>,
@@ -58,7 +59,8 @@ pub fn protect(
 ) -> Figures {
     let mut items = Vec::new();
     for (key, group) in groups {
-        let whole = group.people / base * base;
+        // Of those whom a revision takes out, more than the whole multiples: what is left is up to be counted again.
+        let whole = group.people.div_euclid(base) * base;
         for (_, cell) in layout.cells(key) {
             figures.published[cell] += whole;
             figures.errors[cell] += (whole - group.people) * ONE;

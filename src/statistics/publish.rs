@@ -41,23 +41,21 @@ pub(super) struct Counted {
 pub struct Carry {
     pub(super) stage: Stage,
     pub(super) period: Month,
-    /// With what each year began.
-    pub(super) frozen: BTreeMap<u16, Frozen>,
+    pub(super) years: BTreeMap<u16, Year>,
     /// Hash of the release that it came out with.
     pub(super) release: [u8; 32],
-    pub(super) published: Vec<i64>,
-    pub(super) errors: Vec<i64>,
     pub(super) counted: BTreeMap<Pseudonym, Counted>,
-    /// The years that were revised.
-    pub(super) revised: Vec<u16>,
 }
 
-/// What does not change inside a year.
+/// What a year began with, which stays, and where its figures stand.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Frozen {
-    domains: [u8; 32],
+pub(super) struct Year {
+    pub(super) domains: [u8; 32],
     /// Of the key.
-    mark: [u8; 32],
+    pub(super) mark: [u8; 32],
+    pub(super) figures: Figures,
+    /// It had its one revision.
+    pub(super) revised: bool,
 }
 
 /// A release and what goes on from it; both are stored, or neither.
@@ -119,6 +117,21 @@ pub(super) fn by_key<'a>(keys: impl Iterator<Item = &'a Key>) -> BTreeMap<Key, i
     groups
 }
 
+/// Groups people by their keys. Whoever comes counts as 1, and whoever a revision takes out as −1.
+pub(super) fn grouped<'a>(
+    people: impl Iterator<Item = (&'a Pseudonym, &'a Key, i64)>,
+    key: &StatisticsKey,
+) -> BTreeMap<Key, Group> {
+    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
+    for (person, at, sign) in people {
+        let rank = key.rank(person);
+        let group = groups.entry(*at).or_insert(Group { people: 0, rank });
+        group.people += sign;
+        group.rank = group.rank.min(rank);
+    }
+    groups
+}
+
 /// Protects what is new in the first try that holds the gates.
 ///
 /// The first is the method's. Where a month has few people, another order of the passes finds the same; so whatever was too far in
@@ -129,22 +142,15 @@ pub(super) fn gated(
     name: &str,
     layout: &Layout,
     before: &Figures,
-    people: &BTreeMap<Pseudonym, Key>,
+    groups: &BTreeMap<Key, Group>,
     exact: &[i64],
 ) -> Result<(Figures, u8), Refused> {
     let base = opening.domains.base();
-    let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
-    for (person, key) in people {
-        let rank = opening.key.rank(person);
-        let group = groups.entry(*key).or_insert(Group { people: 0, rank });
-        group.people += 1;
-        group.rank = group.rank.min(rank);
-    }
     let mut failed = Gate::TooFar;
     let mut trying = Try::first(layout);
     for salt in 0..SALTS {
         let turn = |item: &super::best::Item| opening.key.turn(name, salt, &item.rank);
-        let figures = protect(layout, base, before.clone(), &groups, &trying, turn);
+        let figures = protect(layout, base, before.clone(), groups, &trying, turn);
         match gates::check(layout, base, &figures.published, exact) {
             Ok(()) => return Ok((figures, salt)),
             Err(gate) => failed = gate,
@@ -157,7 +163,7 @@ pub(super) fn gated(
         }
         // Two tries with as many groups as the total asks for, then with what the figures lack.
         if salt > 0 {
-            trying.more = -too_far.iter().map(|(_, wrong)| wrong.signum()).sum::<i64>().signum();
+            trying.more -= too_far.iter().map(|(_, wrong)| wrong.signum()).sum::<i64>().signum();
         }
     }
     Err(Refused::Gates(failed))
@@ -178,22 +184,17 @@ pub fn publish(opening: &Opening<'_>, period: Month, before: Option<(&Release, &
     let catalogue = Catalogue::of(domains.stage(), domains.extent());
     let layout = Layout::of(&catalogue, domains);
     let mut figures = Figures::default();
-    let (mut counted, mut frozen, mut revised, mut previous) = (BTreeMap::new(), BTreeMap::new(), Vec::new(), None);
+    let (mut counted, mut years, mut previous) = (BTreeMap::new(), BTreeMap::new(), None);
     if let Some((last, carry)) = before {
         carry.fits(last, domains)?;
         if period != carry.period.next() {
             return Err(Refused::OutOfOrder(carry.period.next()));
         }
         if period.year() == carry.period.year() {
-            carry.goes_on(domains, key)?;
-            if carry.published.len() != layout.year() || carry.errors.len() != layout.year() {
-                return Err(Refused::CarryDoesNotFit);
-            }
-            figures = Figures { published: carry.published.clone(), errors: carry.errors.clone() };
+            figures = carry.goes_on(domains, key, &layout)?.figures.clone();
         }
         counted.clone_from(&carry.counted);
-        frozen.clone_from(&carry.frozen);
-        revised.clone_from(&carry.revised);
+        years.clone_from(&carry.years);
         previous = Some(hex(&carry.release));
     }
     if figures.published.is_empty() {
@@ -219,7 +220,14 @@ pub fn publish(opening: &Opening<'_>, period: Month, before: Option<(&Release, &
     let this_year = counted.values().filter(|one| one.period.year() == period.year());
     let exact = gates::exact(&layout, &by_key(this_year.filter_map(|one| one.key.as_ref())), &by_key(new.values()));
     let name = format!("{} {period}", domains.stage());
-    let (figures, salt) = gated(opening, &name, &layout, &figures, &new, &exact)?;
+    let (mut figures, salt) = gated(
+        opening,
+        &name,
+        &layout,
+        &figures,
+        &grouped(new.iter().map(|(person, at)| (person, at, 1)), key),
+        &exact,
+    )?;
     let release = Release {
         stage: domains.stage(),
         kind: Kind::Month,
@@ -231,12 +239,10 @@ pub fn publish(opening: &Opening<'_>, period: Month, before: Option<(&Release, &
         previous,
         tables: shown(&layout, &figures.published, period),
     };
-    let Figures { mut published, mut errors } = figures;
-    published.truncate(layout.year());
-    errors.truncate(layout.year());
-    frozen.insert(period.year(), Frozen { domains: domains.hash(), mark: key.mark() });
-    let (stage, hash) = (domains.stage(), release.hash());
-    let carry = Carry { stage, period, frozen, release: hash, published, errors, counted, revised };
+    figures.published.truncate(layout.year());
+    figures.errors.truncate(layout.year());
+    years.insert(period.year(), Year { domains: domains.hash(), mark: key.mark(), figures, revised: false });
+    let carry = Carry { stage: domains.stage(), period, years, release: release.hash(), counted };
     Ok(Published { release, carry, salt })
 }
 
@@ -248,11 +254,16 @@ impl Carry {
     }
 
     /// Whether these are what their year began with.
-    pub(super) fn goes_on(&self, domains: &Domains, key: &StatisticsKey) -> Result<(), Refused> {
-        let frozen = self.frozen.get(&domains.year()).ok_or(Refused::OtherDomains)?;
-        if frozen.domains != domains.hash() {
+    pub(super) fn goes_on(&self, domains: &Domains, key: &StatisticsKey, layout: &Layout) -> Result<&Year, Refused> {
+        let year = self.years.get(&domains.year()).ok_or(Refused::OtherDomains)?;
+        if year.domains != domains.hash() {
             return Err(Refused::OtherDomains);
         }
-        if frozen.mark == key.mark() { Ok(()) } else { Err(Refused::OtherKey) }
+        if year.mark != key.mark() {
+            return Err(Refused::OtherKey);
+        }
+        let Figures { published, errors } = &year.figures;
+        let fits = published.len() == layout.year() && errors.len() == layout.year();
+        if fits { Ok(year) } else { Err(Refused::CarryDoesNotFit) }
     }
 }

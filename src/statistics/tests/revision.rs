@@ -1,6 +1,6 @@
 //! The one revision of a year.
 
-use super::super::coded::{CodedRecord, Deadline, Month};
+use super::super::coded::{Coded, CodedRecord, Deadline, Form, Month};
 use super::super::domains::Domains;
 use super::super::key::StatisticsKey;
 use super::super::publish::{Published, Refused};
@@ -76,8 +76,7 @@ fn a_year_is_revised_after_its_december_with_its_own_words_and_key() {
     assert_eq!(revised(&country, &january).err(), Some(Refused::OtherDomains));
     country.domains = own;
     let revision = revised(&country, &january).unwrap();
-    let (before, after) = (&january.carry, &revision.carry);
-    assert!(before.published == after.published && before.errors == after.errors, "the year that runs is as it was");
+    assert!(january.carry.years[&2027] == revision.carry.years[&2027], "the year that runs is as it was");
     let wrong = revise(&country.opening(month(12)), &all[10].release, &january.carry);
     assert_eq!(wrong.err(), Some(Refused::CarryDoesNotFit));
     country.domains = next_year(&country);
@@ -109,4 +108,51 @@ fn codes_outside_the_words_stop_a_revision_too() {
     *wrong = CodedRecord { version: 3, ..wrong.clone() };
     wrong.coded.as_mut().unwrap().region = Some("Atlantis".to_owned());
     assert_eq!(revised(&country, all.last().unwrap()).err(), Some(Refused::OutsideDomains(1)));
+}
+
+/// Nothing is drawn anew: a table in which nobody stands elsewhere says what it said.
+#[test]
+fn a_revision_moves_only_what_was_corrected() {
+    for people in [60, 250] {
+        let mut country = Country::of(3, people);
+        let all = country.until(12);
+        let december = &all.last().unwrap().release;
+        // Only whether the deadline was met is corrected, in a dozen records.
+        correct(&mut country, 12);
+        let revision = revised(&country, all.last().unwrap()).unwrap().release;
+        let (mut told, mut moved) = (0, 0);
+        for table in &revision.tables {
+            let before = december.table(&table.name).unwrap();
+            told += table.cells.len();
+            moved += table.cells.iter().zip(&before.cells).filter(|(now, before)| now != before).count();
+        }
+        assert!(moved > 0 && moved * 10 < told, "{moved} of {told}");
+    }
+}
+
+#[test]
+fn a_small_year_is_revised_whoever_is_withdrawn() {
+    for seed in 1..=20 {
+        let mut country = Country::of(seed, 60);
+        let all = country.until(12);
+        for (place, record) in country.records.iter_mut().take(20).enumerate() {
+            record.version += 1;
+            record.coded =
+                record.coded.take().filter(|_| place % 2 == 0).map(|coded| Coded { form: Form::Other, ..coded });
+        }
+        let revision = revised(&country, all.last().unwrap());
+        assert!(revision.is_ok(), "{seed}: {:?}", revision.err());
+    }
+}
+
+/// What cannot be said without a figure below zero is not said, and the year stays as it was published.
+#[test]
+fn a_year_that_nearly_nobody_stays_in_is_not_revised() {
+    let mut country = Country::of(3, 60);
+    let all = country.until(12);
+    for record in &mut country.records {
+        record.version += 1;
+        record.coded = None;
+    }
+    assert!(matches!(revised(&country, all.last().unwrap()), Err(Refused::Gates(_))));
 }
