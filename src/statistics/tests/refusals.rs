@@ -155,8 +155,8 @@ fn each_gate_stops_what_it_is_for() {
 #[test]
 fn a_small_country_is_not_left_without_releases() {
     let mut again = 0;
-    for seed in 1..=45 {
+    for seed in (1..=20).chain(121..=126) {
         again += Country::of(seed, 60).until(12).iter().filter(|published| published.salt > 0).count();
     }
-    assert!(again > 0, "none of these years met the gate: the test shows nothing");
+    assert!(again > 1, "too few of these years met the gate: the test shows nothing");
 }
