@@ -25,6 +25,7 @@ pub mod policies;
 pub mod roster;
 pub mod setup;
 pub mod staff;
+pub mod statistics;
 pub mod status;
 pub mod supervision;
 pub mod tasks;

@@ -10,6 +10,7 @@ use cli::init::{Init, init};
 use cli::keys::{Keys, keys};
 use cli::oidc::{Oidc, oidc};
 use cli::serve::until_told;
+use cli::statistics::{Statistics, statistics};
 use cli::witness::{Witness, witness};
 use cli::{At, Outcome, doctor, serve};
 use himaya::demo::{Demo, pages, stay, story, ways};
@@ -68,6 +69,9 @@ enum Command {
     /// Watch a log from outside: no part of the service, and no database.
     #[command(subcommand)]
     Witness(Witness),
+    /// Measure what the method of the statistics is worth, on people who do not exist.
+    #[command(subcommand)]
+    Statistics(Statistics),
     /// Print the API's document.
     Openapi,
 }
@@ -159,6 +163,7 @@ async fn run(command: Command) -> Outcome {
         Command::Keys(told) => keys(told).await,
         Command::Oidc(told) => oidc(&told),
         Command::Witness(told) => witness(told).await,
+        Command::Statistics(told) => statistics(told),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&router::document())?);
             Ok(ExitCode::SUCCESS)

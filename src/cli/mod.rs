@@ -8,6 +8,7 @@ pub mod keys;
 pub mod oidc;
 pub mod policy;
 pub mod serve;
+pub mod statistics;
 pub mod witness;
 
 use std::error::Error;
