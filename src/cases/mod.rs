@@ -6,7 +6,8 @@
 //!
 //! Two things hold everywhere: whoever writes signs a new `head` that lists every sealed version of the case, and whoever
 //! reads compares with it; keys are wrapped only to the `team`, whose permissions are signed. When somebody leaves, `renewal`
-//! encrypts everything anew. Read `head` and `renewal` first; `document` and `sections` say what is inside.
+//! encrypts everything anew. Read `head` and `renewal` first; `document` and `sections` say what is inside, `persons` names who it is about,
+//! and `pages` shows it to officers.
 
 pub mod access;
 pub(crate) mod assignments;
