@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub enum Statistics {
-    /// Publish years of people who do not exist by the product's method and by three others, attack all of them, and print what each
-    /// is worth. The same numbers come out on every machine.
+    /// Publish years of people who do not exist by the product's method, by the same made anew each month and by three others, attack all of
+    /// them, and print what each is worth. The cube's numbers are the same on every machine.
     Trial {
         /// People in a year, one country size for each.
         #[arg(long, value_delimiter = ',', default_values_t = [60, 250, 1000], value_parser = clap::value_parser!(u32).range(1..=20_000))]

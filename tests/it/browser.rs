@@ -87,6 +87,22 @@ impl Browser {
         while self.hear()["method"] != "Page.loadEventFired" {}
     }
 
+    /// Opens another window and turns to it. The window before, to be turned to again.
+    pub fn opens_beside(&mut self, address: &str) -> String {
+        let before = std::mem::take(&mut self.page);
+        let target = self.does("Target.createTarget", &json!({ "url": address, "background": true }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = self.does("Target.attachToTarget", &attach);
+        self.page.push_str(attached["sessionId"].as_str().unwrap());
+        self.does("Page.enable", &json!({}));
+        before
+    }
+
+    /// Turns to another window that is open. The one before.
+    pub fn turns_to(&mut self, window: String) -> String {
+        std::mem::replace(&mut self.page, window)
+    }
+
     /// Shows the page anew, as somebody does who presses F5.
     pub fn reloads(&mut self) {
         // The page that is there knows that it is the old one.

@@ -89,6 +89,12 @@ impl Tab {
         self.send(request).await
     }
 
+    /// The same, asked for by a page of this site.
+    pub async fn get_from(&mut self, site: &str, path: &str) -> Shown {
+        let request = self.client.get(format!("{}{path}", self.base)).header("accept", "text/html");
+        self.send(request.header("sec-fetch-site", site)).await
+    }
+
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
         let encoded =
             |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();

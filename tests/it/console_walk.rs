@@ -267,9 +267,15 @@ async fn two_presses_of_escape_empty_the_screen_and_end_the_session() {
         seat.sees("call", "call-title");
         seat.types("said", "Nobody is to see this");
         let entries = seat.browser.runs("history.length");
+        let call = seat.browser.opens_beside(&format!("{}/sessions", seat.base));
+        seat.browser.until("location.pathname === '/sessions'");
+        let beside = seat.browser.turns_to(call);
         seat.browser.presses("Escape");
         seat.browser.presses("Escape");
         seat.browser.until("location.pathname === '/calendar'");
+        let call = seat.browser.turns_to(beside);
+        seat.browser.until("location.pathname === '/calendar'");
+        seat.browser.turns_to(call);
         assert_eq!(
             seat.browser.runs("history.length"),
             entries,
@@ -321,7 +327,8 @@ async fn what_is_typed_while_the_line_is_down_or_the_session_over_is_saved_when_
         seat.types("said", " Typed after the session.");
         seat.until_standing("again");
         seat.looks("call-again");
-        seat.browser.until("document.activeElement.id === 'f-a-handle'");
+        assert_eq!(seat.browser.runs("document.activeElement.name"), "said", "whoever types on types into the call");
+        seat.browser.tabs_to("#f-a-handle");
         seat.browser.types("operator1");
         seat.browser.presses("Tab");
         seat.browser.types(&operator.passphrase);

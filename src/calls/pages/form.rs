@@ -111,12 +111,15 @@ impl Typed {
         FIELDS.into_iter().filter(|name| self.get(name) != other.get(name)).collect()
     }
 
-    /// What was typed here, with the words of the other one before those that differ.
+    /// What was typed here, with the words of the other one before those that differ. Where only one says something, that stays: a
+    /// number that is safe to call is not lost because another window did not have it.
     pub fn joined(mut self, saved: &Self) -> Self {
-        for name in LONG {
+        for name in FIELDS {
             let (here, there) = (self.get(name).to_owned(), saved.get(name));
-            if !there.is_empty() && here != there {
-                self.0.insert(name, if here.is_empty() { there.to_owned() } else { format!("{there}\n\n{here}") });
+            if here.is_empty() && !there.is_empty() {
+                self.0.insert(name, there.to_owned());
+            } else if LONG.contains(&name) && !there.is_empty() && here != there {
+                self.0.insert(name, format!("{there}\n\n{here}"));
             }
         }
         self
@@ -251,5 +254,9 @@ mod tests {
         let both = here.clone().joined(&there);
         assert_eq!((both.get("said"), both.get("danger")), ("there\n\nhere", "soon"));
         assert!(here.clone().joined(&here) == here);
+        // A number that only the other window knew is not lost.
+        let mut knows = there;
+        knows.0.insert("call_back.number", "+994".to_owned());
+        assert_eq!(here.joined(&knows).get("call_back.number"), "+994");
     }
 }

@@ -85,14 +85,21 @@ impl Asking<'_> {
     /// The key under which sending again stores once.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
-        self.headers.push(("idempotency-key", key.to_owned()));
+        self.header("idempotency-key", key);
         self
+    }
+
+    /// What a form holds may be anything. What cannot stand in a header is not sent: the API says then what is missing.
+    fn header(&mut self, name: &'static str, value: &str) {
+        if value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.headers.push((name, value.to_owned()));
+        }
     }
 
     /// The version that was read.
     #[must_use]
     pub fn etag(mut self, etag: &str) -> Self {
-        self.headers.push((header::IF_MATCH.as_str(), etag.to_owned()));
+        self.header("if-match", etag);
         self
     }
 

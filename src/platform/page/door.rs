@@ -81,17 +81,55 @@ async fn shown(visitor: &Visitor, fields: &Fields, mut response: Response) -> Re
     let extensions = response.extensions_mut();
     let refused = extensions.remove::<Refused>().or_else(|| extensions.remove::<Problem>().map(Refused::from));
     let Some(refused) = refused else { return response };
+    if refused.code() == "sign_in" {
+        visitor.forgets_session();
+    }
     if visitor.is_script() {
         return (refused.status(), axum::Json(json!({ "code": refused.code() }))).into_response();
     }
     if refused.code() == "sign_in" {
-        visitor.forgets_session();
         return match fields.iter().next() {
             Some(_) => pages::again(visitor, fields, None),
             None => pages::sign_in_for(visitor, Some(&refused)),
         };
     }
+    if is_kept(fields, &refused) {
+        return unsent(visitor, fields, &refused);
+    }
     problem(visitor, &refused).await
+}
+
+/// From so many letters on a text is one that nobody wants to type again.
+const LONG: usize = 40;
+
+fn is_long(value: &str) -> bool {
+    value.chars().nth(LONG).is_some()
+}
+
+/// Whether what was typed is given back: what may go well when it is sent again, and words that stand nowhere else. Never a passphrase.
+fn is_kept(fields: &Fields, refused: &Refused) -> bool {
+    let secret = fields.iter().any(|(name, _)| matches!(name, "passphrase" | "code" | "recovery_code"));
+    let passing = refused.status().is_server_error() || refused.status() == StatusCode::TOO_MANY_REQUESTS;
+    let typed = fields.iter().any(|(_, value)| is_long(value));
+    !secret && fields.iter().next().is_some() && (passing || typed)
+}
+
+#[derive(Template)]
+#[template(path = "platform/page/pages/unsent.html")]
+struct Unsent<'a> {
+    page: Layout,
+    words: String,
+    fields: Vec<(&'a str, &'a str)>,
+    texts: Vec<&'a str>,
+}
+
+/// Nothing was stored: what was typed is there to be sent again, or copied.
+fn unsent(visitor: &Visitor, fields: &Fields, refused: &Refused) -> Response {
+    let layout = visitor.bare("");
+    let words = refused.words(&layout);
+    let fields: Vec<(&str, &str)> = fields.iter().filter(|(name, _)| *name != "speak").collect();
+    let texts = fields.iter().map(|(_, value)| *value).filter(|value| is_long(value)).collect();
+    page(refused.status(), &Unsent { page: layout, words, fields, texts })
 }
 
 #[derive(Template)]

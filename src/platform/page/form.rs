@@ -8,15 +8,21 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// More than any form of ours has. Each costs memory many times its own length, and whoever sends them need not be anybody.
+const MOST_FIELDS: usize = 300;
+
 /// The fields of one form, in their order. It may be content: it has no `Debug`, and stands in no log.
 #[derive(Clone, Default)]
 pub struct Fields(Arc<Vec<(String, String)>>);
 
 impl Fields {
-    /// Reads a body of the type that forms have.
+    /// Reads a body of the type that forms have, of no more fields than a form of ours.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
+        if text.split('&').nth(MOST_FIELDS).is_some() {
+            return None;
+        }
         let part = |part: &str| {
             let spaced = part.replace('+', " ");
             let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?;
@@ -105,5 +111,7 @@ mod tests {
         for none in [&b"said=%FF"[..], b"%C6=1", b"\xff"] {
             assert!(Fields::read(none).is_none());
         }
+        let many = |fields: usize| Fields::read(vec!["a"; fields].join("&").as_bytes());
+        assert!(many(MOST_FIELDS).is_some() && many(MOST_FIELDS + 1).is_none());
     }
 }

@@ -45,6 +45,7 @@ impl Visitor {
             language: chosen.unwrap_or(inner.language),
             path: parts.uri.path().to_owned(),
             looks: parts.method == Method::GET,
+            kept: if from_beside(parts) { Mutex::default() } else { inner.kept },
             peer: parts.extensions.get().copied(),
             client: parts.extensions.get().cloned(),
             ..inner
@@ -146,10 +147,12 @@ impl Visitor {
         std::mem::take(&mut self.kept().1)
     }
 
-    /// The session is over, whatever the browser still keeps of it.
+    /// The session is over, whatever the browser still keeps of it. Who came without one keeps theirs: a link on another site's page comes
+    /// without, and would sign somebody out.
     pub fn forgets_session(&self) {
-        self.kept().0.session = None;
-        self.keeps(cookies::drop_session());
+        if self.kept().0.session.take().is_some() {
+            self.keeps(cookies::drop_session());
+        }
     }
 
     /// Signs in; the session is kept from here on.
@@ -201,7 +204,12 @@ impl Visitor {
                 Err(refused) => {
                     // What opens nothing is not kept: whoever sends many handles that are none fills nothing.
                     renewals.forget(&session.refresh);
-                    return if refused.code() == "sign_in" { Ok(false) } else { Err(refused) };
+                    // Whoever is told to wait held no handle that counts: that is asked first. They sign in again.
+                    return if matches!(refused.code(), "sign_in" | "too_many_tries") {
+                        Ok(false)
+                    } else {
+                        Err(refused)
+                    };
                 }
             }
         }
@@ -211,6 +219,12 @@ impl Visitor {
         self.kept().0.session = Some(session);
         Ok(true)
     }
+}
+
+/// A page elsewhere under the same domain asks for one of ours: its cookies would come along, and a read would be entered as hers.
+fn from_beside(parts: &Parts) -> bool {
+    let site = parts.headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    parts.method == Method::GET && site.is_some_and(|site| matches!(site, "same-site" | "cross-site"))
 }
 
 /// A token and the handle after it.

@@ -1,5 +1,5 @@
-//! The trial: the method beside three others, on the same people who do not exist. How useful is what each publishes, and what
-//! do the attacks get out of it?
+//! The trial: the method beside itself made anew each month and three others, on the same people who do not exist. How useful is
+//! what each publishes, and what do the attacks get out of it?
 //!
 //! `fixture` makes the people, `world` lets each method publish a year of them, `others` are the other methods; `utility`
 //! measures the use; `two_dates`, `many_dates`, `alone`, `complement` and `adversary` attack.

@@ -17,6 +17,9 @@ page-offline = Əlaqə kəsilib. Yazdıqlarınız buradadır. Əlaqə bərpa olu
 page-again = Yenidən daxil olun
 page-again-why = Seansınız bitib. Yazdığınız hər şey bu səhifədə qalıb. Daxil olun, iş qaldığı yerdən davam edəcək.
 page-again-do = Daxil ol və davam et
+page-unsent = Bu saxlanılmadı
+page-unsent-why = Yazdığınız hər şey bu səhifədə qalıb. Yenidən göndərin və ya aşağıdan köçürün.
+page-unsent-do = Yenidən göndər
 
 page-home-title = Əsas səhifə
 page-home-nothing = Bu səhifələrdə hələ sizin işiniz üçün heç nə yoxdur. Parol ifadənizi indicə almısınızsa, əvvəlcə təşkilatınızın iki məsul şəxsi sizi qəbul etməlidir. Hesabınızı və açarınızın izini onlara oxuyun.

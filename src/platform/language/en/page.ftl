@@ -17,6 +17,9 @@ page-offline = The line is down. What you typed is still here. Try again when th
 page-again = Sign in again
 page-again-why = Your session has ended. Everything that you typed is still on this page. Sign in and it goes on from where you were.
 page-again-do = Sign in and go on
+page-unsent = This was not stored
+page-unsent-why = Everything that you typed is still on this page. Send it again, or copy it from below.
+page-unsent-do = Send again
 
 page-home-title = Home
 page-home-nothing = These pages hold nothing for your work yet. If you have just made your passphrase, two responsible persons of your organisation have to admit you first. Read your account and your key fingerprint out to them.

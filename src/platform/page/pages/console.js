@@ -8,14 +8,25 @@
     signal: going.signal, method: 'POST', body: new URLSearchParams(fields ?? new FormData(form)), headers: { accept: 'application/json' }, redirect: 'error',
   });
 
-  // Quick exit: the screen is empty before anything is asked of anybody.
+  // Quick exit: the screen is empty before anything is asked of anybody, and so is that of each other window.
   let left = false;
+  const windows = new BroadcastChannel('himaya');
+  windows.addEventListener('message', (event) => {
+    left = true;
+    document.body.replaceChildren();
+    going.abort();
+    location.replace(event.data === '/calendar' ? '/calendar' : '/');
+  });
+  for (const form of document.querySelectorAll('form[action="/sign-out"]')) {
+    form.addEventListener('submit', () => windows.postMessage('/'));
+  }
   function leave() {
     if (left) return;
     left = true;
     document.body.replaceChildren();
     // An answer that is still to come would bring cookies back.
     going.abort();
+    windows.postMessage('/calendar');
     const away = () => location.replace('/calendar');
     setTimeout(away, 1500);
     fetch('/exit', { method: 'POST', body: new URLSearchParams(), keepalive: true, redirect: 'manual' }).then(away, away);
@@ -133,8 +144,8 @@
     changed = true;
     if (told.code === 'sign_in') {
       standing('again');
+      // Whoever types on does not find their words in the field for a name.
       again.hidden = false;
-      again.elements.handle.focus();
     } else if (told.code === 'changed_meanwhile') {
       // Saved elsewhere as well: the server's page shows both.
       leaving = true;
