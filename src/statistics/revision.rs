@@ -2,8 +2,9 @@
 //!
 //! The method says when there is a revision, and not how. It is one more increment: whoever stands elsewhere now is taken out there and
 //! put in here, and nothing else is drawn anew. If the whole year were protected once more, two draws of the same truth would be
-//! on the table, and their mean is off by a third less than either. While fewer than ten records have changed there is none, so
-//! no difference is one person's. It shows the tables of the year only: months stay as they were said.
+//! on the table, and their mean is off by a third less than either. While fewer than ten records have changed there is none. That is
+//! no wall against who codes: whoever changes nine records brings about the revision that shows the tenth. It shows the tables of
+//! the year only: months stay as they were said.
 
 use super::catalogue::{Catalogue, Span};
 use super::coded::{Month, Pseudonym};

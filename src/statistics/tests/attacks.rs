@@ -37,6 +37,7 @@ fn two_dates_give_nobody_away_for_certain() {
     assert!(control.complement_determined.unwrap() > 0.3);
 }
 
+/// Figures that never fall give this attack nothing. It is here for a method that forgets its carry, whose figures do.
 #[test]
 fn many_dates_tell_no_more_than_the_last() {
     for row in rows(&[60, 250], 4, &[Method::Increments], NONE) {

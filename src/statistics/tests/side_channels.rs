@@ -1,4 +1,4 @@
-//! What a release's size, order and refusals say: nothing of the counts.
+//! What a release's size and order say: nothing of the counts.
 
 use super::super::publish::Published;
 use super::{Country, month};
