@@ -104,7 +104,8 @@ impl Reply {
         if self.status == status {
             return Ok(self);
         }
-        let code = format!("{} {}", self.code(), self.text);
+        // What went wrong stands before everything else that the answer says.
+        let code = format!("{}: {} {}", self.code(), self.text_of("detail"), self.text);
         Err(ActorError::Unexpected { who: who.to_owned(), what, status: self.status, code })
     }
 }

@@ -200,7 +200,14 @@ impl From<sqlx::Error> for Problem {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Protocol(_) => {
-                tracing::warn!("the database does not answer");
+                // The kind alone: what a driver says may quote what was sent.
+                let kind = match &error {
+                    sqlx::Error::Io(error) => error.kind().to_string(),
+                    sqlx::Error::PoolTimedOut => "no connection became free".to_owned(),
+                    sqlx::Error::PoolClosed => "the service ends".to_owned(),
+                    _ => "the connection is of no use".to_owned(),
+                };
+                tracing::warn!(kind, "the database does not answer");
                 away(
                     "The database does not answer. Nothing was stored; what you typed is still with you. Send it again.",
                 )

@@ -48,6 +48,40 @@ pub struct World {
     pub folder: PathBuf,
     pub database: String,
     serving: Option<Serving>,
+    /// The last, so that what used them is gone.
+    _made: Made,
+}
+
+/// What a test made. It goes with the test: hundreds of them would fill a small disk. What a failed one made stays.
+struct Made {
+    superuser: String,
+    database: String,
+    folder: PathBuf,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (address, database) = (self.superuser.clone(), self.database.clone());
+        // A thread, since a runtime cannot be waited for inside another.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = superuser(&address, "postgres").await;
+                for name in [&database, &format!("{database}_erasure")] {
+                    sql(&mut connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                }
+                connection.close().await.unwrap();
+            });
+        });
+        if dropped.join().is_err() {
+            eprintln!("the databases of a test stay");
+        }
+        // A test may have taken the folder away itself.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
 }
 
 fn policies() -> PathBuf {
@@ -145,6 +179,8 @@ async fn found(address: &str, database: &str, folder: &Path) -> Template {
 impl World {
     /// A service of its own with the country of the template.
     pub async fn new() -> Self {
+        // What the service says of its faults stands in what a failed test prints. One test listens itself, from before.
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_test_writer().try_init();
         let address = std::env::var("HIMAYA_TEST_PG")
             .expect("HIMAYA_TEST_PG names a superuser's address; `deploy/test` starts a cluster and sets it");
         let (template, made) = template(&address).await;
@@ -200,7 +236,8 @@ impl World {
         });
         let country = Country::known(&base, &app.config.pins, people, template.organisations);
         let serving = Some(serving);
-        Self { app, clock, country, base, superuser: address, folder, database, serving }
+        let made = Made { superuser: address.clone(), database: database.clone(), folder: folder.clone() };
+        Self { app, clock, country, base, superuser: address, folder, database, serving, _made: made }
     }
 
     /// Another replica over the same databases, with the same secrets.
