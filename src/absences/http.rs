@@ -10,34 +10,39 @@ use crate::guard::look::Look;
 use crate::guard::policy::Decision;
 use crate::guard::record::{AbsenceId, RecordKind};
 use crate::platform::app::App;
-use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, SignedIn};
+use crate::platform::http::{Answer, Body, Id, IdempotencyKey, Listed, Page, Paged, SignedIn};
 use crate::platform::problem::{Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use uuid::Uuid;
 
-/// The most absences that are shown.
-const MOST: i64 = 500;
 /// The most cases that are handed over at once.
 const CASES: usize = 200;
 
 /// Who of one's own organisation is or will be away, and who stands in.
 #[utoipa::path(
-    get, path = "/api/v1/absences", operation_id = "list_absences", tag = "work",
+    get, path = "/api/v1/absences", operation_id = "list_absences", tag = "work", params(Page),
     responses(
-        (status = 200, description = "Absences that are not over.", body = Listed<AbsenceView>),
+        (status = 200, description = "Absences that are not over, in the order in which they begin.", body = Listed<AbsenceView>),
         (status = 403, description = "The role has no cases.", body = ProblemDocument),
+        (status = 422, description = "`cursor` or `limit` is not right.", body = ProblemDocument),
     ),
 )]
-pub async fn list(State(app): State<App>, SignedIn(who): SignedIn) -> Result<Json<Listed<AbsenceView>>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(who): SignedIn,
+    paged: Result<Paged, Problem>,
+) -> Result<Json<Listed<AbsenceView>>, Problem> {
     let target = Target::Kind(RecordKind::Absence);
     let leave = app.gate.authorize::<verbs::List, kinds::Absence>(&who, target, None).await?;
+    let paged = paged?;
+    let after = paged.after_id()?;
     let mut look = Look::begin(&app.places, leave).await?;
-    let items = store::absences(&mut look, MOST).await?;
-    let named = items.iter().flat_map(|item| [item.id.0].into_iter().chain(item.cases.iter().map(|case| case.0)));
+    let page = paged.page(store::absences(&mut look, after, paged.most()).await?, |item| item.id.0);
+    let named = page.items.iter().flat_map(|item| [item.id.0].into_iter().chain(item.cases.iter().map(|case| case.0)));
     let named: Vec<Uuid> = named.collect();
     look.conclude(named, vec![]).await?.spend();
-    Ok(Json(Listed { items, next: None }))
+    Ok(Json(page))
 }
 
 /// Hands one's cases to a colleague for a time: all of them in one step, or none.

@@ -8,15 +8,24 @@ use crate::guard::look::Look;
 use crate::guard::record::{AbsenceId, AccountId, CaseId};
 use crate::guard::statement::Window;
 use crate::platform::problem::Problem;
+use uuid::Uuid;
 
-/// Absences of the person's own organisation that are not over, with the cases that the person sees.
-pub async fn absences<V: Does, K: About>(look: &mut Look<V, K>, most: i64) -> Result<Vec<AbsenceView>, sqlx::Error> {
+/// Absences of the person's own organisation that are not over, after the given one, with the cases that the person sees.
+pub async fn absences<V: Does, K: About>(
+    look: &mut Look<V, K>,
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Vec<AbsenceView>, sqlx::Error> {
     let organisation = look.authorized().who().organisation;
     let rows = sqlx::query!(
         r#"SELECT a.id, a.account_id, a.stand_in_id, a.starts_at, a.ends_at, a.ended_at,
                   ARRAY(SELECT c.case_id FROM case_access c WHERE c.absence_id = a.id ORDER BY c.case_id) AS "cases!"
-           FROM absences a WHERE a.organisation_id = $1 AND a.ends_at > now() ORDER BY a.starts_at, a.id LIMIT $2"#,
+           FROM absences a
+           WHERE a.organisation_id = $1 AND a.ends_at > now()
+             AND ($2::uuid IS NULL OR (a.starts_at, a.id) > (SELECT l.starts_at, l.id FROM absences l WHERE l.id = $2))
+           ORDER BY a.starts_at, a.id LIMIT $3"#,
         organisation.0,
+        after,
         most
     )
     .fetch_all(look.sql())

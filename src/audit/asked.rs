@@ -27,4 +27,7 @@ pub struct Asked {
     pub from: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<DateTime<Utc>>,
+    /// Whether it goes on with an answer that was given before: no question of its own. The entry does not tell it.
+    #[serde(skip)]
+    pub further: bool,
 }

@@ -82,6 +82,7 @@ impl Sought {
             outcome: self.outcome,
             from: self.from,
             until: self.until,
+            further: self.below.is_some(),
         }
     }
 

@@ -251,8 +251,9 @@ async fn write(
     if place.kind == RecordKind::Investigation
         && let Err(illegal) = ProsecutionStage::check(stated_stage(who, &sealed, &place)?, content.stage())
     {
+        let version = sealed.version();
         drop(unit);
-        return Err(tell_stage(app, who, &place, id, illegal.into()).await);
+        return Err(tell_stage(app, who, &place, (id, version), illegal.into()).await);
     }
     let key = SealingKey::of(&who.keys, &sealed)?;
     let version = sealed.version() + 1;
@@ -292,12 +293,18 @@ fn stated_stage(who: &Who, sealed: &Sealed<Document>, place: &Place) -> Result<O
     Ok(Content::read(document, place)?.stage())
 }
 
-/// A refusal that names the stage discloses it, so it is a read: let through, and entered, before it is told.
-async fn tell_stage(app: &App, who: &Arc<Who>, place: &Place, id: SectionId, illegal: Problem) -> Problem {
+/// A refusal that names the stage discloses it, so it is a read: let through, entered, and closed like one, before it is told.
+async fn tell_stage(
+    app: &App,
+    who: &Arc<Who>,
+    place: &Place,
+    (id, version): (SectionId, i64),
+    illegal: Problem,
+) -> Problem {
     let read = async {
         let purpose = Some(Purpose::CaseWork);
         let leave = app.gate.authorize::<verbs::Read, kinds::Section>(who, target(place), purpose).await?;
-        Look::begin(&app.places, leave).await?.conclude(vec![id.0], vec![]).await
+        Look::begin(&app.places, leave).await?.conclude(vec![id.0], vec![(id.0, version)]).await
     };
     match read.await {
         Ok(receipt) => {

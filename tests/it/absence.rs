@@ -234,3 +234,39 @@ async fn who_stands_in_for_somebody_leaves_a_case_with_them() {
     assert_eq!(duty.get(&case, "case_work").await.unwrap().status, 200);
     assert_eq!(keys_of(&world, played.case, stand_in.account).await.1, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn absences_come_in_pages_and_none_is_left_out_or_shown_twice() {
+    let world = World::new().await;
+    let (officer, other) = (world.signed_in("officer1").await, world.signed_in("officer2").await);
+    // Two at each moment, so that a page ends between two that begin at once.
+    sqlx::query(
+        "INSERT INTO absences (id, organisation_id, account_id, stand_in_id, starts_at, ends_at, made_at)
+         SELECT gen_random_uuid(), a.organisation_id, $1, $2, now() + (n / 2) * interval '1 hour', now() + interval '2 days', now()
+         FROM generate_series(0, 6) n, accounts a WHERE a.id = $1",
+    )
+    .bind(officer.account)
+    .bind(other.account)
+    .execute(&mut world.owner().await)
+    .await
+    .unwrap();
+    let whole = other.get("/api/v1/absences", "").await.unwrap();
+    let all = ids(&whole.body["items"], "id");
+    assert_eq!((all.len(), whole.body.get("next")), (7, None), "{}", whole.text);
+    for limit in [1, 3, 7] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = other.get(&format!("/api/v1/absences?limit={limit}&cursor={cursor}"), "").await.unwrap();
+            assert_eq!(page.status, 200, "{}", page.text);
+            seen.extend(ids(&page.body["items"], "id"));
+            let Some(next) = page.body["next"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        assert_eq!(seen, all, "by {limit}");
+    }
+    for wrong in ["cursor=7", "limit=0", "limit=101", "from=1"] {
+        assert_eq!(other.get(&format!("/api/v1/absences?{wrong}"), "").await.unwrap().status, 422, "{wrong}");
+    }
+    let stranger = world.signed_in("admin1").await.get("/api/v1/absences?limit=0", "").await.unwrap();
+    assert_eq!(stranger.status, 403, "whose work it is not learns nothing of its fields: {}", stranger.text);
+}

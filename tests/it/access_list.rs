@@ -101,7 +101,7 @@ pub async fn hers(world: &World, case: Uuid, entries: &[Value]) -> BTreeSet<Uuid
 }
 
 /// A case of other people, from another operator to another officer.
-async fn another_case(world: &World) -> Uuid {
+pub async fn another_case(world: &World) -> Uuid {
     let country = &world.country;
     for handle in ["operator2", "duty2", "officer2"] {
         world.signed_in(handle).await;

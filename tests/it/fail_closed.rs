@@ -21,12 +21,7 @@ async fn entries_kept_from_the_tree_stop_reading_and_not_the_writing_of_calls() 
     assert_eq!(operator.get(&path, "intake").await.unwrap().status, 200);
     // Whoever holds the database takes the entries out of the queue, so that nobody waits for them there.
     let mut owner = world.owner().await;
-    run(
-        &mut owner,
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
-         CREATE TRIGGER refuse BEFORE INSERT ON ledger_tree FOR EACH ROW EXECUTE FUNCTION refuse()",
-    )
-    .await;
+    keep_from_the_tree(&mut owner).await;
     let hidden = operator.post("/api/v1/calls", &body).await.unwrap();
     assert_eq!(hidden.status, 201);
     run(&mut owner, "DELETE FROM ledger_pending").await;
@@ -112,8 +107,18 @@ async fn once_there_was_an_auditors_office_no_process_enters_anything_openly_wha
     assert_eq!(after, before + 1);
 }
 
+/// From now on no entry gets its place.
+pub async fn keep_from_the_tree(owner: &mut PgConnection) {
+    run(
+        owner,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON ledger_tree FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    .await;
+}
+
 /// An officer reads a narrative again and again, while time passes; what they are told when it is refused.
-async fn refused_in_the_end(world: &World, path: &str) {
+pub async fn refused_in_the_end(world: &World, path: &str) {
     let officer = world.signed_in("officer1").await;
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(200));
     for _ in 0..60 {
@@ -212,4 +217,30 @@ async fn an_entry_that_was_swallowed_is_waited_for() {
     assert!(officer.get(&path, "case_work").await.unwrap().status >= 500);
     run(&mut owner, "DROP TRIGGER close_lane ON ledger_pending").await;
     refused_in_the_end(&world, &path).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_tells_what_is_sealed_is_closed_like_a_read() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let officer = world.signed_in("officer1").await;
+    let investigation = format!("/api/v1/cases/{}/sections/investigation", played.case);
+    let stage = async |etag: &str, stage: &str| {
+        let body = json!({ "prosecution_stage": stage });
+        officer.put(&investigation, etag, &body).await.unwrap()
+    };
+    let read = officer.get(&investigation, "case_work").await.unwrap();
+    let written = stage(read.etag.as_deref().unwrap(), "charged").await;
+    assert_eq!(written.status, 200, "{}", written.text);
+    let etag = written.etag.clone().unwrap();
+    let refused = stage(&etag, "identified").await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.text.contains("charged"), "it tells the stage: {}", refused.text);
+    let mut owner = world.owner().await;
+    all_placed(&mut owner).await;
+    keep_from_the_tree(&mut owner).await;
+    refused_in_the_end(&world, &format!("/api/v1/cases/{}/sections/narrative", played.case)).await;
+    let refused = stage(&etag, "identified").await;
+    assert_eq!((refused.status, refused.code()), (503, "ledger_behind"), "{}", refused.text);
+    assert!(!refused.text.contains("charged"), "{}", refused.text);
 }

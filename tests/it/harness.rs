@@ -77,7 +77,7 @@ impl Drop for Made {
             });
         });
         if dropped.join().is_err() {
-            eprintln!("the databases of a test stay");
+            tracing::warn!("the databases of a test stay");
         }
         // A test may have taken the folder away itself.
         let _ = std::fs::remove_dir_all(&self.folder);

@@ -11,6 +11,7 @@ use himaya::platform::cluster::Cluster;
 use himaya::platform::secrets::SecretsFor;
 use himaya::setup::{self, Founded, Plan};
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -165,6 +166,32 @@ pub async fn found(cluster: &Cluster, home: &Path) -> Founded {
     setup::init(&plan, &Clock::default()).await.unwrap()
 }
 
+/// How often the service is killed.
+const KILLS: u64 = 12;
+
+/// How many entries are numbered after a kill: every number once, from none on, and no fewer than before; and a checkpoint that
+/// left the database, while it was killed, tells of no entry that is not there.
+async fn numbers(owner: &mut PgConnection, outside: &Path, before: i64) -> i64 {
+    // What was sent before the kill may still be under way.
+    let under_way =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'himaya' AND datname = current_database()";
+    until("the killed service's connections end", async || {
+        (sqlx::query_scalar::<_, i64>(under_way).fetch_one(&mut *owner).await.unwrap() == 0).then_some(())
+    })
+    .await;
+    let tree = "SELECT count(*), coalesce(max(position) + 1, 0), coalesce(min(position), 0),
+                       (SELECT count(*) FROM (SELECT DISTINCT replica, lane, n FROM ledger_tree) d),
+                       (SELECT coalesce(max(size), 0) FROM ledger_checkpoints) FROM ledger_tree";
+    let (count, end, first, entries, newest): (i64, i64, i64, i64, i64) =
+        sqlx::query_as(tree).fetch_one(owner).await.unwrap();
+    assert_eq!((end, first, entries), (count, 0, count), "every number once, every entry once");
+    assert!(count >= before && newest <= count, "{before} entries before, {count} now, a checkpoint of {newest}");
+    let note = std::fs::read_to_string(outside).unwrap();
+    let told: i64 = note.lines().nth(1).unwrap().parse().unwrap();
+    assert!(told <= newest, "outside the database there is a checkpoint of {told}, and inside of {newest}");
+    count
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_acknowledged_is_lost_when_postgresql_and_the_service_are_killed() {
     let home = home();
@@ -204,10 +231,20 @@ async fn nothing_that_was_acknowledged_is_lost_when_postgresql_and_the_service_a
     let second = until("PostgreSQL comes back", async || cluster(&home).await).await;
     told.more(20).await;
 
-    // Then the service itself.
-    kill("-9", service.0.id());
-    drop(service);
-    let service = serve(&founded.config_file, &address).await;
+    // Then the service itself, at other moments of the quarter of a second in which entries are numbered.
+    let superuser = second.superuser_url().replace("/postgres?", "/himaya?");
+    let mut owner = PgConnection::connect(&superuser).await.unwrap();
+    let (mut service, mut numbered) = (service, 0);
+    for moment in 0..KILLS {
+        told.more(3).await;
+        let later = tokio::time::Instant::now() + Duration::from_millis(moment * 250 / KILLS);
+        tokio::time::sleep_until(later).await;
+        kill("-9", service.0.id());
+        drop(service);
+        numbered = numbers(&mut owner, &founded.config.checkpoints.join("checkpoint"), numbered).await;
+        service = serve(&founded.config_file, &address).await;
+    }
+    owner.close().await.unwrap();
     told.more(20).await;
     told.stop.store(true, Ordering::SeqCst);
 

@@ -107,6 +107,7 @@ mod sessions;
 mod shelter;
 mod shift;
 mod snooping;
+mod snooping_counted;
 mod software_key;
 mod standing_in;
 mod status;

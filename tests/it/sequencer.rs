@@ -228,6 +228,23 @@ async fn of_two_replicas_one_sequences_and_the_other_goes_on_where_it_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_waits_alone_waits_for_no_full_batch() {
+    let world = World::new().await;
+    let operator = world.signed_in("operator1").await;
+    let mut owner = world.owner().await;
+    let mut waited = Vec::new();
+    for _ in 0..5 {
+        all_placed(&world, &mut owner).await;
+        work(&operator).await;
+        let made = Instant::now();
+        all_placed(&world, &mut owner).await;
+        waited.push(made.elapsed());
+    }
+    // A round is a quarter of a second; a busy machine may take longer for most of them, and not for the quickest.
+    assert!(waited.iter().min().unwrap() < &Duration::from_secs(1), "{waited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_covers_each_entry_within_ten_seconds() {
     let world = World::new().await;
     let operator = world.signed_in("operator1").await;

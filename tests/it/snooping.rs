@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const TOLD: &str = "/api/v1/ledger/suspicions";
 
 /// As in the service, at a moment of the test's own.
-async fn hands_on(app: &App) -> Result<u64, sqlx::Error> {
+pub async fn hands_on(app: &App) -> Result<u64, sqlx::Error> {
     let pseudonyms = Pseudonyms::new(app.secrets.pseudonyms.clone());
     app.lookout.hand_on(&app.databases.lookout, &pseudonyms, &app.places.clock).await
 }

@@ -97,12 +97,19 @@ impl Left {
         &self.tree[usize::try_from(position).unwrap()]
     }
 
+    /// The size of the newest checkpoint for fewer leaves than these.
+    fn before(&self, leaves: i64) -> u64 {
+        self.checkpoints.iter().rev().find(|(size, _)| *size < leaves).map_or(0, |(size, _)| size.unsigned_abs())
+    }
+
     /// That nothing which was signed for more leaves than these fits any more.
     fn changed_behind(&self, leaves: i64) -> Finding {
         let sizes: Vec<u64> =
             self.checkpoints.iter().filter(|(size, _)| *size > leaves).map(|(size, _)| size.unsigned_abs()).collect();
         let (first, last) = (sizes[0], *sizes.last().unwrap());
-        Finding::TreeChanged { kept: Kept::Database, first, last, count: sizes.len() as u64 }
+        // The first that is wrong is among the few between two checkpoints.
+        let fits = self.before(leaves + 1);
+        Finding::TreeChanged { kept: Kept::Database, fits, first, last, count: sizes.len() as u64 }
     }
 
     /// That the hash above this leaf is another one, where there is one already.
@@ -240,6 +247,7 @@ impl Left {
                 Self::refile(&of_another, size),
                 vec![Finding::TreeChanged {
                     kept: Kept::Database,
+                    fits: self.before(size),
                     first: size.unsigned_abs(),
                     last: size.unsigned_abs(),
                     count: 1,

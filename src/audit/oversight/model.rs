@@ -116,6 +116,7 @@ impl SoughtOfOwn {
             outcome: self.outcome,
             from: self.from,
             until: self.until,
+            further: self.cursor.is_some(),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use super::config::SnoopingConfig;
 use super::model::{MEASURES, Measure};
+use crate::audit::asked::Asked;
 use crate::audit::entry::{Entry, Outcome};
 use crate::guard::action::{Relation, Role, Verb};
 use crate::guard::gate::asks_purpose;
 use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -73,7 +75,7 @@ impl Tally {
         let Some(organisation) = entry.organisation.filter(|_| entry.relation != Relation::Oneself) else { return };
         let done = entry.outcome == Outcome::Done;
         let today = config.day(entry.at);
-        if let Some(about) = entry.about.filter(|_| done && changes_who_is_on_it(entry.verb)) {
+        for about in changed(entry).filter(|_| done) {
             let changes = self.changes.entry(about).or_default();
             changes.retain(|(at, by)| *by != entry.account && entry.at - *at < FRESH);
             changes.push((entry.at, entry.account));
@@ -162,8 +164,20 @@ impl Tally {
     }
 }
 
-const fn changes_who_is_on_it(verb: Verb) -> bool {
-    matches!(verb, Verb::Assign | Verb::Unassign | Verb::Lift)
+/// On what it is changed who works: on one case, or on each that an absence hands over.
+fn changed(entry: &Entry) -> impl Iterator<Item = Uuid> {
+    let one = entry.about.filter(|_| matches!(entry.verb, Verb::Assign | Verb::Unassign | Verb::Lift));
+    let handed: &[Uuid] = match (entry.kind, entry.verb) {
+        (RecordKind::Absence, Verb::Create) => &entry.records,
+        _ => &[],
+    };
+    one.into_iter().chain(handed.iter().copied())
+}
+
+/// A question to the ledger, told apart from others by what was asked.
+fn question(entry: &Entry, asked: &Asked) -> Option<Uuid> {
+    let words = serde_json::to_vec(&(asked, &entry.records)).ok()?;
+    Sha256::digest(words).first_chunk().copied().map(Uuid::from_bytes)
 }
 
 impl Day {
@@ -196,13 +210,14 @@ impl Day {
         if config.is_off(entry.role, entry.at) {
             self.add(Measure::OffHours);
         }
-        // Lists of what waits are asked for again and again by a screen; the ledger is not.
-        let about = match (entry.about, entry.kind) {
-            (Some(about), _) => about,
-            (None, RecordKind::Ledger | RecordKind::Oversight) => Uuid::nil(),
-            (None, _) => return,
+        // Lists of what waits are asked for again and again by a screen; a question to the ledger is not. Who turns its pages asks none.
+        let asked = entry.asked.as_ref().filter(|asked| !asked.further);
+        let Some(about) = entry.about.or_else(|| question(entry, asked?)) else { return };
+        let named = if entry.verb == Verb::Read && entry.about.is_some() {
+            entry.records.first().copied().unwrap_or(about)
+        } else {
+            about
         };
-        let named = if entry.verb == Verb::Read { entry.records.first().copied().unwrap_or(about) } else { about };
         if self.reads.len() < MOST {
             let (since, times) = self.reads.entry((entry.kind, named)).or_insert((entry.at, 0));
             if entry.at - *since >= AGAIN {
@@ -292,6 +307,25 @@ mod tests {
         assert_eq!(counted(&entries, M::Repeats), [(2, 2)]);
         let slow: Vec<_> = (0..5).map(|n| entry(2, n * 25, Verb::Read, Outcome::Done)).collect();
         assert_eq!(counted(&slow, M::Repeats), [(2, 0)]);
+    }
+
+    #[test]
+    fn the_same_question_to_the_ledger_again_counts_and_another_one_or_a_further_page_does_not() {
+        let ask = |minute, person: &str, further| Entry {
+            kind: RecordKind::Ledger,
+            about: None,
+            records: vec![],
+            asked: Some(Asked { person: Some(person.to_owned()), further, ..Asked::default() }),
+            ..entry(2, minute, Verb::List, Outcome::Done)
+        };
+        let same: Vec<_> = (0..6).map(|n| ask(n, "p-1", false)).collect();
+        assert_eq!(counted(&same, M::Repeats), [(2, 3)]);
+        let others: Vec<_> = (0..6).map(|n| ask(n, &format!("p-{n}"), false)).collect();
+        assert_eq!(counted(&others, M::Repeats), [(2, 0)]);
+        let pages: Vec<_> = (0..6).map(|n| ask(n, "p-1", n > 0)).collect();
+        assert_eq!(counted(&pages, M::Repeats), [(2, 0)]);
+        let listed: Vec<_> = (0..6).map(|n| Entry { asked: None, ..ask(n, "", false) }).collect();
+        assert_eq!(counted(&listed, M::Repeats), [(2, 0)], "nothing was asked");
     }
 
     #[test]

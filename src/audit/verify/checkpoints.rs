@@ -24,12 +24,14 @@ pub(super) struct Claims {
     roots: BTreeMap<u64, Vec<Hash>>,
     /// First and last size and number of neighbouring ones that do not fit.
     differing: Option<(u64, u64, u64)>,
+    /// The largest size so far that fits: the entries before it are those that were signed for.
+    fitted: u64,
     newest: u64,
 }
 
 impl Claims {
     pub(super) fn new(kept: Kept) -> Self {
-        Self { kept, roots: BTreeMap::new(), differing: None, newest: 0 }
+        Self { kept, roots: BTreeMap::new(), differing: None, fitted: 0, newest: 0 }
     }
 
     pub(super) fn add(&mut self, checkpoint: &Checkpoint) {
@@ -58,7 +60,9 @@ impl Claims {
         let roots = self.roots.remove(&size)?;
         let head = head();
         if head.is_some_and(|head| head.size == size && roots.iter().all(|root| *root == head.root)) {
-            return self.told();
+            let told = self.told();
+            self.fitted = size;
+            return told;
         }
         self.differs(size);
         None
@@ -71,7 +75,7 @@ impl Claims {
 
     fn told(&mut self) -> Option<Finding> {
         let (first, last, count) = self.differing.take()?;
-        Some(Finding::TreeChanged { kept: self.kept, first, last, count })
+        Some(Finding::TreeChanged { kept: self.kept, fits: self.fitted, first, last, count })
     }
 
     /// The walk could not go on to the end of a tree that has this head: what it claims itself is all that is known.
@@ -132,8 +136,8 @@ mod tests {
     fn neighbours_that_do_not_fit_are_told_together() {
         let kept = Kept::Outside;
         let told = walk(&[head(1), other(2), other(3), head(4), head(5), other(5)], 6);
-        let first = Finding::TreeChanged { kept, first: 2, last: 3, count: 2 };
-        assert_eq!(told, [first, Finding::TreeChanged { kept, first: 5, last: 5, count: 1 }]);
+        let first = Finding::TreeChanged { kept, fits: 1, first: 2, last: 3, count: 2 };
+        assert_eq!(told, [first, Finding::TreeChanged { kept, fits: 4, first: 5, last: 5, count: 1 }]);
     }
 
     #[test]
@@ -147,7 +151,10 @@ mod tests {
         let mut claims = Claims::new(Kept::Database);
         claims.add(&Checkpoint::new("log.example", head(2)).unwrap());
         assert_eq!(claims.meet(3, || None), None);
-        assert_eq!(claims.end(3), [Finding::TreeChanged { kept: Kept::Database, first: 2, last: 2, count: 1 }]);
+        assert_eq!(
+            claims.end(3),
+            [Finding::TreeChanged { kept: Kept::Database, fits: 0, first: 2, last: 2, count: 1 }]
+        );
     }
 
     #[test]

@@ -79,8 +79,9 @@ pub enum Finding {
     CheckpointByOldKey { kept: Kept, which: i64 },
     /// A checkpoint is filed in the database under another size than it says.
     CheckpointMisfiled { filed: i64, says: u64 },
-    /// Signed checkpoints do not fit the tree: what they covered was changed. Neighbours are told together.
-    TreeChanged { kept: Kept, first: u64, last: u64, count: u64 },
+    /// Signed checkpoints do not fit the tree: what they covered was changed. Neighbours are told together. The
+    /// one of size `fits` before them does (none did if it is 0), so the first entry that is wrong stands from there to below `first`.
+    TreeChanged { kept: Kept, fits: u64, first: u64, last: u64, count: u64 },
     /// A signed checkpoint covers more entries than there are.
     EntriesGone { kept: Kept, says: u64, leaves: u64 },
     /// The last leaves are under no checkpoint.
@@ -207,10 +208,11 @@ impl fmt::Display for Finding {
             Self::CheckpointMisfiled { filed, says } => {
                 write!(f, "A checkpoint of size {says} is filed in the database under size {filed}.")
             }
-            Self::TreeChanged { kept, first, last, count } => write!(
+            Self::TreeChanged { kept, fits, first, last, count } => write!(
                 f,
                 "Entries were changed, exchanged or taken out after they were signed for: they do not fit {count} \
-                 checkpoint(s) {kept}, sizes {first} to {last}."
+                 checkpoint(s) {kept}, sizes {first} to {last}. The first that is wrong is one of the entries {fits} to {}.",
+                first.saturating_sub(1)
             ),
             Self::EntriesGone { kept, says, leaves } => write!(
                 f,

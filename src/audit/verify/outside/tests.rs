@@ -194,7 +194,7 @@ async fn an_edit_that_was_carried_through_all_tiles_is_found_by_the_lane_the_roo
     let report = log.verify(|told| told.saved = saved).await;
     assert_eq!(report.first_wrong(), Some(300));
     let place = Place { replica: Uuid::from_u128(7), lane: 0, n: 101 };
-    let changed = Finding::TreeChanged { kept: Kept::Outside, first: 310, last: 900, count: 2 };
+    let changed = Finding::TreeChanged { kept: Kept::Outside, fits: 256, first: 310, last: 900, count: 2 };
     assert_eq!(
         report.faults,
         [Fault::OtherRoot, Fault::Saved(changed), Fault::ChainBroken { entry: 303, place, before: Some(300) }]
@@ -217,7 +217,7 @@ async fn entries_that_changed_places_are_found() {
     let log = Log::of(&two);
     log.put("checkpoint", signed(&all, 1).as_bytes());
     let report = log.verify(|told| told.saved = vec![signed(&all[..300], 1), signed(&all[..301], 1)]).await;
-    let saved = Finding::TreeChanged { kept: Kept::Outside, first: 301, last: 301, count: 1 };
+    let saved = Finding::TreeChanged { kept: Kept::Outside, fits: 300, first: 301, last: 301, count: 1 };
     assert_eq!(report.faults, [Fault::OtherRoot, Fault::Saved(saved)]);
     // The tile above the leaves says in which two hundred and fifty-six.
     let right = Log::of(&all);
@@ -285,7 +285,7 @@ async fn a_forked_log_and_one_that_lost_entries_are_held_to_what_was_saved() {
     let log = Log::of(&other);
     assert_eq!(log.faults().await, [], "by itself it is whole");
     let report = log.verify(|told| told.saved = vec![signed(&all, 1)]).await;
-    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 600, last: 600, count: 1 };
+    let forked = Finding::TreeChanged { kept: Kept::Outside, fits: 0, first: 600, last: 600, count: 1 };
     assert_eq!(report.faults, [Fault::Saved(forked)]);
     let report = Log::of(&all[..500]).verify(|told| told.saved = vec![signed(&all, 1)]).await;
     let gone = Finding::EntriesGone { kept: Kept::Outside, says: 600, leaves: 500 };
@@ -372,7 +372,7 @@ async fn what_cannot_be_read_is_a_fault_and_hides_neither_a_fork_nor_what_comes_
     let mut other = all.clone();
     edit(&mut other[999]);
     let report = log.verify(|told| told.saved = vec![signed(&other, 1), signed(&leaves(1100), 1)]).await;
-    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 1000, last: 1000, count: 1 };
+    let forked = Finding::TreeChanged { kept: Kept::Outside, fits: 0, first: 1000, last: 1000, count: 1 };
     let gone = Finding::EntriesGone { kept: Kept::Outside, says: 1100, leaves: 1000 };
     assert_eq!(report.faults[..2], [Fault::Saved(forked), Fault::Saved(gone)]);
     assert!(matches!(&report.faults[3..], [Fault::Unreadable { first: Some(512), .. }]), "{:?}", report.faults);
@@ -391,7 +391,7 @@ async fn an_export_is_held_to_every_checkpoint_that_it_kept_and_a_fork_is_told_b
     log.put("checkpoints/00000000000000000400", signed(&other, 1).as_bytes());
     log.put("tile/entries/001", &log.bytes("tile/entries/000"));
     let report = log.verify(|_| ()).await;
-    let forked = Finding::TreeChanged { kept: Kept::Outside, first: 400, last: 400, count: 1 };
+    let forked = Finding::TreeChanged { kept: Kept::Outside, fits: 300, first: 400, last: 400, count: 1 };
     assert_eq!((&report.faults[0], report.faults.len()), (&Fault::Saved(forked), 101));
 }
 
