@@ -104,11 +104,16 @@ impl Log {
     }
 
     async fn verify(&self, change: impl FnOnce(&mut Told)) -> Report {
+        self.verify_and_tell(change, |_, _| ()).await
+    }
+
+    /// [`Self::verify`], told how far it is.
+    async fn verify_and_tell(&self, change: impl FnOnce(&mut Told), progress: impl FnMut(u64, u64)) -> Report {
         let now = DateTime::from_timestamp(NOW * 3600, 0).unwrap();
         let mut told = Told { key: signer(1).verifier().clone(), saved: vec![], witnesses: vec![], needed: 0, now };
         change(&mut told);
         let source = Source::open(self.0.to_str().unwrap(), None, None).unwrap();
-        verify(&source, &told, |_, _| ()).await.unwrap()
+        verify(&source, &told, progress).await.unwrap()
     }
 
     async fn faults(&self) -> Vec<Fault> {
@@ -119,6 +124,17 @@ impl Log {
 /// As somebody changes a stored leaf.
 fn edit(leaf: &mut [u8]) {
     leaf[100] ^= 1;
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_how_far_it_is() {
+    let log = Log::of(&leaves(2000));
+    let mut told = Vec::new();
+    let report = log.verify_and_tell(|_| (), |done, of| told.push((done, of))).await;
+    assert_eq!(report.faults, []);
+    assert!(told.len() > 3 && told.iter().all(|(_, of)| *of == 2000), "{told:?}");
+    assert!(told.windows(2).all(|two| two[0].0 <= two[1].0), "{told:?}");
+    assert_eq!(told.last(), Some(&(2000, 2000)));
 }
 
 #[tokio::test]
