@@ -2,7 +2,9 @@
 //! it. A section opens by itself (`section`), and so do the notes (`notes`) and putting a colleague on the case (`people`): what nobody opens
 //! is not read.
 
+mod fields;
 pub(crate) mod form;
+mod join;
 mod notes;
 mod people;
 mod section;

@@ -41,6 +41,36 @@ impl Shown {
         self.text[from..].split('"').nth(3).unwrap().replace("&#34;", "\"")
     }
 
+    /// What a browser would send of the form with this id, as it stands there.
+    pub fn form(&self, id: &str) -> Vec<(String, String)> {
+        let from = self.text.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{id}: {}", self.text));
+        let form = self.text[from..].split("</form>").next().unwrap();
+        let plain = |text: &str| {
+            let text = text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">");
+            text.replace("&#38;", "&")
+        };
+        let said = |tag: &str, name: &str| tag.split_once(&format!(" {name}=\"")).map(|(_, rest)| plain(rest.split('"').next().unwrap()));
+        let (mut fields, mut select) = (Vec::new(), String::new());
+        for tag in form.split('<').skip(1) {
+            let (tag, after) = tag.split_once('>').unwrap();
+            let name = said(tag, "name").unwrap_or_default();
+            match tag.split_whitespace().next().unwrap() {
+                "input" => {
+                    let asked = matches!(said(tag, "type").as_deref(), Some("radio" | "checkbox"));
+                    if !asked || tag.ends_with("checked") {
+                        fields.push((name, said(tag, "value").unwrap_or_default()));
+                    }
+                }
+                // The line end after the tag is none of its own.
+                "textarea" => fields.push((name, plain(after.strip_prefix('\n').unwrap_or(after)))),
+                "select" => select = name,
+                "option" if tag.ends_with("selected") => fields.push((select.clone(), said(tag, "value").unwrap())),
+                _ => {}
+            }
+        }
+        fields
+    }
+
     pub fn has(&self, text: &str) -> bool {
         self.text.contains(text)
     }
@@ -104,6 +134,13 @@ impl Tab {
         let request =
             request.header("sec-fetch-site", "same-origin").header("content-type", "application/x-www-form-urlencoded");
         self.send(request.body(pairs.join("&"))).await
+    }
+
+    /// Sends a form as it stood on a page, with these fields typed into it.
+    pub async fn sends(&mut self, path: &str, form: &[(String, String)], typed: &[(&str, &str)]) -> Shown {
+        let kept = form.iter().filter(|(name, _)| !typed.iter().any(|(other, _)| other == name));
+        let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+        self.post(path, &kept.chain(typed.iter().copied()).collect::<Vec<_>>()).await
     }
 
     /// Starts a call, and shows its page.

@@ -55,6 +55,10 @@ impl Seat {
     pub fn looks(&mut self, name: &str) {
         let told = self.browser.runs("[document.documentElement.lang, document.title, location.search]");
         assert_eq!(told, json!([self.language.as_str(), "Himaya", ""]), "{name}");
+        let nobodys = self.browser.runs(
+            "[...document.forms].filter(form => !form.elements.whose?.value).map(form => form.getAttribute('action')).filter(to => !['/language', '/exit', '/sign-out', '/sign-in', '/first'].includes(to))",
+        );
+        assert_eq!(nobodys, json!([]), "{name}: every form says whose it is");
         self.browser.runs(AXE);
         let found = self.browser.runs(&format!(
             "axe.run(document, {RULES}).then(found => found.violations.map(found => [found.id, found.nodes.map(node => node.html)]))"

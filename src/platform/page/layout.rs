@@ -1,6 +1,7 @@
 //! What every page shows beside its own work: where one may go, the languages, help, and the way out.
 
-use super::{Refused, Visitor, files};
+use super::door::whose;
+use super::{Fields, Refused, Visitor, files};
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::policy::Decision;
 use crate::guard::record::{AccountId, RecordKind};
@@ -32,6 +33,9 @@ const ENTRIES: [Entry; 6] = [
     crate::tasks::pages::ENTRY,
     crate::roster::pages::ENTRY,
 ];
+
+/// The API's code for a key under which something else was done before.
+pub const KEY_USED: &str = "idempotency_key_reused";
 
 /// One way to go.
 pub struct Link {
@@ -171,6 +175,19 @@ impl Layout {
     #[must_use]
     pub fn new_key(&self) -> String {
         crate::platform::random::uuid().simple().to_string()
+    }
+
+    /// The key of a form that is shown again: the same, so that it does its work once; another where that one stands for other work already.
+    #[must_use]
+    pub fn key_after(&self, sent: &Fields, refused: Option<&Refused>) -> String {
+        let used = refused.is_some_and(|refused| refused.code() == KEY_USED);
+        sent.get("key").filter(|_| !used).map_or_else(|| self.new_key(), str::to_owned)
+    }
+
+    /// Whose form this is: it goes with every form, so that it is not sent as somebody who signed in after them.
+    #[must_use]
+    pub fn whose(&self) -> String {
+        self.account.map(whose).unwrap_or_default()
     }
 
     /// A moment as the country's clocks show it: `23 noyabr 2026, 14:05`, or the time alone today.

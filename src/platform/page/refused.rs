@@ -6,13 +6,15 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 /// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
-pub const SAID: [&str; 27] = [
+pub const SAID: [&str; 29] = [
     "already_on_case",
+    "another_account",
     "barred",
     "busy",
     "case_busy",
     "changed_meanwhile",
     "database_away",
+    "idempotency_key_reused",
     "illegal_transition",
     "in_progress",
     "invalid",

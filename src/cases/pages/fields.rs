@@ -1,0 +1,123 @@
+//! Which fields each section has, in the order in which they are asked for, and how each is asked.
+
+use crate::cases::codes::{
+    DecisionMaker, Education, ExploitationType, Gender, LabourIndustry, MaritalStatus, MethodOfControl,
+    MethodOfRecruitment, RelationshipToTrafficker, SexExploitationType, TraffickingStatus, Website,
+};
+use crate::cases::states::ProsecutionStage;
+use crate::cases::terms::{Act, Category, Means, Offer, PreferredSex, Risk, SafeToContact, Sex};
+use crate::guard::record::RecordKind;
+
+/// The words of a list.
+pub type Words = fn() -> Vec<&'static str>;
+
+macro_rules! words {
+    ($list:ty) => {
+        || <$list>::ALL.iter().map(|word| word.as_str()).collect()
+    };
+}
+
+/// How a field is asked for.
+#[derive(Clone, Copy)]
+pub enum Asks {
+    Line,
+    /// Several lines, so many.
+    Text(u8),
+    Day,
+    Number,
+    /// A code of ISO 3166.
+    Country,
+    /// Several of them.
+    Countries,
+    /// A code of ISO 639.
+    Language,
+    YesOrNo,
+    /// One of a list; the family under which its words are said.
+    One(&'static str, Words),
+    /// Any of a list.
+    Any(&'static str, Words),
+}
+
+/// A field of a section, under the name that the API has for it.
+pub struct Field {
+    pub name: &'static str,
+    pub asks: Asks,
+}
+
+const fn field(name: &'static str, asks: Asks) -> Field {
+    Field { name, asks }
+}
+
+use Asks::{Any, Countries, Country, Day, Line, Number, One, YesOrNo};
+
+const IDENTITY: [Field; 15] = [
+    field("category", One("category", words!(Category))),
+    field("first_name", Line),
+    field("middle_name", Line),
+    field("second_name", Line),
+    field("birthdate", Day),
+    field("age_is_doubtful", YesOrNo),
+    field("sex", One("sex", words!(Sex))),
+    field("gender", One("gender", words!(Gender))),
+    field("citizenship", Countries),
+    field("identity_number", Line),
+    field("primary_language", Asks::Language),
+    field("secondary_language", Asks::Language),
+    field("marital_status", One("marital", words!(MaritalStatus))),
+    field("number_of_children", Number),
+    field("education", One("education", words!(Education))),
+];
+
+const CONTACT: [Field; 12] = [
+    field("safe_to_contact", One("safe-to-contact", words!(SafeToContact))),
+    field("how_to_contact", Asks::Text(3)),
+    field("risk", One("risk", words!(Risk))),
+    field("risk_notes", Asks::Text(5)),
+    field("mobile_phone", Line),
+    field("home_phone", Line),
+    field("email", Line),
+    field("street", Line),
+    field("city", Line),
+    field("country", Country),
+    field("preferred_sex_of_interviewer", One("preferred-sex", words!(PreferredSex))),
+    field("preferred_sex_of_interpreter", One("preferred-sex", words!(PreferredSex))),
+];
+
+const NARRATIVE: [Field; 12] = [
+    field("text", Asks::Text(16)),
+    field("recruitment_methods", Any("recruitment", words!(MethodOfRecruitment))),
+    field("acts", Any("act", words!(Act))),
+    field("means", Any("means", words!(Means))),
+    field("methods_of_control", Any("control", words!(MethodOfControl))),
+    field("exploitation_types", Any("exploitation", words!(ExploitationType))),
+    field("forced_labour_industry", One("industry", words!(LabourIndustry))),
+    field("sex_exploitation_types", Any("sex-exploitation", words!(SexExploitationType))),
+    field("relationship_to_trafficker", One("trafficker", words!(RelationshipToTrafficker))),
+    field("age_when_trafficked", Number),
+    field("recruitment_websites", Any("website", words!(Website))),
+    field("websites", Any("website", words!(Website))),
+];
+
+const LEGAL: [Field; 5] = [
+    field("trafficking_status", One("trafficking-status", words!(TraffickingStatus))),
+    field("decided_by", One("decision-maker", words!(DecisionMaker))),
+    field("rights_notice_given_on", Day),
+    field("lawyer", One("offer", words!(Offer))),
+    field("notes", Asks::Text(8)),
+];
+
+const INVESTIGATION: [Field; 2] =
+    [field("prosecution_stage", One("stage", words!(ProsecutionStage))), field("leads", Asks::Text(14))];
+
+/// The fields of a section; none for a kind that officers do not write.
+#[must_use]
+pub fn fields(kind: RecordKind) -> &'static [Field] {
+    match kind {
+        RecordKind::Identity => &IDENTITY,
+        RecordKind::ContactAndSafety => &CONTACT,
+        RecordKind::Narrative => &NARRATIVE,
+        RecordKind::Legal => &LEGAL,
+        RecordKind::Investigation => &INVESTIGATION,
+        _ => &[],
+    }
+}
