@@ -4,7 +4,7 @@
 
 mod fields;
 pub(crate) mod form;
-mod join;
+pub(crate) mod join;
 mod notes;
 mod people;
 mod section;

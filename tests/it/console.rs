@@ -3,7 +3,7 @@
 use crate::harness::World;
 use crate::matrix::{count, reviewed};
 use himaya::demo::actor::Actor;
-use himaya::demo::{pages as demo, story};
+use himaya::demo::{pages as demo, stay, story};
 use himaya::platform::page;
 use himaya::platform::serve::Serving;
 use reqwest::header::HeaderMap;
@@ -581,6 +581,13 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
     let visit =
         officer.post(&format!("/api/v1/cases/{}/tasks", played.case), &visit).await.unwrap().id("id").to_string();
     let (case, person) = (played.case.to_string(), played.person.to_string());
+    let played = story::Played { house: stay::open_house(&world.country).await.unwrap(), ..played };
+    let told = stay::said(world.country.organisations["accommodation"], "care", "placement", "given");
+    let consents = format!("/api/v1/cases/{case}/persons/{person}/consents");
+    assert_eq!(officer.post(&consents, &told).await.unwrap().status, 201);
+    let placements = format!("/api/v1/cases/{case}/placements");
+    let placement = officer.post(&placements, &stay::asked(&played)).await.unwrap().id("id").to_string();
+    let house = played.house.to_string();
     let nobodys = himaya::platform::random::uuid().to_string();
     let concrete = |path: &str| {
         let id = match path {
@@ -588,11 +595,17 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             path if path.starts_with("/slips/") || path.starts_with("/notices/") => &slip,
             path if path.starts_with("/cases/") => &case,
             path if path.starts_with("/tasks/") => &visit,
+            path if path.starts_with("/placements/") => &placement,
+            path if path.starts_with("/houses/") => &house,
             path if path.starts_with("/call-backs/") => &task,
             _ => &nobodys,
         };
         let kind = if path.contains("{person}") { "identity" } else { "narrative" };
-        let cursor = if path.starts_with("/notices/") { "0.0.0" } else { "1" };
+        let cursor = match path {
+            path if path.starts_with("/notices/") => "0.0.0",
+            path if path.starts_with("/placements/") => "0.9",
+            _ => "1",
+        };
         let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
         path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys)
     };

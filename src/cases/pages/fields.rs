@@ -1,4 +1,4 @@
-//! Which fields each section has, in the order in which they are asked for, and how each is asked.
+//! Which fields each section has, and the carers' record, in the order in which they are asked for, and how each is asked.
 
 use crate::cases::codes::{
     DecisionMaker, Education, ExploitationType, Gender, LabourIndustry, MaritalStatus, MethodOfControl,
@@ -7,6 +7,7 @@ use crate::cases::codes::{
 use crate::cases::states::ProsecutionStage;
 use crate::cases::terms::{Act, Category, Means, Offer, PreferredSex, Risk, SafeToContact, Sex};
 use crate::guard::record::RecordKind;
+use crate::placements::care::Assisted;
 
 /// The words of a list.
 pub type Words = fn() -> Vec<&'static str>;
@@ -109,7 +110,32 @@ const LEGAL: [Field; 5] = [
 const INVESTIGATION: [Field; 2] =
     [field("prosecution_stage", One("stage", words!(ProsecutionStage))), field("leads", Asks::Text(14))];
 
-/// The fields of a section; none for a kind that officers do not write.
+/// The carers' record: their texts, then each kind of help, where it stands and what is to be said of it.
+const CARE: [Field; 19] = [
+    field("plan", Asks::Text(6)),
+    field("medical", Asks::Text(6)),
+    field("psychological", Asks::Text(6)),
+    field("medical_help", ASSISTED),
+    field("medical_said", Asks::Text(2)),
+    field("psychological_help", ASSISTED),
+    field("psychological_said", Asks::Text(2)),
+    field("legal_help", ASSISTED),
+    field("legal_said", Asks::Text(2)),
+    field("interpreting_help", ASSISTED),
+    field("interpreting_said", Asks::Text(2)),
+    field("education_help", ASSISTED),
+    field("education_said", Asks::Text(2)),
+    field("work_help", ASSISTED),
+    field("work_said", Asks::Text(2)),
+    field("material_help", ASSISTED),
+    field("material_said", Asks::Text(2)),
+    field("family_contact_help", ASSISTED),
+    field("family_contact_said", Asks::Text(2)),
+];
+
+const ASSISTED: Asks = One("assisted", words!(Assisted));
+
+/// The fields of a section; none for a kind that has no form.
 #[must_use]
 pub fn fields(kind: RecordKind) -> &'static [Field] {
     match kind {
@@ -118,6 +144,7 @@ pub fn fields(kind: RecordKind) -> &'static [Field] {
         RecordKind::Narrative => &NARRATIVE,
         RecordKind::Legal => &LEGAL,
         RecordKind::Investigation => &INVESTIGATION,
+        RecordKind::Care => &CARE,
         _ => &[],
     }
 }

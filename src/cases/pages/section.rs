@@ -97,12 +97,13 @@ fn shown(layout: Layout, place: &Place, written: &Written, writable: bool, refus
     let Written { typed, base, marks, etag } = written;
     let joined = marks.any();
     let asked = joined && !marks.all_chosen() && refused.is_none();
+    let wrong: Vec<&str> = refused.map(|refused| refused.fields().collect()).unwrap_or_default();
     let section = SectionPage {
         place,
         etag,
         joined,
         hidden: [base.hidden(), marks.hidden()].concat(),
-        form: if writable { form::form(&layout, typed, marks, refused) } else { Vec::new() },
+        form: if writable { form::form(&layout, typed, marks, &wrong) } else { Vec::new() },
         told: if writable { Vec::new() } else { form::read(&layout, typed) },
         writable,
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),

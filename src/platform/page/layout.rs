@@ -4,7 +4,7 @@ use super::door::whose;
 use super::{Fields, Refused, Visitor, files};
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::policy::Decision;
-use crate::guard::record::{AccountId, RecordKind};
+use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::platform::language::{self, Language, say};
 use crate::platform::problem::Problem;
 use crate::staff::model::CurrentSession;
@@ -25,10 +25,12 @@ pub struct Entry {
 }
 
 /// Every such screen, in the order in which they are shown: the first is where a day begins.
-const ENTRIES: [Entry; 6] = [
+const ENTRIES: [Entry; 8] = [
     crate::calls::pages::ENTRY,
     crate::notices::pages::desk::ENTRY,
     crate::cases::pages::ENTRY,
+    crate::placements::pages::ENTRY,
+    crate::accommodation::pages::ENTRY,
     crate::notices::pages::ENTRY,
     crate::tasks::pages::ENTRY,
     crate::roster::pages::ENTRY,
@@ -60,6 +62,8 @@ pub struct Layout {
     pub signed_in: bool,
     /// Who is signed in.
     pub account: Option<AccountId>,
+    /// Where they work.
+    pub organisation: Option<OrganisationId>,
     role: Option<Role>,
     pub links: Vec<Link>,
     /// The form whose text goes with the choice of another language; empty where there is nothing to lose.
@@ -75,10 +79,11 @@ impl Visitor {
     /// # Errors
     /// 401 `sign_in` when nobody is.
     pub async fn layout(&self, help: &'static str) -> Result<Layout, Refused> {
-        let CurrentSession { account, role, .. } = self.current().await?;
+        let CurrentSession { account, organisation, role, .. } = self.current().await?;
         Ok(Layout {
             signed_in: true,
             account: Some(account),
+            organisation: Some(organisation),
             role: Some(role),
             links: self.links(role),
             ..self.bare(help)
@@ -94,6 +99,7 @@ impl Visitor {
             back: self.own_page().to_owned(),
             signed_in: false,
             account: None,
+            organisation: None,
             role: None,
             links: Vec::new(),
             form: "",
@@ -137,8 +143,22 @@ impl Layout {
     /// # Errors
     /// 404.
     pub fn for_who_does(self, kind: RecordKind, verb: Verb) -> Result<Self, Refused> {
-        let does = self.role.is_some_and(|role| self.visitor.ever_does(role, kind, verb));
-        if does { Ok(self) } else { Err(Problem::absent().into()) }
+        if self.does(kind, verb) { Ok(self) } else { Err(Problem::absent().into()) }
+    }
+
+    /// Whether this is work of whoever is signed in, some of it at least.
+    #[must_use]
+    pub fn does(&self, kind: RecordKind, verb: Verb) -> bool {
+        self.role.is_some_and(|role| self.visitor.ever_does(role, kind, verb))
+    }
+
+    /// The first of these purposes for which they see such records at all.
+    #[must_use]
+    pub fn purpose(&self, kind: RecordKind, purposes: &[Purpose]) -> Purpose {
+        let sees = |purpose: &Purpose| {
+            self.role.is_some_and(|role| self.visitor.may(role, Relation::None, kind, Verb::List, Some(*purpose)))
+        };
+        purposes.iter().copied().find(|purpose| sees(purpose)).unwrap_or(Purpose::CaseWork)
     }
 
     /// The page that is looked at again, where this one is the answer to a form.
@@ -188,6 +208,12 @@ impl Layout {
     #[must_use]
     pub fn whose(&self) -> String {
         self.account.map(whose).unwrap_or_default()
+    }
+
+    /// How many are free, of how many.
+    #[must_use]
+    pub fn free(&self, free: &i64, of: &i32) -> String {
+        say(self.language, "page-free", &[("free", free.to_string().into()), ("all", of.to_string().into())])
     }
 
     /// A moment as the country's clocks show it: `23 noyabr 2026, 14:05`, or the time alone today.

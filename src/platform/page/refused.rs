@@ -6,11 +6,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 /// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
-pub const SAID: [&str; 29] = [
+pub const SAID: [&str; 39] = [
+    "accommodation_unfit",
+    "address_held_by_others",
     "already_on_case",
     "another_account",
     "barred",
     "busy",
+    "care_would_be_lost",
     "case_busy",
     "changed_meanwhile",
     "database_away",
@@ -19,13 +22,20 @@ pub const SAID: [&str; 29] = [
     "in_progress",
     "invalid",
     "ledger_away",
+    "no_address",
+    "no_consent",
+    "no_free_place",
     "no_review_key",
     "no_such_method",
     "no_such_route",
+    "nobody_to_bring",
+    "nobody_trained",
     "not_found",
     "not_from_here",
     "not_your_work",
+    "own_favour",
     "second_factor_needed",
+    "sharing_refused",
     "sign_in",
     "signing_in_busy",
     "squad_not_reachable",
