@@ -7,6 +7,7 @@ use crate::calls::pages::form::LANGUAGES;
 use crate::guard::action::Purpose;
 use crate::guard::record::OrganisationId;
 use crate::placements::content::PlacementView;
+use crate::placements::pages::language;
 use crate::platform::http::Listed;
 use crate::platform::page::{
     At, Choice, Fields, Layout, Pages, Question, Refused, Text, Visitor, go, own_path, page,
@@ -144,10 +145,6 @@ fn in_words(layout: &Layout, view: ConsentView, recipients: &[Recipient]) -> Sho
         taken_back: matches!(view.state, ConsentState::Given | ConsentState::Refused),
         view,
     }
-}
-
-fn language(layout: &Layout, code: &str) -> String {
-    if LANGUAGES.contains(&code) { layout.word("call-language", code) } else { code.to_owned() }
 }
 
 async fn shown(visitor: &Visitor, on: On, fields: &Fields, refused: Option<&Refused>) -> Result<Response, Refused> {

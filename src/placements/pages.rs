@@ -3,10 +3,16 @@
 
 mod care;
 mod deciding;
+mod needs;
+mod squad;
 
-use super::content::{Needs, PlacementRow, PlacementView, Stands};
+pub(crate) use needs::language;
+
+#[cfg(test)]
+pub(crate) use needs::NEEDS;
+
+use super::content::{PlacementRow, PlacementView, Stands};
 use super::model::PlacementState;
-use crate::calls::pages::form::LANGUAGES;
 use crate::guard::action::{Purpose, Verb};
 use crate::guard::record::{AccountId, RecordKind};
 use crate::platform::http::Listed;
@@ -27,6 +33,9 @@ pub const ENTRY: Entry = Entry {
     purpose: Some(Purpose::Care),
 };
 
+/// The same for who brings people there.
+pub const SQUADS: Entry = Entry { name: "placements-squad", purpose: Some(Purpose::CaseWork), ..ENTRY };
+
 #[must_use]
 pub fn pages() -> Pages {
     Pages::default()
@@ -38,28 +47,25 @@ pub fn pages() -> Pages {
         .post("/placements/{id}/admit", admit)
         .merge(deciding::pages())
         .merge(care::pages())
+        .merge(squad::pages())
 }
 
 /// What can be done with a placement, and what stands beside it.
 #[cfg(test)]
-pub(crate) const STEPS: [&str; 8] =
-    ["acknowledge", "accept", "decline", "admit", "exit", "care", "consents", "workers"];
-
-/// What is told of the needs.
-#[cfg(test)]
-pub(crate) const NEEDS: [&str; 12] = [
-    "called",
-    "safety",
-    "age",
-    "gender",
-    "languages",
-    "interpreter",
-    "children",
-    "health",
-    "diet_and_faith",
-    "wishes",
-    "basis",
-    "agreed",
+pub(crate) const STEPS: [&str; 13] = [
+    "acknowledge",
+    "accept",
+    "decline",
+    "consent",
+    "transport",
+    "admit",
+    "exit",
+    "transfer",
+    "withdraw",
+    "care",
+    "consents",
+    "workers",
+    "arrival",
 ];
 
 /// For what somebody looks at placements: the shelter to care, the squad for its case.
@@ -71,6 +77,7 @@ fn purpose(layout: &Layout) -> Purpose {
 #[template(path = "placements/pages/placements.html")]
 struct PlacementsPage {
     page: Layout,
+    title: &'static str,
     groups: Vec<Group>,
     next: Option<String>,
     /// Whether those who are expected or live here are shown by how they are called: that opens each.
@@ -127,7 +134,8 @@ async fn list(visitor: &Visitor, after: &str, named: bool) -> Result<Response, R
     }
     let nameable = !named && groups.iter().skip(1).take(2).any(|group| !group.rows.is_empty());
     groups.retain(|group| !group.none.is_empty() || !group.rows.is_empty());
-    Ok(page(StatusCode::OK, &PlacementsPage { page: layout, groups, next, named, nameable }))
+    let title = if purpose == Purpose::Care { ENTRY.name } else { SQUADS.name };
+    Ok(page(StatusCode::OK, &PlacementsPage { page: layout, title, groups, next, named, nameable }))
 }
 
 /// How somebody wants to be called, for whoever cares for them.
@@ -164,6 +172,8 @@ struct PlacementPage {
     told: Vec<(String, String)>,
     carers: Vec<String>,
     steps: Vec<Step>,
+    /// What is not pressed by accident.
+    last: Vec<Step>,
     /// Pages beside it.
     beside: Vec<Step>,
     words: String,
@@ -175,6 +185,8 @@ struct Step {
     name: String,
     /// A page that asks more; what is none is done at once.
     asks: bool,
+    /// What comes next by itself, and is what most come for.
+    main: bool,
 }
 
 async fn shown(visitor: &Visitor, id: Uuid, refused: Option<&Refused>) -> Result<Response, Refused> {
@@ -185,9 +197,10 @@ async fn shown(visitor: &Visitor, id: Uuid, refused: Option<&Refused>) -> Result
     let names: HashMap<AccountId, String> = people.into_iter().map(|who| (who.account, who.handle)).collect();
     let carers = view.workers.iter().filter_map(|account| names.get(account).cloned()).collect();
     let placement = PlacementPage {
-        told: told(&layout, &view),
+        told: needs::told(&layout, &view),
         carers,
         steps: steps(&layout, &path, view.row.state),
+        last: last(&layout, &path, view.row.state),
         beside: beside(&layout, &path, &view),
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         row: view.row,
@@ -202,14 +215,33 @@ fn steps(layout: &Layout, path: &str, state: PlacementState) -> Vec<Step> {
         ("acknowledge", Verb::Acknowledge, state.acknowledge().is_ok(), false),
         ("accept", Verb::Accept, state.accept().is_ok(), true),
         ("decline", Verb::Decline, state.decline().is_ok(), true),
+        ("consent", Verb::Consent, state.consent().is_ok(), true),
+        ("transport", Verb::Transport, state.transport().is_ok(), false),
         ("admit", Verb::Admit, state.admit().is_ok(), false),
         ("exit", Verb::Exit, !state.is_over(), true),
     ];
     let steps = all.into_iter().filter(|(_, verb, may, _)| *may && layout.does(RecordKind::Placement, *verb));
-    let step = |(name, _, _, asks)| Step {
+    let step = |(place, (name, _, _, asks))| Step {
         path: format!("{path}/{name}"),
         name: layout.say(&format!("placement-do-{name}")),
         asks,
+        main: place == 0 && name != "exit",
+    };
+    steps.enumerate().map(step).collect()
+}
+
+/// What ends it, and is asked about once more.
+fn last(layout: &Layout, path: &str, state: PlacementState) -> Vec<Step> {
+    let all = [
+        ("transfer", Verb::Transfer, state.transfer().is_ok()),
+        ("withdraw", Verb::Withdraw, state.withdraw().is_ok()),
+    ];
+    let steps = all.into_iter().filter(|(_, verb, may)| *may && layout.does(RecordKind::Placement, *verb));
+    let step = |(name, _, _)| Step {
+        path: format!("{path}/{name}"),
+        name: layout.say(&format!("placement-do-{name}")),
+        asks: false,
+        main: false,
     };
     steps.map(step).collect()
 }
@@ -218,40 +250,15 @@ fn steps(layout: &Layout, path: &str, state: PlacementState) -> Vec<Step> {
 fn beside(layout: &Layout, path: &str, view: &PlacementView) -> Vec<Step> {
     let cares = layout.account.is_some_and(|account| view.workers.contains(&account));
     let decides = layout.does(RecordKind::Placement, Verb::Assign) && view.manager == layout.account;
-    let all = [("care", cares), ("consents", cares || decides), ("workers", decides)];
+    let brings = view.case.is_some() && group(view.row.state) > 0 && !view.row.state.is_over();
+    let all = [("care", cares), ("consents", cares || decides), ("workers", decides), ("arrival", brings)];
     let step = |(name, _)| Step {
         path: format!("{path}/{name}"),
         name: layout.say(&format!("placement-do-{name}")),
         asks: true,
+        main: false,
     };
     all.into_iter().filter(|(_, shown)| *shown).map(step).collect()
-}
-
-/// What is needed to care for the person, in the order in which it is asked for.
-fn told(layout: &Layout, view: &PlacementView) -> Vec<(String, String)> {
-    let Needs { called, age, gender, languages, needs_interpreter, children, health, diet_and_faith, safety, wishes } =
-        &view.needs;
-    let language = |code: &String| {
-        if LANGUAGES.contains(&code.as_str()) { layout.word("call-language", code) } else { code.clone() }
-    };
-    let yes = needs_interpreter.then(|| layout.word("answer", "true"));
-    let children = (*children > 0).then(|| children.to_string());
-    let languages: Vec<String> = languages.iter().map(language).collect();
-    let lines = [
-        ("called", Some(called.clone())),
-        ("safety", safety.clone()),
-        ("age", Some(layout.say_with("needs-years", "band", age.as_str()))),
-        ("gender", gender.map(|gender| layout.word("gender", gender.as_str()))),
-        ("languages", (!languages.is_empty()).then(|| languages.join(", "))),
-        ("interpreter", yes),
-        ("children", children),
-        ("health", health.clone()),
-        ("diet_and_faith", diet_and_faith.clone()),
-        ("wishes", wishes.clone()),
-        ("basis", Some(layout.word("placement-basis", view.basis.as_str()))),
-        ("agreed", view.consent.as_ref().map(|given| given.explained.clone())),
-    ];
-    lines.into_iter().filter_map(|(name, value)| Some((layout.say(&format!("needs-{name}")), value?))).collect()
 }
 
 async fn read(visitor: Visitor, At(id): At) -> Result<Response, Refused> {

@@ -607,14 +607,14 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             _ => "1",
         };
         let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
-        path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys)
+        path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys).replace("{removal}", &nobodys)
     };
     let mut pages = page::listed();
     // What changes something comes after what only shows, and what ends the session last.
     pages.sort_by_key(|(method, path)| {
         let ends =
             ["/sessions/end-others", "/sign-out", "/exit"].iter().position(|end| end == path).map_or(0, |at| at + 1);
-        let done = usize::from(path.ends_with("/done"));
+        let done = usize::from(path.ends_with("/done") || path.ends_with("/leave"));
         (*method != Method::GET, ends, done, *path)
     });
     let roles: BTreeSet<&str> = world.country.everybody().map(|(_, role)| role).collect();

@@ -33,6 +33,7 @@ mod console;
 mod console_attacked;
 mod console_cases;
 mod console_officer;
+mod console_placing;
 mod console_shelter;
 mod console_walk;
 mod credentials;

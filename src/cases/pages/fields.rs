@@ -148,3 +148,66 @@ pub fn fields(kind: RecordKind) -> &'static [Field] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cases::pages::form::Typed;
+    use crate::platform::page::Fields;
+    use crate::cases::document::{OF_CASE, OF_PERSON};
+    use crate::cases::sections::{ContactAndSafety, Identity, Investigation, Legal, Narrative};
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use utoipa::PartialSchema;
+
+    /// What a section may hold, from the API's own description of it.
+    fn names<T: PartialSchema>() -> Vec<String> {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        schema["properties"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    fn every_field_has_its_place<T: PartialSchema + Serialize + DeserializeOwned>(kind: RecordKind) {
+        let mut here: Vec<&str> = fields(kind).iter().map(|field| field.name).collect();
+        let mut there = names::<T>();
+        here.sort_unstable();
+        there.sort_unstable();
+        assert_eq!(here, there, "{kind}");
+        // What is typed into each is what the API takes, and it comes back the same.
+        let value = |field: &Field| match field.asks {
+            Line | Asks::Text(_) => " Ə\n".to_owned(),
+            Day => "2009-02-28".to_owned(),
+            Number => "7".to_owned(),
+            Country | Asks::Language => "az".to_owned(),
+            Countries => "AZ, ge".to_owned(),
+            YesOrNo => "false".to_owned(),
+            One(_, words) | Any(_, words) => words()[0].to_owned(),
+        };
+        let sent: Vec<String> = fields(kind)
+            .iter()
+            .map(|field| {
+                format!(
+                    "{}={}",
+                    field.name,
+                    percent_encoding::utf8_percent_encode(&value(field), percent_encoding::NON_ALPHANUMERIC)
+                )
+            })
+            .collect();
+        let typed = Typed::of(kind, &Fields::read(sent.join("&").as_bytes()).unwrap());
+        let stored = serde_json::to_value(serde_json::from_value::<T>(typed.content()).unwrap()).unwrap();
+        let back = Typed::saved(kind, &stored);
+        assert_eq!(back.content(), stored, "{kind}");
+        assert!(Typed::saved(kind, &typed.content()) == back, "{kind}");
+    }
+
+    #[test]
+    fn every_field_of_a_section_has_a_place_in_its_form() {
+        every_field_has_its_place::<Identity>(RecordKind::Identity);
+        every_field_has_its_place::<ContactAndSafety>(RecordKind::ContactAndSafety);
+        every_field_has_its_place::<Narrative>(RecordKind::Narrative);
+        every_field_has_its_place::<Legal>(RecordKind::Legal);
+        every_field_has_its_place::<Investigation>(RecordKind::Investigation);
+        for kind in OF_CASE.into_iter().chain(OF_PERSON) {
+            assert!(!fields(kind).is_empty(), "{kind}");
+        }
+    }
+}

@@ -25,11 +25,12 @@ pub struct Entry {
 }
 
 /// Every such screen, in the order in which they are shown: the first is where a day begins.
-const ENTRIES: [Entry; 8] = [
+const ENTRIES: [Entry; 9] = [
     crate::calls::pages::ENTRY,
     crate::notices::pages::desk::ENTRY,
     crate::cases::pages::ENTRY,
     crate::placements::pages::ENTRY,
+    crate::placements::pages::SQUADS,
     crate::accommodation::pages::ENTRY,
     crate::notices::pages::ENTRY,
     crate::tasks::pages::ENTRY,
@@ -118,6 +119,12 @@ impl Visitor {
     #[must_use]
     pub fn may(&self, role: Role, relation: Relation, kind: RecordKind, verb: Verb, purpose: Option<Purpose>) -> bool {
         self.console().0.policy.decide(role, relation, kind, verb, purpose) == Decision::Allow
+    }
+
+    /// The screens that somebody of this role has, by name.
+    #[must_use]
+    pub fn screens(&self, role: Role) -> Vec<String> {
+        self.links(role).into_iter().map(|link| link.name).collect()
     }
 
     fn links(&self, role: Role) -> Vec<Link> {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 /// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
-pub const SAID: [&str; 39] = [
+pub const SAID: [&str; 44] = [
     "accommodation_unfit",
     "address_held_by_others",
     "already_on_case",
@@ -21,6 +21,7 @@ pub const SAID: [&str; 39] = [
     "illegal_transition",
     "in_progress",
     "invalid",
+    "lapsed",
     "ledger_away",
     "no_address",
     "no_consent",
@@ -30,12 +31,16 @@ pub const SAID: [&str; 39] = [
     "no_such_route",
     "nobody_to_bring",
     "nobody_trained",
+    "nobody_would_remain",
     "not_found",
     "not_from_here",
     "not_your_work",
     "own_favour",
+    "proposed_already",
+    "same_person",
     "second_factor_needed",
     "sharing_refused",
+    "shelter_not_reachable",
     "sign_in",
     "signing_in_busy",
     "squad_not_reachable",
