@@ -138,7 +138,7 @@ fn in_words(layout: &Layout, view: ConsentView, recipients: &[Recipient]) -> Sho
     let section = layout.word("consent-section", view.section.as_str());
     let (said, source) = (layout.word("consent-state", view.state.as_str()), layout.word("consent-by", view.source.as_str()));
     Shown {
-        what: format!("{section} → {name}"),
+        what: format!("{section} · {name}"),
         said: format!("{said} · {source}"),
         language: language(layout, &view.language),
         asked: view.state == ConsentState::Asked,
@@ -167,7 +167,7 @@ async fn shown(visitor: &Visitor, on: On, fields: &Fields, refused: Option<&Refu
     let (mut questions, mut fixed, mut what) = (Vec::new(), Vec::new(), String::new());
     if let ([recipient], [section]) = (recipients.as_slice(), sections.as_slice()) {
         fixed = vec![("recipient", recipient.id.to_string()), ("section", (*section).to_owned())];
-        what = format!("{} → {}", layout.word("consent-section", section), recipient.name);
+        what = format!("{} · {}", layout.word("consent-section", section), recipient.name);
     } else {
         let choices = recipients.iter().map(choice).collect();
         let to = Question::of_choices("recipient", layout.say("consent-to"), choices);

@@ -30,6 +30,7 @@ mod case_states;
 mod catalogue;
 mod configured;
 mod console;
+mod console_administration;
 mod console_attacked;
 mod console_cases;
 mod console_officer;

@@ -10,11 +10,12 @@ use crate::cases::pages::form as sections;
 use crate::cases::states::CaseState;
 use crate::consents::model::{ConsentState, Said, Section, Source};
 use crate::guard::action::{Purpose, Role};
-use crate::guard::statement::AccessReason;
+use crate::guard::statement::{AccessReason, OrganisationKind};
 use crate::notices::model::{Basis, Escalation, NoticeState, ReturnCode};
 use crate::placements::model::{DeclineCode, PlacementBasis, PlacementState};
 use crate::placements::pages as placements;
 use crate::platform::page::SAID;
+use crate::staff::pages::administration::HEALTH;
 use crate::tasks::model::TaskKind;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,9 @@ fn families() -> BTreeSet<String> {
         family("people-relation", ["assigned", "granted"].into_iter()),
         family("access-reason", crate::cases::pages::REASONS.into_iter().map(AccessReason::as_str)),
         sections::keys().collect(),
+        family("organisation", OrganisationKind::ALL.iter().map(|word| word.as_str())),
+        family("health", HEALTH.into_iter()),
+        family("function", ["responsible", "custodian"].into_iter()),
         family("placement-state", PlacementState::ALL.iter().map(|word| word.as_str())),
         family("placement-basis", PlacementBasis::ALL.iter().map(|word| word.as_str())),
         family("decline-code", DeclineCode::ALL.iter().map(|word| word.as_str())),

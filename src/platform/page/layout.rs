@@ -25,7 +25,7 @@ pub struct Entry {
 }
 
 /// Every such screen, in the order in which they are shown: the first is where a day begins.
-const ENTRIES: [Entry; 9] = [
+const ENTRIES: [Entry; 11] = [
     crate::calls::pages::ENTRY,
     crate::notices::pages::desk::ENTRY,
     crate::cases::pages::ENTRY,
@@ -35,6 +35,8 @@ const ENTRIES: [Entry; 9] = [
     crate::notices::pages::ENTRY,
     crate::tasks::pages::ENTRY,
     crate::roster::pages::ENTRY,
+    crate::staff::pages::administration::ORGANISATIONS,
+    crate::staff::pages::administration::ACCOUNTS,
 ];
 
 /// The API's code for a key under which something else was done before.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 /// The codes that have words of their own (`problem-…`). Any other is a general sentence with the request's id.
-pub const SAID: [&str; 44] = [
+pub const SAID: [&str; 45] = [
     "accommodation_unfit",
     "address_held_by_others",
     "already_on_case",
@@ -17,6 +17,7 @@ pub const SAID: [&str; 44] = [
     "case_busy",
     "changed_meanwhile",
     "database_away",
+    "handle_taken",
     "idempotency_key_reused",
     "illegal_transition",
     "in_progress",

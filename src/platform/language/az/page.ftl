@@ -67,6 +67,7 @@ problem-proposed_already = Bu artıq təklif edilib və ikinci şəxsi gözləyi
 problem-same_person = Təklif edən təsdiq etmir. Bunu ikinci şəxs edir.
 problem-lapsed = Bu artıq qüvvədə deyil. İşin indiki vəziyyətinə baxın.
 problem-shelter_not_reachable = Son bir gündə bu evdə heç kim sorğulara baxmayıb. Ora zəng edin. Heç nə saxlanmayıb.
+problem-handle_taken = Bu adda hesab artıq var. Başqa ad seçin.
 problem-in_progress = Eyni əməliyyat artıq yerinə yetirilir. Bir az gözləyin, sonra yenidən baxın.
 problem-invalid = Nə isə düz deyil. Aşağıda qeyd olunub. Yazdıqlarınız buradadır.
 problem-ledger_away = Hər şeyin yazıldığı jurnala hazırda yazmaq olmur, ona görə heç nə açılmır. Bir neçə saniyədən sonra yenidən cəhd edin.

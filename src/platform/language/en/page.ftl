@@ -67,6 +67,7 @@ problem-proposed_already = This is proposed already, and waits for a second pers
 problem-same_person = Whoever proposed it does not confirm it. A second person does.
 problem-lapsed = This has no effect any more. Look at the case as it stands now.
 problem-shelter_not_reachable = Nobody of this house has looked at its desk in the last day. Telephone it. Nothing was stored.
+problem-handle_taken = An account of this name is there already. Choose another name.
 problem-in_progress = The same is being done already. Wait a moment, then look again.
 problem-invalid = Something is not right. It is marked below. What you typed is still here.
 problem-ledger_away = The book in which everything is entered cannot be written at the moment, so nothing is opened. Try again in some seconds.
