@@ -15,13 +15,8 @@ use axum::response::Response;
 use serde_json::json;
 use std::collections::HashMap;
 
-pub const ENTRY: Entry = Entry {
-    path: "/houses",
-    name: "houses-title",
-    kind: RecordKind::Accommodation,
-    verb: Verb::List,
-    purpose: None,
-};
+pub const ENTRY: Entry =
+    Entry { path: "/houses", name: "houses-title", kind: RecordKind::Accommodation, verb: Verb::List, purpose: None };
 
 #[must_use]
 pub fn pages() -> Pages {

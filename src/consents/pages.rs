@@ -9,9 +9,7 @@ use crate::guard::record::OrganisationId;
 use crate::placements::content::PlacementView;
 use crate::placements::pages::language;
 use crate::platform::http::Listed;
-use crate::platform::page::{
-    At, Choice, Fields, Layout, Pages, Question, Refused, Text, Visitor, go, own_path, page,
-};
+use crate::platform::page::{At, Choice, Fields, Layout, Pages, Question, Refused, Text, Visitor, go, own_path, page};
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -136,7 +134,8 @@ fn in_words(layout: &Layout, view: ConsentView, recipients: &[Recipient]) -> Sho
     let own = layout.organisation == Some(view.recipient);
     let name = name.unwrap_or_else(|| layout.say(if own { "consent-to-own" } else { "consent-to-other" }));
     let section = layout.word("consent-section", view.section.as_str());
-    let (said, source) = (layout.word("consent-state", view.state.as_str()), layout.word("consent-by", view.source.as_str()));
+    let (said, source) =
+        (layout.word("consent-state", view.state.as_str()), layout.word("consent-by", view.source.as_str()));
     Shown {
         what: format!("{section} · {name}"),
         said: format!("{said} · {source}"),

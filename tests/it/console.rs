@@ -49,7 +49,9 @@ impl Shown {
             let text = text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">");
             text.replace("&#38;", "&")
         };
-        let said = |tag: &str, name: &str| tag.split_once(&format!(" {name}=\"")).map(|(_, rest)| plain(rest.split('"').next().unwrap()));
+        let said = |tag: &str, name: &str| {
+            tag.split_once(&format!(" {name}=\"")).map(|(_, rest)| plain(rest.split('"').next().unwrap()))
+        };
         let (mut fields, mut select) = (Vec::new(), String::new());
         for tag in form.split('<').skip(1) {
             let (tag, after) = tag.split_once('>').unwrap();
@@ -608,7 +610,10 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             _ => "1",
         };
         let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
-        path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys).replace("{removal}", &nobodys)
+        path.replace("{cursor}", cursor)
+            .replace("{name}", "none.css")
+            .replace("{file}", &nobodys)
+            .replace("{removal}", &nobodys)
     };
     let mut pages = page::listed();
     // What changes something comes after what only shows, and what ends the session last.

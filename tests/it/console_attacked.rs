@@ -97,7 +97,8 @@ async fn a_form_is_sent_as_who_filled_it_in_or_not_at_all() {
     tab.cookies.clear();
     let ended = tab.post("/calls", &sent).await.expect(401);
     assert_eq!(ended.field("whose"), whose);
-    let again = |who: &'static str, words: &str| [("again-handle", who.to_owned()), ("again-passphrase", words.to_owned())];
+    let again =
+        |who: &'static str, words: &str| [("again-handle", who.to_owned()), ("again-passphrase", words.to_owned())];
     for (who, actor, status) in [("operator2", &second, 409), ("operator1", &first, 303)] {
         let again = again(who, &actor.passphrase);
         let again: Vec<(&str, &str)> = again.iter().map(|(name, value)| (*name, value.as_str())).collect();

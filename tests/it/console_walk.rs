@@ -79,7 +79,9 @@ impl Seat {
         }
         if let Some(folder) = &self.pictures {
             let place = |what: &str| folder.join(format!("{name}-{}-{what}.png", self.language));
-            for (what, width, dark) in [("light", 1280, false), ("dark", 1280, true), ("tablet", 768, false), ("narrow", 320, false)] {
+            for (what, width, dark) in
+                [("light", 1280, false), ("dark", 1280, true), ("tablet", 768, false), ("narrow", 320, false)]
+            {
                 self.browser.picture(&place(what), width, dark);
             }
         }

@@ -119,7 +119,11 @@ async fn stored(visitor: &Visitor, id: Uuid) -> Result<(Address, String), Refuse
 
 fn lines(address: &Address) -> [(&'static str, String); 3] {
     let of = |text: &Option<String>| text.clone().unwrap_or_default();
-    [("address", address.address.clone()), ("directions", of(&address.directions)), ("telephone", of(&address.telephone))]
+    [
+        ("address", address.address.clone()),
+        ("directions", of(&address.directions)),
+        ("telephone", of(&address.telephone)),
+    ]
 }
 
 fn address_page(
@@ -136,7 +140,8 @@ fn address_page(
         let error = wrong(name).then(|| layout.say("house-address-rule"));
         Text::line(name, label(name)).rows(rows).value(value).error(error)
     };
-    let differs = |(name, saved): &&(&'static str, String)| !typed.iter().any(|(known, value)| known == name && value == saved);
+    let differs =
+        |(name, saved): &&(&'static str, String)| !typed.iter().any(|(known, value)| known == name && value == saved);
     let shown = AddressPage {
         id,
         etag,
@@ -165,8 +170,11 @@ async fn write(visitor: Visitor, At(id): At, fields: Fields) -> Result<Response,
     if fields.get("speak").is_some() {
         return Ok(address_page(layout, id, (&typed, fields.text("etag")), &[], None));
     }
-    let new: Map<_, _> =
-        typed.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let new: Map<_, _> = typed
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
     let asked = visitor.put(format!("/api/v1/accommodations/{id}/address")).etag(&fields.text("etag")).json(&new)?;
     match asked.send::<AddressWritten>().await {
         Ok(given) if given.body.without_address.is_empty() => Ok(go("/houses")),

@@ -152,10 +152,10 @@ pub fn fields(kind: RecordKind) -> &'static [Field] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cases::pages::form::Typed;
-    use crate::platform::page::Fields;
     use crate::cases::document::{OF_CASE, OF_PERSON};
+    use crate::cases::pages::form::Typed;
     use crate::cases::sections::{ContactAndSafety, Identity, Investigation, Legal, Narrative};
+    use crate::platform::page::Fields;
     use serde::Serialize;
     use serde::de::DeserializeOwned;
     use utoipa::PartialSchema;

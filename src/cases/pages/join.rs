@@ -119,9 +119,10 @@ impl Marks {
         let named = |mark: &str, name: &str| (mark.to_owned(), name.to_owned());
         let there = self.there.iter().map(|name| named("there", name));
         let both = self.both.iter().map(|name| named("both", name));
-        let open = self.open.iter().flat_map(|open| {
-            [named("open", open.field), (format!("mine-{}", open.field), open.here.clone())]
-        });
+        let open = self
+            .open
+            .iter()
+            .flat_map(|open| [named("open", open.field), (format!("mine-{}", open.field), open.here.clone())]);
         there.chain(both).chain(open).collect()
     }
 }
@@ -184,18 +185,19 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn narrative(said: Value) -> Typed {
-        Typed::saved(RecordKind::Narrative, &said)
+    fn narrative(said: &Value) -> Typed {
+        Typed::saved(RecordKind::Narrative, said)
     }
 
     #[test]
     fn what_one_changed_is_taken_and_what_both_changed_is_asked_about() {
         let read = json!({ "text": "Read.", "acts": ["transfer", "receipt"], "age_when_trafficked": 9, "websites": ["Line"],
             "relationship_to_trafficker": "Familial" });
-        let base = Base::read(&narrative(read));
-        let here = narrative(json!({ "text": "Read.\nhere", "acts": ["transfer", "harbouring"], "age_when_trafficked": 9,
+        let base = Base::read(&narrative(&read));
+        let here =
+            narrative(&json!({ "text": "Read.\nhere", "acts": ["transfer", "harbouring"], "age_when_trafficked": 9,
             "websites": ["Line"], "relationship_to_trafficker": "Acquainted" }));
-        let there = narrative(json!({ "text": "Read.\nthere", "acts": ["receipt", "transfer", "recruitment"],
+        let there = narrative(&json!({ "text": "Read.\nthere", "acts": ["receipt", "transfer", "recruitment"],
             "age_when_trafficked": 11, "relationship_to_trafficker": "Unaquainted", "forced_labour_industry":
             "F_Construction" }));
         let (both, marks) = joined(&base, &here, &there);
@@ -227,12 +229,12 @@ mod tests {
 
     #[test]
     fn what_was_read_comes_back_by_the_form_whole() {
-        let typed = narrative(json!({ "text": "Ə\r\nb", "acts": ["transfer", "receipt"], "age_when_trafficked": 9 }));
+        let typed = narrative(&json!({ "text": "Ə\r\nb", "acts": ["transfer", "receipt"], "age_when_trafficked": 9 }));
         let base = Base::read(&typed);
         let sent: Vec<String> = base.hidden().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let sent = Fields::read(sent.join("&").as_bytes()).unwrap();
         assert!(Base::of(RecordKind::Narrative, &sent) == base);
-        assert!(Base::read(&narrative(json!({ "text": "Ə\nb" }))).values("text") == base.values("text"));
+        assert!(Base::read(&narrative(&json!({ "text": "Ə\nb" }))).values("text") == base.values("text"));
         let (both, marks) = joined(&base, &typed, &typed);
         assert!(both == typed && !marks.any());
     }

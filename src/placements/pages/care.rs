@@ -238,7 +238,10 @@ mod tests {
         assert_eq!(back, care);
         assert_eq!(in_form("assistance[1].notes", &order), "legal_said");
         assert_eq!(in_form("assistance[0].state", &order), "medical_help");
-        assert_eq!((in_form("plan", &order), in_form("assistance[9]", &order)), ("plan".into(), "assistance[9]".into()));
+        assert_eq!(
+            (in_form("plan", &order), in_form("assistance[9]", &order)),
+            ("plan".into(), "assistance[9]".into())
+        );
         let half = Typed::of(RecordKind::Care, &Fields::read(b"work_said=Baker").unwrap());
         assert_eq!(told(&half, &[]).unwrap_err(), ["work_help"]);
     }

@@ -58,7 +58,8 @@ async fn request_page(
     let layout = visitor.layout("placement-ask-help").await?.with_form("request");
     let houses = visitor.get("/api/v1/accommodations?limit=100").send::<Listed<AccommodationView>>().await?.body.items;
     let layout = layout.for_who_does(RecordKind::Placement, Verb::Create)?;
-    let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name.split('[').next() == Some(field)));
+    let wrong =
+        |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name.split('[').next() == Some(field)));
     let rule = |field: &str| wrong(field).then(|| layout.say("placement-ask-rule"));
     let chosen = fields.text("accommodation");
     let house = |house: AccommodationView| {
@@ -67,13 +68,19 @@ async fn request_page(
             format!("{name}: {}", layout.free(&places.free, &places.capacity))
         });
         let (value, free) = (house.id.to_string(), free.collect::<Vec<_>>().join(", "));
-        Choice { chosen: value == chosen, value, label: format!("{} · {free}", layout.word("house", house.kind.as_str())) }
+        Choice {
+            chosen: value == chosen,
+            value,
+            label: format!("{} · {free}", layout.word("house", house.kind.as_str())),
+        }
     };
     let open = houses.into_iter().filter(|house| house.open).map(house).collect();
-    let of = |name: &'static str, field: &str, label: &str, family: &str, words: Vec<&'static str>, none: Option<&str>| {
-        let question = Question::of_words(&layout, (name, label, family), words.into_iter(), none, &fields.text(name));
-        question.error(rule(field))
-    };
+    let of =
+        |name: &'static str, field: &str, label: &str, family: &str, words: Vec<&'static str>, none: Option<&str>| {
+            let question =
+                Question::of_words(&layout, (name, label, family), words.into_iter(), none, &fields.text(name));
+            question.error(rule(field))
+        };
     let spoken = |name: &'static str, label: &str| {
         let none = Choice { value: String::new(), label: layout.say("field-unstated"), chosen: false };
         let chosen = fields.text(name);
@@ -108,18 +115,28 @@ async fn request_page(
                 .hint(layout.say("placement-where-hint"))
                 .error(rule("accommodation")),
             of("places", "places", "placement-places", "places", places, None),
-            of("basis", "basis", "needs-basis", "placement-basis", bases, None).hint(layout.say("placement-basis-hint")),
+            of("basis", "basis", "needs-basis", "placement-basis", bases, None)
+                .hint(layout.say("placement-basis-hint")),
         ],
         called: Text::line("called", layout.say("needs-called"))
             .hint(layout.say("placement-called-hint"))
             .value(&fields.text("called"))
             .error(words("called")),
         about: vec![
-            Question::of_choices("age", layout.say("needs-age"), std::iter::once(unstated).chain(ages).collect()).folded().error(rule("needs.age")),
+            Question::of_choices("age", layout.say("needs-age"), std::iter::once(unstated).chain(ages).collect())
+                .folded()
+                .error(rule("needs.age")),
             of("gender", "needs.gender", "needs-gender", "gender", genders, Some("field-unstated")).folded(),
             spoken("language", "placement-language"),
             spoken("second_language", "placement-second-language"),
-            of("interpreter", "needs.needs_interpreter", "needs-interpreter", "answer", vec!["true", "false"], Some("field-unstated")),
+            of(
+                "interpreter",
+                "needs.needs_interpreter",
+                "needs-interpreter",
+                "answer",
+                vec!["true", "false"],
+                Some("field-unstated"),
+            ),
         ],
         texts: std::iter::once(
             Text::line("children", layout.say("needs-children"))
@@ -142,7 +159,8 @@ fn request(person: Uuid, fields: &Fields) -> Value {
         ("age".to_owned(), json!(fields.text("age"))),
         ("needs_interpreter".to_owned(), json!(fields.text("interpreter") == "true")),
     ]);
-    let mut languages: Vec<&str> = ["language", "second_language"].into_iter().filter_map(|name| fields.get(name)).collect();
+    let mut languages: Vec<&str> =
+        ["language", "second_language"].into_iter().filter_map(|name| fields.get(name)).collect();
     languages.dedup();
     needs.insert("languages".to_owned(), json!(languages));
     if let Some(children) = fields.get("children") {
@@ -203,7 +221,8 @@ async fn agree_page(
         label: language(&layout, code),
         chosen: *code == spoken,
     });
-    let source = Question::of_words(&layout, ("source", "consent-who", "consent-by"), who, None, &fields.text("source"));
+    let source =
+        Question::of_words(&layout, ("source", "consent-who", "consent-by"), who, None, &fields.text("source"));
     let agree = AgreePage {
         id,
         questions: vec![

@@ -66,7 +66,11 @@ async fn health(visitor: &Visitor) -> &'static str {
     HEALTH.into_iter().find(|known| known.as_bytes() == told.as_ref()).unwrap_or("other")
 }
 
-async fn organisations_page(visitor: &Visitor, fields: &Fields, refused: Option<&Refused>) -> Result<Response, Refused> {
+async fn organisations_page(
+    visitor: &Visitor,
+    fields: &Fields,
+    refused: Option<&Refused>,
+) -> Result<Response, Refused> {
     let layout = visitor.layout("organisations-help").await?.back_to("/organisations").with_form("organisation");
     let organisations = all(visitor).await?;
     let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name == field));
