@@ -6,6 +6,7 @@
 pub mod address;
 pub mod http;
 pub mod model;
+pub(crate) mod pages;
 pub(crate) mod store;
 pub mod training;
 

@@ -101,7 +101,7 @@ pub struct NewCertificate {
 }
 
 /// The newest certificate of a house.
-#[derive(Clone, Serialize, ToSchema)]
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
 pub struct CertificateView {
     pub missing: Vec<Condition>,
     pub certified_at: DateTime<Utc>,
@@ -140,7 +140,7 @@ impl CertificateView {
 }
 
 /// Places of one type, and how many of them are free.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct PlacesView {
     pub places: Places,
     pub capacity: i32,
@@ -148,7 +148,7 @@ pub struct PlacesView {
 }
 
 /// A house as everybody who places people sees it. Its address is not here.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct AccommodationView {
     pub id: AccommodationId,
     pub organisation: OrganisationId,
@@ -177,12 +177,12 @@ pub struct Address {
 }
 
 /// The address was written.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct AddressWritten {
     pub id: AccommodationId,
     /// Current placements that another manager accepted. The house has moved, so their officers do not see the old address any
     /// more; they see the new one when that manager has written it as well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_address: Vec<PlacementId>,
 }
 
@@ -203,7 +203,7 @@ pub struct NewTraining {
 }
 
 /// A certificate of training.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct TrainingView {
     pub id: Uuid,
     pub account: AccountId,

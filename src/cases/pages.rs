@@ -2,7 +2,10 @@
 //! it. A section opens by itself (`section`), and so do the notes (`notes`) and putting a colleague on the case (`people`): what nobody opens
 //! is not read.
 
+mod fields;
 pub(crate) mod form;
+pub(crate) mod join;
+mod leaving;
 mod notes;
 mod people;
 mod section;
@@ -48,6 +51,7 @@ pub fn pages() -> Pages {
         .merge(section::pages())
         .merge(notes::pages())
         .merge(people::pages())
+        .merge(leaving::pages())
 }
 
 #[derive(Template)]
@@ -126,6 +130,8 @@ struct Section {
 
 struct Person {
     label: String,
+    /// Where what is theirs alone stands.
+    path: String,
     sections: Vec<Section>,
 }
 
@@ -223,6 +229,7 @@ async fn case_page(
     }
     let persons = persons.iter().zip(1_i64..).map(|(person, place)| Person {
         label: label(&layout, place, identities.get(&person.id)),
+        path: format!("{path}/persons/{}", person.id),
         sections: shown.shown(&format!("{path}/persons/{}", person.id), &person.sections),
     });
     let (persons, sections) = (persons.collect(), shown.shown(&path, &sections));

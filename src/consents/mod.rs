@@ -7,6 +7,7 @@
 
 pub mod http;
 pub mod model;
+pub(crate) mod pages;
 pub mod sharing;
 pub(crate) mod store;
 

@@ -143,14 +143,14 @@ pub struct ConsentContent {
 pub const SCHEMA_VERSION: u16 = 1;
 
 /// Where a consent stands.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct ConsentStands {
     pub id: ConsentId,
     pub state: ConsentState,
 }
 
 /// A consent, opened.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct ConsentView {
     pub id: ConsentId,
     pub purpose: Purpose,

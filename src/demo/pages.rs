@@ -40,7 +40,7 @@ pub fn people(country: &Country) -> Vec<Sign> {
 #[template(path = "demo/pages/people.html")]
 struct PeoplePage<'a> {
     page: Layout,
-    people: &'a [Sign],
+    people: Vec<(&'a Sign, String)>,
 }
 
 /// The page, for the service of the demonstration.
@@ -52,5 +52,12 @@ pub fn pages(people: &People) -> Pages {
 
 fn shown(visitor: &Visitor, people: &People) -> Response {
     let people = people.get().map(Vec::as_slice).unwrap_or_default();
-    page(StatusCode::OK, &PeoplePage { page: visitor.bare("demo-help"), people })
+    let layout = visitor.bare("demo-help");
+    let screens = |sign: &Sign| sign.role.parse().map(|role| visitor.screens(role).join(" · ")).unwrap_or_default();
+    let told = |sign| match screens(sign) {
+        none if none.is_empty() => (sign, layout.say("demo-none")),
+        screens => (sign, screens),
+    };
+    let people = people.iter().map(told).collect();
+    page(StatusCode::OK, &PeoplePage { page: layout, people })
 }

@@ -64,7 +64,7 @@ async fn look(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Ref
     let shown = HandOverPage {
         id,
         // The same key for the same form: whoever sends it twice hands over once.
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         sent: typed.iter().filter(|(name, _)| !names(name)).map(line).collect(),
         naming: typed.iter().filter(|(name, _)| names(name)).map(line).collect(),
         basis: Question::of_words(&layout, basis, words, None, &fields.text("basis"))
@@ -150,7 +150,7 @@ async fn shown(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Re
         .value(&fields.text("text"))
         .error(wrong.then(|| layout.say("slip-addendum-rule")));
     let shown = SlipPage {
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         text,
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         // What was typed is shown, whatever became of the notice meanwhile.

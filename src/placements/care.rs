@@ -98,7 +98,7 @@ struct CareContent {
 const SCHEMA_VERSION: u16 = 1;
 
 /// Stored.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct CareStored {
     pub version: i64,
     /// Whether the squad's officers on the case hold it now, by the person's consent.

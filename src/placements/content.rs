@@ -163,7 +163,7 @@ pub struct Exit {
 }
 
 /// Where a placement stands.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct Stands {
     pub id: PlacementId,
     pub number: i64,
@@ -171,7 +171,7 @@ pub struct Stands {
 }
 
 /// A placement in a list: nothing of the person.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct PlacementRow {
     pub id: PlacementId,
     pub number: i64,
@@ -186,13 +186,15 @@ pub struct PlacementRow {
 }
 
 /// A placement, opened.
-#[derive(Serialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 pub struct PlacementView {
     #[serde(flatten)]
     pub row: PlacementRow,
     /// For the squad only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<CaseId>,
+    /// Who asked: with whom the person may share their care.
+    pub squad: OrganisationId,
     pub person: SubjectId,
     pub needs: Needs,
     pub basis: PlacementBasis,

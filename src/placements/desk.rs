@@ -76,7 +76,8 @@ pub async fn read(
     let PlacementContent { person, needs, officers, workers, manager, basis, consent, .. } = opened;
     // The shelter is not told which case it is.
     let case = (row.squad == who.organisation).then_some(row.case);
-    let view = PlacementView { row: row.shown, case, person, needs, basis, officers, workers, manager, consent };
+    let squad = row.squad;
+    let view = PlacementView { row: row.shown, case, squad, person, needs, basis, officers, workers, manager, consent };
     Ok(Answer::ok(&view)?.version(version))
 }
 

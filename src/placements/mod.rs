@@ -5,13 +5,14 @@
 //! (`arrival`). `stay` is what follows. The person leaves by their own act in any state, and nobody approves it. `care` is
 //! the carers' own record; it outlives the stay.
 //!
-//! `sealing` says to whom all of it is wrapped. What the person consents to stands in [`crate::consents`].
+//! `pages` is the shelter's screen. `sealing` says to whom all of it is wrapped. What the person consents to stands in [`crate::consents`].
 
 pub mod arrival;
 pub mod care;
 pub mod content;
 pub mod desk;
 pub mod model;
+pub(crate) mod pages;
 pub mod request;
 mod sealing;
 mod sharing;

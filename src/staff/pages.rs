@@ -1,5 +1,7 @@
 //! The door's pages: signing in, and again where a session ended while somebody typed; the first time, with a code; one's own sessions.
 
+pub(crate) mod administration;
+
 use super::model::{Enrolled, SessionView};
 use crate::platform::http::Listed;
 use crate::platform::page::{At, Fields, Layout, Pages, Refused, Text, Visitor, go, own_path, page};
@@ -19,6 +21,7 @@ pub fn pages() -> Pages {
         .post("/sessions/{id}/end", end)
         .post("/sessions/end-others", end_others)
         .post("/sign-out", sign_out)
+        .merge(administration::pages())
 }
 
 #[derive(Template)]

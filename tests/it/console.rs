@@ -3,7 +3,7 @@
 use crate::harness::World;
 use crate::matrix::{count, reviewed};
 use himaya::demo::actor::Actor;
-use himaya::demo::{pages as demo, story};
+use himaya::demo::{pages as demo, stay, story};
 use himaya::platform::page;
 use himaya::platform::serve::Serving;
 use reqwest::header::HeaderMap;
@@ -39,6 +39,38 @@ impl Shown {
         let from =
             self.text.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{name}: {}", self.text));
         self.text[from..].split('"').nth(3).unwrap().replace("&#34;", "\"")
+    }
+
+    /// What a browser would send of the form with this id, as it stands there.
+    pub fn form(&self, id: &str) -> Vec<(String, String)> {
+        let from = self.text.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{id}: {}", self.text));
+        let form = self.text[from..].split("</form>").next().unwrap();
+        let plain = |text: &str| {
+            let text = text.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">");
+            text.replace("&#38;", "&")
+        };
+        let said = |tag: &str, name: &str| {
+            tag.split_once(&format!(" {name}=\"")).map(|(_, rest)| plain(rest.split('"').next().unwrap()))
+        };
+        let (mut fields, mut select) = (Vec::new(), String::new());
+        for tag in form.split('<').skip(1) {
+            let (tag, after) = tag.split_once('>').unwrap();
+            let name = said(tag, "name").unwrap_or_default();
+            match tag.split_whitespace().next().unwrap() {
+                "input" => {
+                    let asked = matches!(said(tag, "type").as_deref(), Some("radio" | "checkbox"));
+                    if !asked || tag.ends_with("checked") {
+                        fields.push((name, said(tag, "value").unwrap_or_default()));
+                    }
+                }
+                // The line end after the tag is none of its own.
+                "textarea" => fields.push((name, plain(after.strip_prefix('\n').unwrap_or(after)))),
+                "select" => select = name,
+                "option" if tag.ends_with("selected") => fields.push((select.clone(), said(tag, "value").unwrap())),
+                _ => {}
+            }
+        }
+        fields
     }
 
     pub fn has(&self, text: &str) -> bool {
@@ -104,6 +136,13 @@ impl Tab {
         let request =
             request.header("sec-fetch-site", "same-origin").header("content-type", "application/x-www-form-urlencoded");
         self.send(request.body(pairs.join("&"))).await
+    }
+
+    /// Sends a form as it stood on a page, with these fields typed into it.
+    pub async fn sends(&mut self, path: &str, form: &[(String, String)], typed: &[(&str, &str)]) -> Shown {
+        let kept = form.iter().filter(|(name, _)| !typed.iter().any(|(other, _)| other == name));
+        let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+        self.post(path, &kept.chain(typed.iter().copied()).collect::<Vec<_>>()).await
     }
 
     /// Starts a call, and shows its page.
@@ -544,6 +583,13 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
     let visit =
         officer.post(&format!("/api/v1/cases/{}/tasks", played.case), &visit).await.unwrap().id("id").to_string();
     let (case, person) = (played.case.to_string(), played.person.to_string());
+    let played = story::Played { house: stay::open_house(&world.country).await.unwrap(), ..played };
+    let told = stay::said(world.country.organisations["accommodation"], "care", "placement", "given");
+    let consents = format!("/api/v1/cases/{case}/persons/{person}/consents");
+    assert_eq!(officer.post(&consents, &told).await.unwrap().status, 201);
+    let placements = format!("/api/v1/cases/{case}/placements");
+    let placement = officer.post(&placements, &stay::asked(&played)).await.unwrap().id("id").to_string();
+    let house = played.house.to_string();
     let nobodys = himaya::platform::random::uuid().to_string();
     let concrete = |path: &str| {
         let id = match path {
@@ -551,20 +597,30 @@ async fn every_page_shows_exactly_whom_the_reviewed_list_names_what_the_api_lets
             path if path.starts_with("/slips/") || path.starts_with("/notices/") => &slip,
             path if path.starts_with("/cases/") => &case,
             path if path.starts_with("/tasks/") => &visit,
+            path if path.starts_with("/placements/") => &placement,
+            path if path.starts_with("/houses/") => &house,
             path if path.starts_with("/call-backs/") => &task,
             _ => &nobodys,
         };
         let kind = if path.contains("{person}") { "identity" } else { "narrative" };
-        let cursor = if path.starts_with("/notices/") { "0.0.0" } else { "1" };
+        let cursor = match path {
+            path if path.starts_with("/notices/") => "0.0.0",
+            path if path.starts_with("/placements/") => "0.9",
+            path if path.starts_with("/accounts/") => &nobodys,
+            _ => "1",
+        };
         let path = path.replace("{id}", id).replace("{person}", &person).replace("{kind}", kind);
-        path.replace("{cursor}", cursor).replace("{name}", "none.css").replace("{file}", &nobodys)
+        path.replace("{cursor}", cursor)
+            .replace("{name}", "none.css")
+            .replace("{file}", &nobodys)
+            .replace("{removal}", &nobodys)
     };
     let mut pages = page::listed();
     // What changes something comes after what only shows, and what ends the session last.
     pages.sort_by_key(|(method, path)| {
         let ends =
             ["/sessions/end-others", "/sign-out", "/exit"].iter().position(|end| end == path).map_or(0, |at| at + 1);
-        let done = usize::from(path.ends_with("/done"));
+        let done = usize::from(path.ends_with("/done") || path.ends_with("/leave"));
         (*method != Method::GET, ends, done, *path)
     });
     let roles: BTreeSet<&str> = world.country.everybody().map(|(_, role)| role).collect();

@@ -74,3 +74,34 @@ async fn what_was_typed_comes_back_with_every_refusal_and_a_passphrase_never() {
         .await;
     assert!(!door.has("words that are"), "{}", door.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_sent_as_who_filled_it_in_or_not_at_all() {
+    let world = World::new().await;
+    let (first, second) = (world.signed_in("operator1").await, world.signed_in("operator2").await);
+    let mut tab = Tab::of(&world, &first).await;
+    let page = tab.get("/calls").await.expect(200);
+    let (key, whose) = (page.field("key"), page.field("whose"));
+    assert!(!page.has(&first.account.to_string()));
+    // Somebody else signs in in the same browser, at another window.
+    tab.cookies = Tab::of(&world, &second).await.cookies;
+    let sent = [("whose", whose.as_str()), ("key", &key), ("text", "short")];
+    let refused = tab.post("/calls", &sent).await.expect(409);
+    assert!(refused.has(&words("en", "problem-another_account")) && refused.has(&words("en", "page-unsent")));
+    assert_eq!((refused.field("text"), refused.field("whose")), ("short".to_owned(), whose.clone()));
+    for who in [&first, &second] {
+        let listed = who.get("/api/v1/calls", "intake").await.unwrap();
+        assert_eq!(listed.body["items"], serde_json::json!([]), "{}", who.handle);
+    }
+    // Whoever's session ended and comes back goes on; who comes instead does not.
+    tab.cookies.clear();
+    let ended = tab.post("/calls", &sent).await.expect(401);
+    assert_eq!(ended.field("whose"), whose);
+    let again =
+        |who: &'static str, words: &str| [("again-handle", who.to_owned()), ("again-passphrase", words.to_owned())];
+    for (who, actor, status) in [("operator2", &second, 409), ("operator1", &first, 303)] {
+        let again = again(who, &actor.passphrase);
+        let again: Vec<(&str, &str)> = again.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        tab.post("/calls", &[&sent[..], &again].concat()).await.expect(status);
+    }
+}

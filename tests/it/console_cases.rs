@@ -94,20 +94,19 @@ async fn who_saves_second_chooses_and_nothing_typed_is_lost() {
     let etag = opened.field("etag").replace("&#34;", "\"");
     let saved = [("etag", etag.as_str()), ("first_name", "Saved there"), ("citizenship", "AZ")];
     assert_eq!(there.post(&path, &saved).await.expect(303).to(), case);
-    let here = [
-        ("etag", etag.as_str()),
-        ("first_name", "Typed \"here\""),
-        ("citizenship", "ge, az"),
-        ("number_of_children", "2"),
-    ];
-    let conflict = tab.post(&path, &here).await.expect(412);
-    assert!(conflict.has("Saved there") && conflict.has("Typed &#34;here&#34;"), "{}", conflict.text);
-    let newer = conflict.field("etag").replace("&#34;", "\"");
-    assert_ne!(newer, etag);
-    let kept = [&here[1..], &[("differs", "yes"), ("etag", newer.as_str())]].concat();
-    let azerbaijani = tab.post(&path, &[&kept[..], &[("speak", "az")]].concat()).await.expect(412);
+    let here = [("first_name", "Typed \"here\""), ("citizenship", "ge, az"), ("number_of_children", "2")];
+    let both = tab.sends(&path, &opened.form("section"), &here).await.expect(412);
+    assert!(both.has("Saved there") && both.has("Typed &#34;here&#34;"), "{}", both.text);
+    assert_ne!(both.field("etag"), etag);
+    // In another language all of it is still there, and to be chosen.
+    let azerbaijani = tab.sends(&path, &both.form("section"), &[("speak", "az")]).await.expect(412);
     assert!(azerbaijani.has(&words("az", "section-conflict-why")) && azerbaijani.has("Typed &#34;here&#34;"));
-    assert_eq!(tab.post(&path, &[&kept[..], &[("choice", "both")]].concat()).await.expect(303).to(), case);
+    assert!(!azerbaijani.has(&words("az", "join-choose-rule")));
+    // What both changed is chosen, and not guessed.
+    let unchosen = tab.sends(&path, &azerbaijani.form("section"), &[]).await.expect(412);
+    assert!(unchosen.has(&words("az", "join-choose-rule")), "{}", unchosen.text);
+    let chosen = [("first_name", "Typed \"here\"")];
+    assert_eq!(tab.sends(&path, &unchosen.form("section"), &chosen).await.expect(303).to(), case);
     let both = tab.get(&path).await.expect(200);
     assert!(
         both.has("value=\"Typed &#34;here&#34;\"") && both.has("value=\"AZ GE\"") && both.has("value=\"2\""),
@@ -139,6 +138,58 @@ async fn who_saves_second_chooses_and_nothing_typed_is_lost() {
     let again = [("again-handle", "officer1"), ("again-passphrase", officer.passphrase.as_str())];
     tab.post(&path, &[&right[..], &again].concat()).await.expect(303);
     assert!(tab.get(&path).await.expect(200).has("After the session"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_answer_is_never_saved_over_a_colleagues_newer_one() {
+    let world = World::new().await;
+    let played = story::play(&world.country).await.unwrap();
+    let (mine, theirs) = (world.signed_in("officer1").await, world.signed_in("duty1").await);
+    let path = format!("/cases/{}/persons/{}/sections/contact_and_safety", played.case, played.person);
+    let api = format!("/api/v1{path}");
+    let stored = async || {
+        let mut content = mine.get(&api, "case_work").await.unwrap().body["content"].clone();
+        content.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        content
+    };
+    let write = async |content: serde_json::Value| {
+        let etag = theirs.get(&api, "case_work").await.unwrap().etag.unwrap();
+        assert_eq!(theirs.put(&api, &etag, &content).await.unwrap().status, 200);
+    };
+    write(json!({ "safe_to_contact": "yes", "mobile_phone": "1", "risk": "low", "risk_notes": "Read." })).await;
+    let mut tab = Tab::of(&world, &mine).await;
+    let read = tab.get(&path).await.expect(200).form("section");
+    // The colleague learns that it is not safe any more; the officer, meanwhile, writes down another number.
+    let newer = json!({ "safe_to_contact": "no", "mobile_phone": "1", "risk": "high", "risk_notes": "Read.\nTheirs." });
+    write(newer.clone()).await;
+    let typed = [("mobile_phone", "2"), ("risk", "medium"), ("risk_notes", "Read.\r\nMine.")];
+    let shown = tab.sends(&path, &read, &typed).await.expect(412);
+    assert_eq!(stored().await, newer, "nothing is saved before it is seen");
+    let form = shown.form("section");
+    let says = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!((says("safe_to_contact"), says("mobile_phone"), says("risk")), (Some("no"), Some("2"), None));
+    assert_eq!(says("risk_notes"), Some("Read.\nTheirs.\n\nMine."));
+    for key in ["join-there", "join-both", "join-choose"] {
+        assert_eq!(shown.text.matches(&words("en", key)).count(), 1, "{key} {}", shown.text);
+    }
+    tab.sends(&path, &form, &[]).await.expect(412);
+    assert_eq!(stored().await, newer, "what both changed is not guessed");
+    // Somebody saves again, before what was put together is saved: it is put together with that as well.
+    let newest = json!({ "safe_to_contact": "declined", "mobile_phone": "1", "risk": "high", "risk_notes": "Read." });
+    write(newest.clone()).await;
+    let again = tab.sends(&path, &form, &[("risk", "imminent")]).await.expect(412);
+    assert_eq!(stored().await, newest);
+    let form = again.form("section");
+    let chosen = [("risk", "imminent")];
+    assert_eq!(tab.sends(&path, &form, &chosen).await.expect(303).to(), format!("/cases/{}", played.case));
+    let all = stored().await;
+    assert_eq!((&all["safe_to_contact"], &all["mobile_phone"]), (&json!("declined"), &json!("2")), "{all}");
+    assert_eq!(all["risk"], json!("imminent"));
+    // A form of which nothing says what was read: every difference is asked about.
+    let etag = mine.get(&api, "case_work").await.unwrap().etag.unwrap();
+    write(newer.clone()).await;
+    tab.post(&path, &[("etag", &etag), ("safe_to_contact", "yes")]).await.expect(412);
+    assert_eq!(stored().await, newer);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,6 +245,11 @@ async fn a_case_shows_who_reads_what_and_opens_to_nobody_else() {
     for _ in 0..2 {
         tab.post(&path, &[("key", &key), ("text", "<u>Written</u> once")]).await.expect(303);
     }
+    // The same form with other words, after it was sent: they come back, under another key.
+    let other = tab.post(&path, &[("key", &key), ("text", "Other words")]).await.expect(422);
+    assert!(other.has("Other words</textarea>") && other.has(&words("en", "problem-idempotency_key_reused")));
+    assert_ne!(other.field("key"), key);
+    tab.post(&path, &[("key", &other.field("key")), ("text", "Other words")]).await.expect(303);
     let notes = tab.get(&path).await.expect(200);
     assert_eq!(notes.text.matches("&#60;u&#62;Written&#60;/u&#62; once").count(), 1, "{}", notes.text);
     assert!(notes.has("<strong>officer1</strong>"));

@@ -85,7 +85,8 @@ fn day(seat: &mut Seat, world: &World, handle: &Handle, (duty, officer): (&Actor
     seat.browser.presses(" ");
     seat.browser.presses("F2");
     seat.sees("section-conflict", "section-conflict");
-    seat.presses("button[value=both]");
+    assert_eq!(seat.browser.runs("dispatchEvent(new Event('beforeunload', { cancelable: true }))"), false);
+    seat.browser.presses("F2");
     seat.sees_words("case-joined", &said("case-number", "number", "1"));
     seat.presses("a[href$='/sections/narrative']");
     seat.sees("narrative-joined", "section-narrative");

@@ -23,6 +23,8 @@ pub struct Seat {
     pub language: Language,
     pictures: Option<PathBuf>,
     pub pages: usize,
+    /// Held in the hand: everything that is pressed is large enough for a finger.
+    pub tablet: bool,
 }
 
 impl Seat {
@@ -33,7 +35,7 @@ impl Seat {
         browser.does("Network.enable", &json!({}));
         browser.does("Network.setExtraHTTPHeaders", &json!({ "headers": { "Accept-Language": language.as_str() } }));
         let pictures = std::env::var_os("CONSOLE_PICTURES").map(PathBuf::from);
-        Self { browser, base, language, pictures, pages: 0 }
+        Self { browser, base, language, pictures, pages: 0, tablet: false }
     }
 
     pub fn goes(&mut self, path: &str) {
@@ -55,6 +57,10 @@ impl Seat {
     pub fn looks(&mut self, name: &str) {
         let told = self.browser.runs("[document.documentElement.lang, document.title, location.search]");
         assert_eq!(told, json!([self.language.as_str(), "Himaya", ""]), "{name}");
+        let nobodys = self.browser.runs(
+            "[...document.forms].filter(form => !form.elements.whose?.value).map(form => form.getAttribute('action')).filter(to => !['/language', '/exit', '/sign-out', '/sign-in', '/first'].includes(to))",
+        );
+        assert_eq!(nobodys, json!([]), "{name}: every form says whose it is");
         self.browser.runs(AXE);
         let found = self.browser.runs(&format!(
             "axe.run(document, {RULES}).then(found => found.violations.map(found => [found.id, found.nodes.map(node => node.html)]))"
@@ -68,13 +74,31 @@ impl Seat {
         let wide = self.browser.runs("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth");
         self.browser.does("Emulation.clearDeviceMetricsOverride", &json!({}));
         assert_eq!(wide, json!(0), "{name} in {}", self.language);
+        if self.tablet {
+            self.fits_a_finger(name);
+        }
         if let Some(folder) = &self.pictures {
             let place = |what: &str| folder.join(format!("{name}-{}-{what}.png", self.language));
-            for (what, width, dark) in [("light", 1280, false), ("dark", 1280, true), ("narrow", 320, false)] {
+            for (what, width, dark) in
+                [("light", 1280, false), ("dark", 1280, true), ("tablet", 768, false), ("narrow", 320, false)]
+            {
                 self.browser.picture(&place(what), width, dark);
             }
         }
         self.pages += 1;
+    }
+
+    /// Whatever is pressed is 44 pixels high and wide at least, on a tablet and on the narrowest screen; a link within a sentence is not.
+    fn fits_a_finger(&mut self, name: &str) {
+        for width in [768, 320] {
+            let size = json!({ "width": width, "height": 1024, "deviceScaleFactor": 1, "mobile": false });
+            self.browser.does("Emulation.setDeviceMetricsOverride", &size);
+            let small = self.browser.runs(
+                "[...document.querySelectorAll('button, .button, nav a, .own a, select, textarea, summary, .choices label, input:not([type=hidden], [type=radio], [type=checkbox])')].filter(part => part.checkVisibility()).map(part => [part.outerHTML, part.getBoundingClientRect()]).filter(([, box]) => box.height < 43.5 || box.width < 43.5).map(([part]) => part)",
+            );
+            self.browser.does("Emulation.clearDeviceMetricsOverride", &json!({}));
+            assert_eq!(small, json!([]), "{name} at {width} in {}", self.language);
+        }
     }
 
     /// Types into a field that the keyboard leads to.

@@ -1,130 +1,13 @@
-//! The fields of each section, in the order in which they are asked for, and what was typed into them.
+//! What was typed into the fields of a section, and the form that asks for it.
 
+use super::fields::Asks::{self, Any, Countries, Country, Day, Line, Number, One, YesOrNo};
+use super::fields::{Field, Words, fields};
+use super::join::{Marks, Open};
 use crate::calls::pages::form::LANGUAGES;
-use crate::cases::codes::{
-    DecisionMaker, Education, ExploitationType, Gender, LabourIndustry, MaritalStatus, MethodOfControl,
-    MethodOfRecruitment, RelationshipToTrafficker, SexExploitationType, TraffickingStatus, Website,
-};
-use crate::cases::states::ProsecutionStage;
-use crate::cases::terms::{Act, Category, Means, Offer, PreferredSex, Risk, SafeToContact, Sex};
 use crate::guard::record::RecordKind;
-use crate::platform::page::{Choice, Choices, Fields, Layout, Question, Refused, Text};
+use crate::platform::page::{Choice, Choices, Fields, Layout, Question, Text};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-
-/// The words of a list.
-type Words = fn() -> Vec<&'static str>;
-
-macro_rules! words {
-    ($list:ty) => {
-        || <$list>::ALL.iter().map(|word| word.as_str()).collect()
-    };
-}
-
-/// How a field is asked for.
-#[derive(Clone, Copy)]
-pub enum Asks {
-    Line,
-    /// Several lines, so many.
-    Text(u8),
-    Day,
-    Number,
-    /// A code of ISO 3166.
-    Country,
-    /// Several of them.
-    Countries,
-    /// A code of ISO 639.
-    Language,
-    YesOrNo,
-    /// One of a list; the family under which its words are said.
-    One(&'static str, Words),
-    /// Any of a list.
-    Any(&'static str, Words),
-}
-
-/// A field of a section, under the name that the API has for it.
-pub struct Field {
-    pub name: &'static str,
-    pub asks: Asks,
-}
-
-const fn field(name: &'static str, asks: Asks) -> Field {
-    Field { name, asks }
-}
-
-use Asks::{Any, Countries, Country, Day, Line, Number, One, YesOrNo};
-
-const IDENTITY: [Field; 15] = [
-    field("category", One("category", words!(Category))),
-    field("first_name", Line),
-    field("middle_name", Line),
-    field("second_name", Line),
-    field("birthdate", Day),
-    field("age_is_doubtful", YesOrNo),
-    field("sex", One("sex", words!(Sex))),
-    field("gender", One("gender", words!(Gender))),
-    field("citizenship", Countries),
-    field("identity_number", Line),
-    field("primary_language", Asks::Language),
-    field("secondary_language", Asks::Language),
-    field("marital_status", One("marital", words!(MaritalStatus))),
-    field("number_of_children", Number),
-    field("education", One("education", words!(Education))),
-];
-
-const CONTACT: [Field; 12] = [
-    field("safe_to_contact", One("safe-to-contact", words!(SafeToContact))),
-    field("how_to_contact", Asks::Text(3)),
-    field("risk", One("risk", words!(Risk))),
-    field("risk_notes", Asks::Text(5)),
-    field("mobile_phone", Line),
-    field("home_phone", Line),
-    field("email", Line),
-    field("street", Line),
-    field("city", Line),
-    field("country", Country),
-    field("preferred_sex_of_interviewer", One("preferred-sex", words!(PreferredSex))),
-    field("preferred_sex_of_interpreter", One("preferred-sex", words!(PreferredSex))),
-];
-
-const NARRATIVE: [Field; 12] = [
-    field("text", Asks::Text(16)),
-    field("recruitment_methods", Any("recruitment", words!(MethodOfRecruitment))),
-    field("acts", Any("act", words!(Act))),
-    field("means", Any("means", words!(Means))),
-    field("methods_of_control", Any("control", words!(MethodOfControl))),
-    field("exploitation_types", Any("exploitation", words!(ExploitationType))),
-    field("forced_labour_industry", One("industry", words!(LabourIndustry))),
-    field("sex_exploitation_types", Any("sex-exploitation", words!(SexExploitationType))),
-    field("relationship_to_trafficker", One("trafficker", words!(RelationshipToTrafficker))),
-    field("age_when_trafficked", Number),
-    field("recruitment_websites", Any("website", words!(Website))),
-    field("websites", Any("website", words!(Website))),
-];
-
-const LEGAL: [Field; 5] = [
-    field("trafficking_status", One("trafficking-status", words!(TraffickingStatus))),
-    field("decided_by", One("decision-maker", words!(DecisionMaker))),
-    field("rights_notice_given_on", Day),
-    field("lawyer", One("offer", words!(Offer))),
-    field("notes", Asks::Text(8)),
-];
-
-const INVESTIGATION: [Field; 2] =
-    [field("prosecution_stage", One("stage", words!(ProsecutionStage))), field("leads", Asks::Text(14))];
-
-/// The fields of a section; none for a kind that officers do not write.
-#[must_use]
-pub fn fields(kind: RecordKind) -> &'static [Field] {
-    match kind {
-        RecordKind::Identity => &IDENTITY,
-        RecordKind::ContactAndSafety => &CONTACT,
-        RecordKind::Narrative => &NARRATIVE,
-        RecordKind::Legal => &LEGAL,
-        RecordKind::Investigation => &INVESTIGATION,
-        _ => &[],
-    }
-}
 
 /// Lists of more words than this open, instead of standing there.
 const MANY: usize = 6;
@@ -165,7 +48,7 @@ impl Typed {
         let values = |field: &Field| match field.asks {
             Any(..) => sent.all(field.name).filter(|value| !value.is_empty()).map(str::to_owned).collect(),
             Countries => {
-                let text = sent.text(field.name).to_ascii_uppercase();
+                let text = sent.text(field.name);
                 text.split([' ', ',', ';', '\n']).filter(|code| !code.is_empty()).map(str::to_owned).collect()
             }
             _ => sent.get(field.name).map(str::to_owned).into_iter().collect::<Vec<_>>(),
@@ -189,22 +72,33 @@ impl Typed {
         Self::with(kind, values)
     }
 
-    fn with(kind: RecordKind, values: impl Fn(&Field) -> Vec<String>) -> Self {
-        let said = fields(kind).iter().map(|field| (field.name, values(field)));
+    /// From the values of each field. All but long texts as an answer of one line gives them back, so that what nobody changed is the same.
+    pub(super) fn with(kind: RecordKind, mut values: impl FnMut(&Field) -> Vec<String>) -> Self {
+        let mut plain = |field: &Field| {
+            let values = values(field).into_iter();
+            let values: Vec<String> = match field.asks {
+                Asks::Text(_) => values.collect(),
+                Country | Countries => values.map(|value| value.trim().to_ascii_uppercase()).collect(),
+                _ => values.map(|value| value.replace(['\r', '\n'], "").trim().to_owned()).collect(),
+            };
+            values.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>()
+        };
+        let said = fields(kind).iter().map(|field| (field.name, plain(field)));
         Self { kind, said: said.filter(|(_, values)| !values.is_empty()).collect() }
     }
 
-    fn values(&self, name: &str) -> &[String] {
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        self.kind
+    }
+
+    #[must_use]
+    pub fn values(&self, name: &str) -> &[String] {
         self.said.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn text(&self, name: &str) -> String {
         self.values(name).join(" ")
-    }
-
-    /// As hidden fields, one for each value.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.said.iter().flat_map(|(name, values)| values.iter().map(|value| (*name, value.as_str())))
     }
 
     /// As the API takes it. What is no number is sent as it was typed, so that the API names the field.
@@ -214,45 +108,13 @@ impl Typed {
             let text = self.text(field.name);
             match field.asks {
                 Any(..) | Countries => json!(self.values(field.name)),
-                Number => text.trim().parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)),
+                Number => text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)),
                 YesOrNo => json!(text == "true"),
-                Country => json!(text.trim().to_ascii_uppercase()),
-                Asks::Text(_) => json!(text),
-                Line | Day | Asks::Language | One(..) => json!(text.trim()),
+                Asks::Text(_) | Country | Line | Day | Asks::Language | One(..) => json!(text),
             }
         };
         let stated = fields(self.kind).iter().filter(|field| self.said.contains_key(field.name));
         Value::Object(stated.map(|field| (field.name.to_owned(), value(field))).collect::<Map<_, _>>())
-    }
-
-    /// The fields in which two differ.
-    #[must_use]
-    pub fn differs(&self, other: &Self) -> Vec<&'static Field> {
-        fields(self.kind).iter().filter(|field| self.values(field.name) != other.values(field.name)).collect()
-    }
-
-    /// What was typed here with what was saved there: long texts one after the other, lists together; of everything else what was
-    /// typed here, where something was.
-    #[must_use]
-    pub fn joined(mut self, there: &Self) -> Self {
-        for field in fields(self.kind) {
-            let (here, other) = (self.values(field.name).to_vec(), there.values(field.name));
-            let both = match field.asks {
-                Asks::Text(_) if here != other && !here.is_empty() && !other.is_empty() => {
-                    vec![format!("{}\n\n{}", other.join(""), here.join(""))]
-                }
-                Any(..) | Countries => {
-                    let more = here.iter().filter(|value| !other.contains(value)).cloned();
-                    other.iter().cloned().chain(more).collect()
-                }
-                _ if here.is_empty() => other.to_vec(),
-                _ => here,
-            };
-            if !both.is_empty() {
-                self.said.insert(field.name, both);
-            }
-        }
-        self
     }
 }
 
@@ -265,15 +127,48 @@ pub enum Shown {
 
 /// The form of a section, with what is wrong with it.
 #[must_use]
-pub fn form(page: &Layout, typed: &Typed, refused: Option<&Refused>) -> Vec<Shown> {
-    fields(typed.kind).iter().map(|field| shown(page, field, typed, refused)).collect()
+pub fn form(page: &Layout, typed: &Typed, marks: &Marks, wrong: &[&str]) -> Vec<Shown> {
+    let shown = |field: &'static Field| match marks.open.iter().find(|open| open.field == field.name) {
+        Some(open) => Shown::Question(to_be_chosen(page, field, open, typed)),
+        None => shown(page, field, typed, wrong).hint(if marks.there.contains(&field.name) {
+            page.say("join-there")
+        } else if marks.both.contains(&field.name) {
+            page.say("join-both")
+        } else {
+            String::new()
+        }),
+    };
+    fields(typed.kind).iter().map(shown).collect()
 }
 
-fn shown(page: &Layout, field: &Field, typed: &Typed, refused: Option<&Refused>) -> Shown {
+impl Shown {
+    /// With this hint, where it is one.
+    fn hint(self, hint: String) -> Self {
+        match self {
+            shown if hint.is_empty() => shown,
+            Self::Text(text) => Self::Text(text.hint(hint)),
+            Self::Question(question) => Self::Question(question.hint(hint)),
+            Self::Choices(choices) => Self::Choices(choices.hint(hint)),
+        }
+    }
+}
+
+/// What a colleague saved, and what was typed here: one of the two.
+fn to_be_chosen(page: &Layout, field: &Field, open: &Open, typed: &Typed) -> Question {
+    let choice = |key: &str, value: &str| Choice {
+        value: value.to_owned(),
+        label: page.say_with(key, "answer", in_words(page, field, value)),
+        chosen: open.chosen && typed.text(field.name) == value,
+    };
+    let choices = vec![choice("join-choice-there", &open.there), choice("join-choice-here", &open.here)];
+    let question = Question::of_choices(field.name, name(page, field), choices).hint(page.say("join-choose"));
+    question.error((!open.chosen && open.asked_again).then(|| page.say("join-choose-rule")))
+}
+
+fn shown(page: &Layout, field: &Field, typed: &Typed, wrong: &[&str]) -> Shown {
     // Of a list the API names the place as well.
-    let named = |wrong: &str| wrong.split('[').next() == Some(field.name);
-    let wrong = refused.is_some_and(|refused| refused.fields().any(named));
-    let error = wrong.then(|| page.say(field.asks.rule()));
+    let named = |wrong: &&str| wrong.split('[').next() == Some(field.name);
+    let error = wrong.iter().any(named).then(|| page.say(field.asks.rule()));
     let (label, value) = (name(page, field), typed.text(field.name));
     let text = |label: String| Text::line(field.name, label).value(&value).hint(field.asks.hint(page));
     let question =
@@ -324,21 +219,27 @@ pub fn name(page: &Layout, field: &Field) -> String {
 #[must_use]
 pub fn said(page: &Layout, field: &Field, typed: &Typed) -> String {
     let values = typed.values(field.name);
-    let one = |value: &String| match field.asks {
-        One(family, words) | Any(family, words) if words().contains(&value.as_str()) => page.word(family, value),
+    if values.is_empty() {
+        return page.say("field-unstated");
+    }
+    values.iter().map(|value| in_words(page, field, value)).collect::<Vec<_>>().join(", ")
+}
+
+/// One of its values, as people say it.
+fn in_words(page: &Layout, field: &Field, value: &str) -> String {
+    match field.asks {
+        _ if value.is_empty() => page.say("field-unstated"),
+        One(family, words) | Any(family, words) if words().contains(&value) => page.word(family, value),
         YesOrNo => page.word("answer", value),
-        Asks::Language if LANGUAGES.contains(&value.as_str()) => page.word("call-language", value),
-        _ => value.clone(),
-    };
-    if values.is_empty() { page.say("field-unstated") } else { values.iter().map(one).collect::<Vec<_>>().join(", ") }
+        Asks::Language if LANGUAGES.contains(&value) => page.word("call-language", value),
+        _ => value.to_owned(),
+    }
 }
 
 /// Every key that the forms of sections are made of.
 #[cfg(test)]
 pub fn keys() -> impl Iterator<Item = String> {
-    let all =
-        [IDENTITY.iter(), CONTACT.iter(), NARRATIVE.iter(), LEGAL.iter(), INVESTIGATION.iter()].into_iter().flatten();
-    all.flat_map(|field| {
+    RecordKind::ALL.iter().flat_map(|kind| fields(*kind)).flat_map(|field| {
         let words = match field.asks {
             One(family, words) | Any(family, words) => {
                 words().into_iter().map(|word| format!("{family}-{word}")).collect()
@@ -355,79 +256,4 @@ pub fn keys() -> impl Iterator<Item = String> {
 pub fn read(page: &Layout, typed: &Typed) -> Vec<(String, String)> {
     let stated = fields(typed.kind).iter().filter(|field| typed.said.contains_key(field.name));
     stated.map(|field| (name(page, field), said(page, field, typed))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cases::document::{OF_CASE, OF_PERSON};
-    use crate::cases::sections::{ContactAndSafety, Identity, Investigation, Legal, Narrative};
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
-    use utoipa::PartialSchema;
-
-    /// What a section may hold, from the API's own description of it.
-    fn names<T: PartialSchema>() -> Vec<String> {
-        let schema = serde_json::to_value(T::schema()).unwrap();
-        schema["properties"].as_object().unwrap().keys().cloned().collect()
-    }
-
-    fn every_field_has_its_place<T: PartialSchema + Serialize + DeserializeOwned>(kind: RecordKind) {
-        let mut here: Vec<&str> = fields(kind).iter().map(|field| field.name).collect();
-        let mut there = names::<T>();
-        here.sort_unstable();
-        there.sort_unstable();
-        assert_eq!(here, there, "{kind}");
-        // What is typed into each is what the API takes, and it comes back the same.
-        let value = |field: &Field| match field.asks {
-            Line | Asks::Text(_) => " Ə\n".to_owned(),
-            Day => "2009-02-28".to_owned(),
-            Number => "7".to_owned(),
-            Country | Asks::Language => "az".to_owned(),
-            Countries => "AZ, ge".to_owned(),
-            YesOrNo => "false".to_owned(),
-            One(_, words) | Any(_, words) => words()[0].to_owned(),
-        };
-        let sent: Vec<String> = fields(kind)
-            .iter()
-            .map(|field| {
-                format!(
-                    "{}={}",
-                    field.name,
-                    percent_encoding::utf8_percent_encode(&value(field), percent_encoding::NON_ALPHANUMERIC)
-                )
-            })
-            .collect();
-        let typed = Typed::of(kind, &Fields::read(sent.join("&").as_bytes()).unwrap());
-        let stored = serde_json::to_value(serde_json::from_value::<T>(typed.content()).unwrap()).unwrap();
-        let back = Typed::saved(kind, &stored);
-        assert_eq!(back.content(), stored, "{kind}");
-        assert!(Typed::saved(kind, &typed.content()) == back, "{kind}");
-    }
-
-    #[test]
-    fn every_field_of_a_section_has_a_place_in_its_form() {
-        every_field_has_its_place::<Identity>(RecordKind::Identity);
-        every_field_has_its_place::<ContactAndSafety>(RecordKind::ContactAndSafety);
-        every_field_has_its_place::<Narrative>(RecordKind::Narrative);
-        every_field_has_its_place::<Legal>(RecordKind::Legal);
-        every_field_has_its_place::<Investigation>(RecordKind::Investigation);
-        for kind in OF_CASE.into_iter().chain(OF_PERSON) {
-            assert_eq!(fields(kind).is_empty(), kind == RecordKind::Care, "{kind}");
-        }
-    }
-
-    #[test]
-    fn nothing_of_two_is_lost_where_they_are_joined() {
-        let of = |json: Value| Typed::saved(RecordKind::Narrative, &json);
-        let here = of(json!({ "text": "here", "acts": ["transfer", "receipt"], "age_when_trafficked": 9 }));
-        let there = of(json!({ "text": "there", "acts": ["transfer", "recruitment"], "websites": ["Line"] }));
-        let names: Vec<&str> = here.differs(&there).iter().map(|field| field.name).collect();
-        assert_eq!(names, ["text", "acts", "age_when_trafficked", "websites"]);
-        let both = here.clone().joined(&there).content();
-        let joined = json!({ "text": "there\n\nhere", "acts": ["transfer", "recruitment", "receipt"],
-            "age_when_trafficked": 9, "websites": ["Line"] });
-        assert_eq!(both, joined);
-        assert!(here.clone().joined(&here) == here);
-    }
 }

@@ -60,7 +60,7 @@ async fn shown(
         id,
         notes: items.into_iter().map(note).collect(),
         next,
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         text: Text::line("text", layout.say("note-new"))
             .rows(6)
             .hint(layout.say("note-hint"))

@@ -59,7 +59,7 @@ async fn shown(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Re
     let relation = ("relation", "people-relation", "people-relation");
     let people = PeoplePage {
         id,
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         account: Question::of_choices("account", layout.say("people-who"), account)
             .folded()
             .error(wrong("account").then(|| layout.say("people-rule"))),

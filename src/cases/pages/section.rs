@@ -1,7 +1,8 @@
-//! A section, opened: read and replaced whole by who works on the case. Where a colleague saved meanwhile, both are shown, and whoever typed
-//! chooses; nothing of either is lost.
+//! A section, opened: read and replaced whole by who works on the case. Where a colleague saved meanwhile, what both changed is put together
+//! (`join`) and shown before it is saved; nothing of either is lost.
 
 use super::form::{self, Shown, Typed};
+use super::join::{self, Base, Marks};
 use super::of_person;
 use crate::cases::document::OF_CASE;
 use crate::cases::model::SectionStored;
@@ -65,6 +66,9 @@ struct SectionPage<'a> {
     page: Layout,
     place: &'a Place,
     etag: &'a str,
+    /// Whether a colleague saved meanwhile, and both are put together here.
+    joined: bool,
+    hidden: Vec<(String, String)>,
     /// For who writes.
     form: Vec<Shown>,
     /// For who reads and does not write.
@@ -73,87 +77,76 @@ struct SectionPage<'a> {
     words: String,
 }
 
-fn shown(
-    layout: Layout,
-    place: &Place,
-    (typed, etag, writable): (&Typed, &str, bool),
-    refused: Option<&Refused>,
-) -> Response {
+/// What a form holds: what is typed, over what it was typed, and what of it was put together with a colleague's.
+struct Written {
+    typed: Typed,
+    base: Base,
+    marks: Marks,
+    etag: String,
+}
+
+impl Written {
+    fn sent(place: &Place, fields: &Fields) -> Self {
+        let (typed, base) = (Typed::of(place.kind, fields), Base::of(place.kind, fields));
+        Self { typed, base, marks: Marks::of(place.kind, fields), etag: fields.text("etag") }
+    }
+}
+
+fn shown(layout: Layout, place: &Place, written: &Written, writable: bool, refused: Option<&Refused>) -> Response {
     let layout = layout.back_to(&place.path).with_form(if writable { "section" } else { "" });
+    let Written { typed, base, marks, etag } = written;
+    let joined = marks.any();
+    let asked = joined && !marks.all_chosen() && refused.is_none();
+    let wrong: Vec<&str> = refused.map(|refused| refused.fields().collect()).unwrap_or_default();
     let section = SectionPage {
         place,
         etag,
-        form: if writable { form::form(&layout, typed, refused) } else { Vec::new() },
+        joined,
+        hidden: [base.hidden(), marks.hidden()].concat(),
+        form: if writable { form::form(&layout, typed, marks, &wrong) } else { Vec::new() },
         told: if writable { Vec::new() } else { form::read(&layout, typed) },
         writable,
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         page: layout,
     };
-    page(refused.map_or(StatusCode::OK, Refused::status), &section)
+    let status = if asked { StatusCode::PRECONDITION_FAILED } else { StatusCode::OK };
+    page(refused.map_or(status, Refused::status), &section)
 }
 
 async fn read(visitor: &Visitor, place: &Place) -> Result<Response, Refused> {
     let layout = visitor.layout("section-help").await?;
     let (typed, etag, writable) = opened(visitor, place).await?;
-    Ok(shown(layout, place, (&typed, &etag, writable), None))
+    let written = Written { base: Base::read(&typed), typed, marks: Marks::default(), etag };
+    Ok(shown(layout, place, &written, writable, None))
 }
 
 async fn write(visitor: &Visitor, place: &Place, fields: &Fields) -> Result<Response, Refused> {
-    let (mut typed, mut etag) = (Typed::of(place.kind, fields), fields.text("etag"));
-    if fields.get("speak").is_some() {
-        if fields.get("differs").is_some() {
-            return conflict(visitor, place, &typed).await;
-        }
+    let written = Written::sent(place, fields);
+    if fields.get("speak").is_some() || !written.marks.all_chosen() {
         let layout = visitor.layout("section-help").await?;
-        return Ok(shown(layout, place, (&typed, &etag, true), None));
+        return Ok(shown(layout, place, &written, true, None));
     }
-    match fields.get("choice") {
-        Some("saved") => return Ok(go(&place.path)),
-        Some("both") => {
-            let (saved, newer, _) = opened(visitor, place).await?;
-            (typed, etag) = (typed.joined(&saved), newer);
-        }
-        _ => {}
-    }
-    let asked = visitor.put(format!("/api/v1{}", place.path)).etag(&etag).json(&typed.content())?;
+    let asked = visitor.put(format!("/api/v1{}", place.path)).etag(&written.etag).json(&written.typed.content())?;
     match asked.send::<SectionStored>().await {
         Ok(_) => Ok(go(&place.case)),
         Err(refused) if refused.code() == "sign_in" => Err(refused),
-        Err(refused) if refused.code() == "changed_meanwhile" => conflict(visitor, place, &typed).await,
+        Err(refused) if refused.code() == "changed_meanwhile" => together(visitor, place, &written).await,
         Err(refused) => {
             let layout = visitor.layout("section-help").await?;
-            Ok(shown(layout, place, (&typed, &etag, true), Some(&refused)))
+            Ok(shown(layout, place, &written, true, Some(&refused)))
         }
     }
 }
 
-#[derive(Template)]
-#[template(path = "cases/pages/conflict.html")]
-struct ConflictPage<'a> {
-    page: Layout,
-    place: &'a Place,
-    etag: String,
-    typed: Vec<(&'static str, &'a str)>,
-    differing: Vec<Differing>,
-}
-
-struct Differing {
-    name: String,
-    there: String,
-    here: String,
-}
-
-async fn conflict(visitor: &Visitor, place: &Place, typed: &Typed) -> Result<Response, Refused> {
-    let layout = visitor.layout("section-help").await?.with_form("conflict");
-    let (saved, etag, _) = opened(visitor, place).await?;
-    let differing = typed.differs(&saved).into_iter().map(|field| Differing {
-        name: form::name(&layout, field),
-        there: form::said(&layout, field, &saved),
-        here: form::said(&layout, field, typed),
-    });
-    let conflict =
-        ConflictPage { place, etag, typed: typed.iter().collect(), differing: differing.collect(), page: layout };
-    Ok(page(StatusCode::PRECONDITION_FAILED, &conflict))
+/// A colleague saved meanwhile: what both changed is put together, and shown before any of it is saved.
+async fn together(visitor: &Visitor, place: &Place, written: &Written) -> Result<Response, Refused> {
+    let layout = visitor.layout("section-help").await?;
+    let (saved, etag, writable) = opened(visitor, place).await?;
+    let (typed, marks) = join::joined(&written.base, &written.typed, &saved);
+    let both = Written { base: Base::read(&saved), typed, marks, etag };
+    let mut response = shown(layout, place, &both, writable, None);
+    *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+    Ok(response)
 }
 
 async fn read_of_case(visitor: Visitor, At(place): At<(Uuid, String)>) -> Result<Response, Refused> {

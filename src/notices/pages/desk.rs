@@ -161,7 +161,7 @@ async fn accept_page(
     let shown = AcceptPage {
         id,
         // The same key for the same form: whoever sends it twice opens one case.
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         case: Question::of_choices("case", layout.say("accept-as"), cases)
             .error(wrong("case").then(|| layout.say("accept-case-rule"))),
         officers: Choices::new("officers", layout.say("accept-officers"), officers.collect())

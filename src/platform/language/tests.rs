@@ -1,4 +1,5 @@
 use super::{Language, day, say};
+use crate::accommodation::model::{AccommodationKind, Condition, Course, Places};
 use crate::audit::access_list::model::{Deed, Gap};
 use crate::calls::content::{CallBackWanted, CallKind, CallerIs, Danger, InterpreterNeeded, SafeToTalk};
 use crate::calls::model::{CallOutcome, CallState};
@@ -7,10 +8,14 @@ use crate::cases::document::{OF_CASE, OF_PERSON};
 use crate::cases::model::CaseRelation;
 use crate::cases::pages::form as sections;
 use crate::cases::states::CaseState;
+use crate::consents::model::{ConsentState, Said, Section, Source};
 use crate::guard::action::{Purpose, Role};
-use crate::guard::statement::AccessReason;
+use crate::guard::statement::{AccessReason, OrganisationKind};
 use crate::notices::model::{Basis, Escalation, NoticeState, ReturnCode};
+use crate::placements::model::{DeclineCode, PlacementBasis, PlacementState};
+use crate::placements::pages as placements;
 use crate::platform::page::SAID;
+use crate::staff::pages::administration::HEALTH;
 use crate::tasks::model::TaskKind;
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +98,24 @@ fn families() -> BTreeSet<String> {
         family("people-relation", ["assigned", "granted"].into_iter()),
         family("access-reason", crate::cases::pages::REASONS.into_iter().map(AccessReason::as_str)),
         sections::keys().collect(),
+        family("organisation", OrganisationKind::ALL.iter().map(|word| word.as_str())),
+        family("health", HEALTH.into_iter()),
+        family("function", ["responsible", "custodian"].into_iter()),
+        family("placement-state", PlacementState::ALL.iter().map(|word| word.as_str())),
+        family("placement-basis", PlacementBasis::ALL.iter().map(|word| word.as_str())),
+        family("decline-code", DeclineCode::ALL.iter().map(|word| word.as_str())),
+        family("placement-do", placements::STEPS.into_iter()),
+        family("placement-exit", ["own", "planned"].into_iter()),
+        family("needs", placements::NEEDS.into_iter()),
+        family("house", AccommodationKind::ALL.iter().map(|word| word.as_str())),
+        family("places", Places::ALL.iter().map(|word| word.as_str())),
+        family("condition", Condition::ALL.iter().map(|word| word.as_str())),
+        family("course", Course::ALL.iter().map(|word| word.as_str())),
+        ["address", "directions", "telephone"].map(|line| format!("house-{line}-line")).into(),
+        family("consent-section", Section::ALL.iter().map(|word| word.as_str())),
+        family("consent-said", Said::ALL.iter().map(|word| word.as_str())),
+        family("consent-by", Source::ALL.iter().map(|word| word.as_str())),
+        family("consent-state", ConsentState::ALL.iter().map(|word| word.as_str())),
         family("return-code", ReturnCode::ALL.iter().map(|word| word.as_str())),
     ]
     .into_iter()

@@ -1,10 +1,12 @@
 //! What stands before every page: see the module's own words.
 
 use super::form::Fields;
-use super::layout::page;
+use super::layout::{KEY_USED, page};
 use super::refused::Refused;
 use super::visitor::Visitor;
 use super::{Console, LARGEST_FORM, Layout, cookies, csrf, headers};
+use crate::guard::record::AccountId;
+use crate::guard::statement::hex;
 use crate::platform::language::Language;
 use crate::platform::problem::Problem;
 use crate::staff::pages;
@@ -16,6 +18,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 /// Lets a request through to its page, and makes of what the page answers what the browser is to see.
 pub async fn door(State(console): State<Console>, request: Request, next: Next) -> Response {
@@ -32,6 +35,9 @@ pub async fn door(State(console): State<Console>, request: Request, next: Next) 
             let came = come_back(&visitor, &fields).await;
             let fields = fields.without("again-");
             match came {
+                Ok(()) if let Err(refused) = their_own(&visitor, &fields).await => {
+                    shown(&visitor, &fields, refused.into_response()).await
+                }
                 Ok(()) => {
                     parts.extensions.insert(visitor.clone());
                     parts.extensions.insert(fields.clone());
@@ -76,6 +82,28 @@ async fn come_back(visitor: &Visitor, fields: &Fields) -> Result<(), Refused> {
     visitor.sign_in(shown).await.map(|_| ())
 }
 
+/// The field that says whose form it is.
+const WHOSE: &str = "whose";
+
+/// Somebody, as their forms say it: nothing that names them elsewhere.
+pub fn whose(account: AccountId) -> String {
+    let digest = hex(&Sha256::digest([b"whose form this is", account.0.as_bytes().as_slice()].concat()));
+    digest.get(..20).unwrap_or(&digest).to_owned()
+}
+
+/// A form is sent as who filled it in, and not as who signed in after them in the same browser.
+async fn their_own(visitor: &Visitor, fields: &Fields) -> Result<(), Refused> {
+    let Some(said) = fields.get(WHOSE) else { return Ok(()) };
+    match visitor.current().await {
+        Ok(current) if whose(current.account) == said => Ok(()),
+        Ok(_) => {
+            const WHY: &str = "Somebody else has signed in since this form was filled in.";
+            Err(Problem::new(StatusCode::CONFLICT, "another_account", WHY).into())
+        }
+        Err(refused) => Err(refused),
+    }
+}
+
 /// A refusal as a page, with nothing lost of what was typed.
 async fn shown(visitor: &Visitor, fields: &Fields, mut response: Response) -> Response {
     let extensions = response.extensions_mut();
@@ -111,7 +139,8 @@ fn is_kept(fields: &Fields, refused: &Refused) -> bool {
     let secret = fields.iter().any(|(name, _)| matches!(name, "passphrase" | "code" | "recovery_code"));
     let passing = refused.status().is_server_error() || refused.status() == StatusCode::TOO_MANY_REQUESTS;
     let typed = fields.iter().any(|(_, value)| is_long(value));
-    !secret && fields.iter().next().is_some() && (passing || typed)
+    let whole = matches!(refused.code(), KEY_USED | "another_account");
+    !secret && fields.iter().next().is_some() && (passing || typed || whole)
 }
 
 #[derive(Template)]
@@ -120,6 +149,8 @@ struct Unsent<'a> {
     page: Layout,
     words: String,
     fields: Vec<(&'a str, &'a str)>,
+    /// The key in the place of one that stands for other work.
+    key: Option<String>,
     texts: Vec<&'a str>,
 }
 
@@ -127,9 +158,11 @@ struct Unsent<'a> {
 fn unsent(visitor: &Visitor, fields: &Fields, refused: &Refused) -> Response {
     let layout = visitor.bare("");
     let words = refused.words(&layout);
-    let fields: Vec<(&str, &str)> = fields.iter().filter(|(name, _)| *name != "speak").collect();
+    let key = (refused.code() == KEY_USED).then(|| layout.new_key());
+    let kept = |name: &str| name != "speak" && (name != "key" || key.is_none());
+    let fields: Vec<(&str, &str)> = fields.iter().filter(|(name, _)| kept(name)).collect();
     let texts = fields.iter().map(|(_, value)| *value).filter(|value| is_long(value)).collect();
-    page(refused.status(), &Unsent { page: layout, words, fields, texts })
+    page(refused.status(), &Unsent { page: layout, words, fields, key, texts })
 }
 
 #[derive(Template)]

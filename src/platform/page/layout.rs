@@ -1,9 +1,10 @@
 //! What every page shows beside its own work: where one may go, the languages, help, and the way out.
 
-use super::{Refused, Visitor, files};
+use super::door::whose;
+use super::{Fields, Refused, Visitor, files};
 use crate::guard::action::{Purpose, Relation, Role, Verb};
 use crate::guard::policy::Decision;
-use crate::guard::record::{AccountId, RecordKind};
+use crate::guard::record::{AccountId, OrganisationId, RecordKind};
 use crate::platform::language::{self, Language, say};
 use crate::platform::problem::Problem;
 use crate::staff::model::CurrentSession;
@@ -24,14 +25,22 @@ pub struct Entry {
 }
 
 /// Every such screen, in the order in which they are shown: the first is where a day begins.
-const ENTRIES: [Entry; 6] = [
+const ENTRIES: [Entry; 11] = [
     crate::calls::pages::ENTRY,
     crate::notices::pages::desk::ENTRY,
     crate::cases::pages::ENTRY,
+    crate::placements::pages::ENTRY,
+    crate::placements::pages::SQUADS,
+    crate::accommodation::pages::ENTRY,
     crate::notices::pages::ENTRY,
     crate::tasks::pages::ENTRY,
     crate::roster::pages::ENTRY,
+    crate::staff::pages::administration::ORGANISATIONS,
+    crate::staff::pages::administration::ACCOUNTS,
 ];
+
+/// The API's code for a key under which something else was done before.
+pub const KEY_USED: &str = "idempotency_key_reused";
 
 /// One way to go.
 pub struct Link {
@@ -56,6 +65,8 @@ pub struct Layout {
     pub signed_in: bool,
     /// Who is signed in.
     pub account: Option<AccountId>,
+    /// Where they work.
+    pub organisation: Option<OrganisationId>,
     role: Option<Role>,
     pub links: Vec<Link>,
     /// The form whose text goes with the choice of another language; empty where there is nothing to lose.
@@ -71,10 +82,11 @@ impl Visitor {
     /// # Errors
     /// 401 `sign_in` when nobody is.
     pub async fn layout(&self, help: &'static str) -> Result<Layout, Refused> {
-        let CurrentSession { account, role, .. } = self.current().await?;
+        let CurrentSession { account, organisation, role, .. } = self.current().await?;
         Ok(Layout {
             signed_in: true,
             account: Some(account),
+            organisation: Some(organisation),
             role: Some(role),
             links: self.links(role),
             ..self.bare(help)
@@ -90,6 +102,7 @@ impl Visitor {
             back: self.own_page().to_owned(),
             signed_in: false,
             account: None,
+            organisation: None,
             role: None,
             links: Vec::new(),
             form: "",
@@ -108,6 +121,12 @@ impl Visitor {
     #[must_use]
     pub fn may(&self, role: Role, relation: Relation, kind: RecordKind, verb: Verb, purpose: Option<Purpose>) -> bool {
         self.console().0.policy.decide(role, relation, kind, verb, purpose) == Decision::Allow
+    }
+
+    /// The screens that somebody of this role has, by name.
+    #[must_use]
+    pub fn screens(&self, role: Role) -> Vec<String> {
+        self.links(role).into_iter().map(|link| link.name).collect()
     }
 
     fn links(&self, role: Role) -> Vec<Link> {
@@ -133,8 +152,22 @@ impl Layout {
     /// # Errors
     /// 404.
     pub fn for_who_does(self, kind: RecordKind, verb: Verb) -> Result<Self, Refused> {
-        let does = self.role.is_some_and(|role| self.visitor.ever_does(role, kind, verb));
-        if does { Ok(self) } else { Err(Problem::absent().into()) }
+        if self.does(kind, verb) { Ok(self) } else { Err(Problem::absent().into()) }
+    }
+
+    /// Whether this is work of whoever is signed in, some of it at least.
+    #[must_use]
+    pub fn does(&self, kind: RecordKind, verb: Verb) -> bool {
+        self.role.is_some_and(|role| self.visitor.ever_does(role, kind, verb))
+    }
+
+    /// The first of these purposes for which they see such records at all.
+    #[must_use]
+    pub fn purpose(&self, kind: RecordKind, purposes: &[Purpose]) -> Purpose {
+        let sees = |purpose: &Purpose| {
+            self.role.is_some_and(|role| self.visitor.may(role, Relation::None, kind, Verb::List, Some(*purpose)))
+        };
+        purposes.iter().copied().find(|purpose| sees(purpose)).unwrap_or(Purpose::CaseWork)
     }
 
     /// The page that is looked at again, where this one is the answer to a form.
@@ -171,6 +204,25 @@ impl Layout {
     #[must_use]
     pub fn new_key(&self) -> String {
         crate::platform::random::uuid().simple().to_string()
+    }
+
+    /// The key of a form that is shown again: the same, so that it does its work once; another where that one stands for other work already.
+    #[must_use]
+    pub fn key_after(&self, sent: &Fields, refused: Option<&Refused>) -> String {
+        let used = refused.is_some_and(|refused| refused.code() == KEY_USED);
+        sent.get("key").filter(|_| !used).map_or_else(|| self.new_key(), str::to_owned)
+    }
+
+    /// Whose form this is: it goes with every form, so that it is not sent as somebody who signed in after them.
+    #[must_use]
+    pub fn whose(&self) -> String {
+        self.account.map(whose).unwrap_or_default()
+    }
+
+    /// How many are free, of how many.
+    #[must_use]
+    pub fn free(&self, free: &i64, of: &i32) -> String {
+        say(self.language, "page-free", &[("free", free.to_string().into()), ("all", of.to_string().into())])
     }
 
     /// A moment as the country's clocks show it: `23 noyabr 2026, 14:05`, or the time alone today.

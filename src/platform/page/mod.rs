@@ -114,6 +114,9 @@ fn pages() -> Pages {
         .merge(crate::roster::pages::pages())
         .merge(crate::cases::pages::pages())
         .merge(crate::attachments::pages::pages())
+        .merge(crate::placements::pages::pages())
+        .merge(crate::accommodation::pages::pages())
+        .merge(crate::consents::pages::pages())
 }
 
 /// Their addresses, with the method.

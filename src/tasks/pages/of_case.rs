@@ -115,7 +115,7 @@ async fn new(visitor: &Visitor, id: Uuid, fields: &Fields, refused: Option<&Refu
     let kinds = TaskKind::ALL.iter().filter(|kind| **kind != TaskKind::CallBack).map(|kind| kind.as_str());
     let new = NewPage {
         id,
-        key: fields.get("key").map_or_else(|| layout.new_key(), str::to_owned),
+        key: layout.key_after(fields, refused),
         kind: Question::of_words(&layout, ("kind", "task-kind", "task"), kinds, None, &fields.text("kind"))
             .error(wrong("kind").then(|| layout.say("task-kind-rule"))),
         text: Text::line("text", layout.say("task-text"))

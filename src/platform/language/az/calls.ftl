@@ -21,6 +21,7 @@ call-away = Xidmət hazırda saxlaya bilmir. Yazdıqlarınız bu səhifədə qal
 call-wrong = Saxlanılmadı: aşağıda qeyd olunan düz deyil.
 call-again = Saxlanılmadı: seansınız bitib. Aşağıda daxil olun, yazdıqlarınız buradadır.
 call-again-here = Bu səhifədə qalırsınız, sonra yazdıqlarınız saxlanılır.
+call-other = Saxlanılmadı: bu brauzerdə başqası daxil olub. Lazım olanı bu səhifədən köçürün.
 call-gone = Saxlanılmadı: bu zəng başqa yerdə ötürülüb və ya bitirilib. Lazım olanı bu səhifədən köçürün.
 call-not-asked = soruşulmayıb
 call-part-back = Geri zəng

@@ -21,6 +21,7 @@ call-away = The service cannot save at the moment. What you typed stays on this 
 call-wrong = Not saved: something marked below is not right.
 call-again = Not saved: your session has ended. Sign in below; what you typed is still here.
 call-again-here = You stay on this page, and what you typed is saved then.
+call-other = Not saved: somebody else has signed in in this browser. Copy what you still need from this page.
 call-gone = Not saved: this call was handed over or ended elsewhere. Copy what you still need from this page.
 call-not-asked = not asked
 call-part-back = Calling back

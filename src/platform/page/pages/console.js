@@ -86,7 +86,8 @@
 
   // What was typed is not left by accident; a choice between two texts neither.
   for (const form of document.querySelectorAll('[data-guard]')) {
-    let typed = false;
+    // What was put together of two texts stands nowhere else.
+    let typed = form.dataset.guard === 'typed';
     form.addEventListener('input', () => { typed = true; });
     form.addEventListener('submit', (event) => { if (!event.defaultPrevented) typed = false; });
     addEventListener('beforeunload', (event) => { if (typed && !left) event.preventDefault(); });
@@ -150,6 +151,9 @@
       // Saved elsewhere as well: the server's page shows both.
       leaving = true;
       call.submit();
+    } else if (told.code === 'another_account') {
+      stopped = true;
+      standing('other');
     } else if (answer.status === 404 || answer.status === 409) {
       stopped = true;
       standing('gone');
