@@ -93,8 +93,8 @@ async fn recipients(visitor: &Visitor, layout: &Layout, on: On) -> Result<Vec<Re
             continue;
         }
         let kind = layout.word("house", house.kind.as_str());
-        let short: String = house.organisation.to_string().chars().take(8).collect();
-        all.push(Recipient { id: house.organisation, name: format!("{kind} · {short}") });
+        let name = format!("{kind} · {}", house.organisation.short());
+        all.push(Recipient { id: house.organisation, name });
     }
     Ok(all)
 }

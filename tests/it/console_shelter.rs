@@ -148,6 +148,7 @@ fn day(seat: &mut Seat, handle: &Handle, placing: &Placing, placement: &str) {
     seat.sees("placements-here", "placements-title");
     seat.presses("a[href$='/exit']");
     seat.sees("exit", "placement-exit");
+    seat.chooses("planned", "own");
     seat.browser.presses("F2");
     seat.sees("placements-over", "placements-title");
     let over = json!(say(seat.language, "placement-state-exited_by_person", &[]));
@@ -216,7 +217,9 @@ async fn a_request_tells_the_shelter_what_care_needs_and_nobody_else_anything() 
     // A worker without training opens nothing, and writes down that somebody left.
     placing.sql("UPDATE trainings SET expires_at = now() - interval '1 minute'".to_owned()).await;
     assert!(!tab.get(&path).await.expect(404).has("Leyla"));
-    tab.get(&format!("{path}/exit")).await.expect(200);
+    let asked = tab.get(&format!("{path}/exit")).await.expect(200);
+    assert!(!asked.text.contains(" checked"), "nothing is chosen beforehand: {}", asked.text);
+    tab.post(&format!("{path}/exit"), &[]).await.expect(422);
     assert_eq!(tab.post(&format!("{path}/exit"), &[("planned", "own")]).await.expect(303).to(), "/placements");
 }
 

@@ -127,15 +127,25 @@ impl Marks {
     }
 }
 
-/// What was typed over `base`, with what was saved over it meanwhile. Of what is to be chosen nothing stands there yet.
+/// Whether one save came between two versions, as their `ETag`s say. What was not changed by it was changed by nobody; of several, one
+/// may have been this form's own, of which no answer came, and a later one took it back.
 #[must_use]
-pub fn joined(base: &Base, here: &Typed, there: &Typed) -> (Typed, Marks) {
+pub fn one_between(read: &str, saved: &str) -> bool {
+    let version = |etag: &str| etag.trim_matches('"').parse::<i64>().ok();
+    matches!((version(read), version(saved)), (Some(read), Some(saved)) if read.checked_add(1) == Some(saved))
+}
+
+/// What was typed over `base`, with what was saved over it meanwhile, by `one` save or by several. Of what is to be chosen nothing
+/// stands there yet.
+#[must_use]
+pub fn joined(base: &Base, here: &Typed, there: &Typed, one: bool) -> (Typed, Marks) {
     let (typed, saved) = (Base::read(here), Base::read(there));
     let mut marks = Marks::default();
     let mut both = |field: &Field| {
         let name = field.name;
         let (was, mine, theirs) = (base.values(name), typed.values(name), saved.values(name));
-        if mine == theirs || theirs == was {
+        let is_short = !matches!(field.asks, Asks::Text(_) | Any(..) | Countries);
+        if mine == theirs || theirs == was && (one || !is_short) {
             return here.values(name).to_vec();
         }
         if mine == was {
@@ -200,7 +210,7 @@ mod tests {
         let there = narrative(&json!({ "text": "Read.\nthere", "acts": ["receipt", "transfer", "recruitment"],
             "age_when_trafficked": 11, "relationship_to_trafficker": "Unaquainted", "forced_labour_industry":
             "F_Construction" }));
-        let (both, marks) = joined(&base, &here, &there);
+        let (both, marks) = joined(&base, &here, &there, true);
         let wanted = json!({ "text": "Read.\nthere\n\nhere", "acts": ["transfer", "recruitment", "harbouring"],
             "age_when_trafficked": 11, "forced_labour_industry": "F_Construction" });
         assert_eq!(both.content(), wanted);
@@ -218,13 +228,27 @@ mod tests {
             Typed::saved(RecordKind::ContactAndSafety, &said)
         };
         let base = Base::read(&contact("yes", "1"));
-        let (both, marks) = joined(&base, &contact("yes", "2"), &contact("no", "1"));
+        let (both, marks) = joined(&base, &contact("yes", "2"), &contact("no", "1"), true);
         assert_eq!(both.content(), json!({ "safe_to_contact": "no", "mobile_phone": "2" }));
         assert!(marks.open.is_empty() && marks.there == ["safe_to_contact"]);
         // Of a form without what was read, nothing is believed to be unchanged.
-        let (both, marks) = joined(&Base(BTreeMap::new()), &contact("yes", "2"), &contact("no", "2"));
+        let (both, marks) = joined(&Base(BTreeMap::new()), &contact("yes", "2"), &contact("no", "2"), true);
         assert_eq!(both.content(), json!({ "mobile_phone": "2" }));
         assert_eq!(marks.open.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_was_saved_and_taken_back_since_is_asked_about() {
+        let contact = |safe: &str| Typed::saved(RecordKind::ContactAndSafety, &json!({ "safe_to_contact": safe }));
+        let base = Base::read(&contact("no"));
+        // Saved as yes, of which no answer came, and taken back by a colleague: the form that is sent again must not undo that.
+        let (both, marks) = joined(&base, &contact("yes"), &contact("no"), one_between("\"1\"", "\"3\""));
+        assert_eq!((both.content(), marks.open.len()), (json!({}), 1));
+        let (both, marks) = joined(&base, &contact("yes"), &contact("no"), one_between("\"1\"", "\"2\""));
+        assert_eq!((both.content(), marks.open.len()), (json!({ "safe_to_contact": "yes" }), 0));
+        for (read, saved) in [("\"2\"", "\"2\""), ("\"3\"", "\"2\""), ("", "\"1\""), ("\"a\"", "\"b\"")] {
+            assert!(!one_between(read, saved), "{read} {saved}");
+        }
     }
 
     #[test]
@@ -235,7 +259,7 @@ mod tests {
         let sent = Fields::read(sent.join("&").as_bytes()).unwrap();
         assert!(Base::of(RecordKind::Narrative, &sent) == base);
         assert!(Base::read(&narrative(&json!({ "text": "Ə\nb" }))).values("text") == base.values("text"));
-        let (both, marks) = joined(&base, &typed, &typed);
+        let (both, marks) = joined(&base, &typed, &typed, false);
         assert!(both == typed && !marks.any());
     }
 

@@ -83,25 +83,27 @@ struct Written {
     base: Base,
     marks: Marks,
     etag: String,
+    /// Whether somebody saved meanwhile: that is told, also where nothing of it was changed.
+    met: bool,
 }
 
 impl Written {
     fn sent(place: &Place, fields: &Fields) -> Self {
         let (typed, base) = (Typed::of(place.kind, fields), Base::of(place.kind, fields));
-        Self { typed, base, marks: Marks::of(place.kind, fields), etag: fields.text("etag") }
+        let marks = Marks::of(place.kind, fields);
+        Self { typed, base, met: marks.any(), marks, etag: fields.text("etag") }
     }
 }
 
 fn shown(layout: Layout, place: &Place, written: &Written, writable: bool, refused: Option<&Refused>) -> Response {
     let layout = layout.back_to(&place.path).with_form(if writable { "section" } else { "" });
-    let Written { typed, base, marks, etag } = written;
-    let joined = marks.any();
-    let asked = joined && !marks.all_chosen() && refused.is_none();
+    let Written { typed, base, marks, etag, met } = written;
+    let asked = marks.any() && !marks.all_chosen() && refused.is_none();
     let wrong: Vec<&str> = refused.map(|refused| refused.fields().collect()).unwrap_or_default();
     let section = SectionPage {
         place,
         etag,
-        joined,
+        joined: *met,
         hidden: [base.hidden(), marks.hidden()].concat(),
         form: if writable { form::form(&layout, typed, marks, &wrong) } else { Vec::new() },
         told: if writable { Vec::new() } else { form::read(&layout, typed) },
@@ -116,7 +118,7 @@ fn shown(layout: Layout, place: &Place, written: &Written, writable: bool, refus
 async fn read(visitor: &Visitor, place: &Place) -> Result<Response, Refused> {
     let layout = visitor.layout("section-help").await?;
     let (typed, etag, writable) = opened(visitor, place).await?;
-    let written = Written { base: Base::read(&typed), typed, marks: Marks::default(), etag };
+    let written = Written { base: Base::read(&typed), typed, marks: Marks::default(), etag, met: false };
     Ok(shown(layout, place, &written, writable, None))
 }
 
@@ -142,8 +144,9 @@ async fn write(visitor: &Visitor, place: &Place, fields: &Fields) -> Result<Resp
 async fn together(visitor: &Visitor, place: &Place, written: &Written) -> Result<Response, Refused> {
     let layout = visitor.layout("section-help").await?;
     let (saved, etag, writable) = opened(visitor, place).await?;
-    let (typed, marks) = join::joined(&written.base, &written.typed, &saved);
-    let both = Written { base: Base::read(&saved), typed, marks, etag };
+    let one = join::one_between(&written.etag, &etag);
+    let (typed, marks) = join::joined(&written.base, &written.typed, &saved, one);
+    let both = Written { base: Base::read(&saved), typed, marks, etag, met: true };
     let mut response = shown(layout, place, &both, writable, None);
     *response.status_mut() = StatusCode::PRECONDITION_FAILED;
     Ok(response)

@@ -83,14 +83,16 @@ struct Written {
     marks: Marks,
     more: Vec<Value>,
     etag: String,
+    /// Whether somebody saved meanwhile: that is told, also where nothing of it was changed.
+    met: bool,
 }
 
 impl Written {
     fn sent(fields: &Fields) -> Self {
         let kind = RecordKind::Care;
         let more = serde_json::from_str(fields.get("more").unwrap_or("[]")).unwrap_or_default();
-        let (typed, base) = (Typed::of(kind, fields), Base::of(kind, fields));
-        Self { typed, base, marks: Marks::of(kind, fields), more, etag: fields.text("etag") }
+        let (typed, base, marks) = (Typed::of(kind, fields), Base::of(kind, fields), Marks::of(kind, fields));
+        Self { typed, base, met: marks.any(), marks, more, etag: fields.text("etag") }
     }
 }
 
@@ -115,7 +117,7 @@ fn shown(layout: Layout, id: Uuid, written: &Written, wrong: &[&str], words: Str
         id,
         etag: written.etag.clone(),
         more: Value::Array(written.more.clone()).to_string(),
-        joined: written.marks.any(),
+        joined: written.met,
         there: written.etag != NONE_YET,
         hidden: [written.base.hidden(), written.marks.hidden()].concat(),
         form: form::form(&layout, &written.typed, &written.marks, wrong),
@@ -144,7 +146,7 @@ async fn stored(visitor: &Visitor, layout: &Layout, id: Uuid) -> Result<Written,
         Err(refused) => return Err(refused),
     };
     let (typed, more) = asked(&care);
-    Ok(Written { base: Base::read(&typed), typed, marks: Marks::default(), more, etag })
+    Ok(Written { base: Base::read(&typed), typed, marks: Marks::default(), more, etag, met: false })
 }
 
 async fn read(visitor: Visitor, At(id): At) -> Result<Response, Refused> {
@@ -173,8 +175,9 @@ async fn write(visitor: Visitor, At(id): At, fields: Fields) -> Result<Response,
         Ok(_) => Ok(go(&format!("/placements/{id}"))),
         Err(refused) if refused.code() == "changed_meanwhile" => {
             let saved = stored(&visitor, &layout, id).await?;
-            let (typed, marks) = join::joined(&written.base, &written.typed, &saved.typed);
-            let both = Written { typed, marks, ..saved };
+            let one = join::one_between(&written.etag, &saved.etag);
+            let (typed, marks) = join::joined(&written.base, &written.typed, &saved.typed, one);
+            let both = Written { typed, marks, met: true, ..saved };
             Ok(shown(layout, id, &both, &[], String::new(), StatusCode::PRECONDITION_FAILED))
         }
         Err(refused) if refused.status() == StatusCode::UNPROCESSABLE_ENTITY => {

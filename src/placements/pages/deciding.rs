@@ -4,7 +4,7 @@ use super::purpose;
 use crate::accommodation::model::{FOR_CARE, TrainingView};
 use crate::guard::action::Verb;
 use crate::guard::record::{AccountId, RecordKind};
-use crate::placements::content::{PlacementView, Stands};
+use crate::placements::content::{PlacementRow, PlacementView, Stands};
 use crate::placements::model::DeclineCode;
 use crate::platform::http::Listed;
 use crate::platform::page::{At, Choice, Choices, Fields, Layout, Pages, Question, Refused, Visitor, go, page};
@@ -184,6 +184,8 @@ struct AskedPage {
     title: &'static str,
     what: &'static str,
     act: &'static str,
+    /// Which place it is; empty if it stands too far down the list.
+    number: String,
     question: Question,
     words: String,
 }
@@ -193,6 +195,23 @@ struct AskedPage {
 enum Asks {
     Decline,
     Exit,
+    /// It was not said how.
+    ExitAgain,
+}
+
+/// How somebody leaves: by oneself, or as was planned.
+const EXITS: [&str; 2] = ["own", "planned"];
+
+/// Which place it is, as the newest of the list name it: nothing is opened for it.
+async fn number(visitor: &Visitor, layout: &Layout, id: Uuid) -> Result<String, Refused> {
+    let rows = match visitor.get("/api/v1/placements?limit=100").send::<Listed<PlacementRow>>().await {
+        Ok(given) => given.body.items,
+        Err(refused) if refused.code() == "sign_in" => return Err(refused),
+        // Who may list nothing leaves all the same.
+        Err(_) => Vec::new(),
+    };
+    let row = rows.iter().find(|row| row.id.0 == id);
+    Ok(row.map(|row| layout.say_with("placement-number", "number", row.number.to_string())).unwrap_or_default())
 }
 
 async fn asked_page(
@@ -203,7 +222,7 @@ async fn asked_page(
 ) -> Result<Response, Refused> {
     let (verb, name) = match asks {
         Asks::Decline => (Verb::Decline, "decline"),
-        Asks::Exit => (Verb::Exit, "exit"),
+        Asks::Exit | Asks::ExitAgain => (Verb::Exit, "exit"),
     };
     let layout = visitor.layout("placement-asked-help").await?.with_form("asked");
     let layout = layout.for_who_does(RecordKind::Placement, verb)?;
@@ -215,26 +234,30 @@ async fn asked_page(
             Question::of_words(&layout, said, words, None, &fields.text("code"))
                 .error(wrong("code").then(|| layout.say("placement-decline-rule")))
         }
-        Asks::Exit => {
-            let how = fields.get("planned").unwrap_or("own");
+        // Nothing is chosen beforehand: it cannot be taken back.
+        Asks::Exit | Asks::ExitAgain => {
             let said = ("planned", "placement-exit-how", "placement-exit");
-            Question::of_words(&layout, said, ["own", "planned"].into_iter(), None, how)
+            Question::of_words(&layout, said, EXITS.into_iter(), None, &fields.text("planned"))
+                .error(matches!(asks, Asks::ExitAgain).then(|| layout.say("placement-decline-rule")))
         }
     };
+    let number = number(visitor, &layout, id).await?;
     let (title, what, act) = match asks {
         Asks::Decline => ("placement-decline", "placement-decline-what", "placement-decline-do"),
-        Asks::Exit => ("placement-exit", "placement-exit-what", "placement-exit-do"),
+        Asks::Exit | Asks::ExitAgain => ("placement-exit", "placement-exit-what", "placement-exit-do"),
     };
     let asked = AskedPage {
         path: format!("/placements/{id}/{name}"),
         title,
         what,
         act,
+        number,
         question,
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         page: layout,
     };
-    Ok(page(refused.map_or(StatusCode::OK, Refused::status), &asked))
+    let well = if matches!(asks, Asks::ExitAgain) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(page(refused.map_or(well, Refused::status), &asked))
 }
 
 async fn declining(visitor: Visitor, At(id): At) -> Result<Response, Refused> {
@@ -272,7 +295,11 @@ async fn leave(visitor: Visitor, At(id): At, fields: Fields) -> Result<Response,
     if fields.get("speak").is_some() {
         return asked_page(&visitor, (id, Asks::Exit), &fields, None).await;
     }
-    let how = json!({ "planned": fields.text("planned") == "planned" });
+    let how = fields.text("planned");
+    if !EXITS.contains(&how.as_str()) {
+        return asked_page(&visitor, (id, Asks::ExitAgain), &fields, None).await;
+    }
+    let how = json!({ "planned": how == "planned" });
     let done = visitor.post(format!("/api/v1/placements/{id}/exit")).json(&how)?.send().await;
     over(&visitor, (id, Asks::Exit), &fields, done.map(|given| given.body)).await
 }

@@ -71,7 +71,7 @@ async fn request_page(
         Choice {
             chosen: value == chosen,
             value,
-            label: format!("{} · {free}", layout.word("house", house.kind.as_str())),
+            label: format!("{} · {} · {free}", layout.word("house", house.kind.as_str()), house.organisation.short()),
         }
     };
     let open = houses.into_iter().filter(|house| house.open).map(house).collect();
