@@ -190,6 +190,24 @@ async fn an_old_answer_is_never_saved_over_a_colleagues_newer_one() {
     write(newer.clone()).await;
     tab.post(&path, &[("etag", &etag), ("safe_to_contact", "yes")]).await.expect(412);
     assert_eq!(stored().await, newer);
+    // A colleague saves what was there: nothing is to be put together, and it is told all the same.
+    let read = tab.get(&path).await.expect(200).form("section");
+    write(newer.clone()).await;
+    let told = tab.sends(&path, &read, &[("mobile_phone", "3")]).await.expect(412);
+    assert!(told.has(&words("en", "section-conflict")) && told.has("data-guard=\"typed\""), "{}", told.text);
+    assert_eq!(tab.sends(&path, &told.form("section"), &[]).await.expect(303).to(), format!("/cases/{}", played.case));
+    assert_eq!(stored().await["mobile_phone"], json!("3"));
+    // The officer's own answer was saved, of which they heard nothing, and taken back: what is sent again does not undo that.
+    let (unsafe_now, safe_once) = (json!({ "safe_to_contact": "no" }), json!({ "safe_to_contact": "yes" }));
+    write(unsafe_now.clone()).await;
+    let read = tab.get(&path).await.expect(200).form("section");
+    write(safe_once).await;
+    write(unsafe_now.clone()).await;
+    let asked = tab.sends(&path, &read, &[("safe_to_contact", "yes")]).await.expect(412);
+    let form = asked.form("section");
+    assert!(form.iter().all(|(name, _)| name != "safe_to_contact"), "{form:?}");
+    tab.sends(&path, &form, &[]).await.expect(412);
+    assert_eq!(stored().await, unsafe_now);
 }
 
 #[tokio::test(flavor = "multi_thread")]
