@@ -195,8 +195,6 @@ struct AskedPage {
 enum Asks {
     Decline,
     Exit,
-    /// It was not said how.
-    ExitAgain,
 }
 
 /// How somebody leaves: by oneself, or as was planned.
@@ -222,9 +220,10 @@ async fn asked_page(
 ) -> Result<Response, Refused> {
     let (verb, name) = match asks {
         Asks::Decline => (Verb::Decline, "decline"),
-        Asks::Exit | Asks::ExitAgain => (Verb::Exit, "exit"),
+        Asks::Exit => (Verb::Exit, "exit"),
     };
     let layout = visitor.layout("placement-asked-help").await?.with_form("asked");
+    let number = number(visitor, &layout, id).await?;
     let layout = layout.for_who_does(RecordKind::Placement, verb)?;
     let wrong = |field: &str| refused.is_some_and(|refused| refused.fields().any(|name| name == field));
     let question = match asks {
@@ -235,16 +234,15 @@ async fn asked_page(
                 .error(wrong("code").then(|| layout.say("placement-decline-rule")))
         }
         // Nothing is chosen beforehand: it cannot be taken back.
-        Asks::Exit | Asks::ExitAgain => {
+        Asks::Exit => {
             let said = ("planned", "placement-exit-how", "placement-exit");
             Question::of_words(&layout, said, EXITS.into_iter(), None, &fields.text("planned"))
-                .error(matches!(asks, Asks::ExitAgain).then(|| layout.say("placement-decline-rule")))
+                .error(wrong("planned").then(|| layout.say("placement-decline-rule")))
         }
     };
-    let number = number(visitor, &layout, id).await?;
     let (title, what, act) = match asks {
         Asks::Decline => ("placement-decline", "placement-decline-what", "placement-decline-do"),
-        Asks::Exit | Asks::ExitAgain => ("placement-exit", "placement-exit-what", "placement-exit-do"),
+        Asks::Exit => ("placement-exit", "placement-exit-what", "placement-exit-do"),
     };
     let asked = AskedPage {
         path: format!("/placements/{id}/{name}"),
@@ -256,8 +254,7 @@ async fn asked_page(
         words: refused.map(|refused| refused.words(&layout)).unwrap_or_default(),
         page: layout,
     };
-    let well = if matches!(asks, Asks::ExitAgain) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(page(refused.map_or(well, Refused::status), &asked))
+    Ok(page(refused.map_or(StatusCode::OK, Refused::status), &asked))
 }
 
 async fn declining(visitor: Visitor, At(id): At) -> Result<Response, Refused> {
@@ -295,11 +292,9 @@ async fn leave(visitor: Visitor, At(id): At, fields: Fields) -> Result<Response,
     if fields.get("speak").is_some() {
         return asked_page(&visitor, (id, Asks::Exit), &fields, None).await;
     }
-    let how = fields.text("planned");
-    if !EXITS.contains(&how.as_str()) {
-        return asked_page(&visitor, (id, Asks::ExitAgain), &fields, None).await;
-    }
-    let how = json!({ "planned": how == "planned" });
+    // What was not said goes on as nothing: whoever may is told so, and whoever may not is entered.
+    let planned = fields.get("planned").filter(|how| EXITS.contains(how)).map(|how| how == "planned");
+    let how = json!({ "planned": planned });
     let done = visitor.post(format!("/api/v1/placements/{id}/exit")).json(&how)?.send().await;
     over(&visitor, (id, Asks::Exit), &fields, done.map(|given| given.body)).await
 }

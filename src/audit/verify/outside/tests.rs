@@ -128,13 +128,13 @@ fn edit(leaf: &mut [u8]) {
 
 #[tokio::test]
 async fn whoever_waits_is_told_how_far_it_is() {
-    let log = Log::of(&leaves(10_000));
+    let log = Log::of(&leaves(70_000));
     let mut told = Vec::new();
     let report = log.verify_and_tell(|_| (), |done, of| told.push((done, of))).await;
     assert_eq!(report.faults, []);
-    assert!(told.len() > 3 && told.iter().all(|(_, of)| *of == 10_000), "{told:?}");
+    assert!(told.len() > 3 && told.iter().all(|(_, of)| *of == 70_000), "{told:?}");
     assert!(told.windows(2).all(|two| two[0].0 <= two[1].0), "{told:?}");
-    assert_eq!(told.last(), Some(&(10_000, 10_000)));
+    assert_eq!(told.last(), Some(&(70_000, 70_000)));
 }
 
 #[tokio::test]
