@@ -202,7 +202,8 @@ const EXITS: [&str; 2] = ["own", "planned"];
 
 /// Which place it is, as the newest of the list name it: nothing is opened for it.
 async fn number(visitor: &Visitor, layout: &Layout, id: Uuid) -> Result<String, Refused> {
-    let rows = match visitor.get("/api/v1/placements?limit=100").send::<Listed<PlacementRow>>().await {
+    let asked = visitor.get("/api/v1/placements?limit=100").purpose(purpose(layout));
+    let rows = match asked.send::<Listed<PlacementRow>>().await {
         Ok(given) => given.body.items,
         Err(refused) if refused.code() == "sign_in" => return Err(refused),
         // Who may list nothing leaves all the same.
